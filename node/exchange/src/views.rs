@@ -1,0 +1,306 @@
+//! What readers see: the shapes the page and scripts get as JSON. Times are RFC 3339 UTC.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// This node.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeView {
+    /// Member id.
+    pub member: String,
+    /// The agency's name.
+    pub member_name: String,
+    /// Role in the forum.
+    pub role: String,
+    /// The forum it has joined.
+    pub forum: Option<ForumRef>,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// A forum's id and name.
+#[derive(Debug, Clone, Serialize)]
+pub struct ForumRef {
+    /// Record id of the genesis charter.
+    pub id: String,
+    /// Name.
+    pub name: String,
+}
+
+/// The forum: charter and members.
+#[derive(Debug, Clone, Serialize)]
+pub struct ForumView {
+    /// Record id of the genesis charter.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// The charter in force.
+    pub charter: CharterView,
+    /// Members in the charter's order.
+    pub members: Vec<MemberView>,
+}
+
+/// The charter in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct CharterView {
+    /// Version, from 1.
+    pub version: u64,
+    /// Record id.
+    pub id: String,
+    /// When it was drafted.
+    pub issued_at: String,
+    /// When it expires; membership is frozen from then, data are not.
+    pub expires: String,
+    /// Whether it has expired.
+    pub expired: bool,
+    /// Members whose signature holds.
+    pub signed_by: Vec<String>,
+}
+
+/// One member, as this node knows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberView {
+    /// Member id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `member-state`, `observer` or `secretariat`.
+    pub role: String,
+    /// Whether this is the node asked.
+    #[serde(rename = "self")]
+    pub is_self: bool,
+    /// Whether a connection to it stands.
+    pub online: bool,
+    /// When it was last connected.
+    pub last_seen: Option<String>,
+    /// The newest verified head of its log.
+    pub log: Option<LogView>,
+    /// Releases held here, in any state.
+    pub releases: u64,
+    /// When it last published.
+    pub latest_release_at: Option<String>,
+}
+
+/// A log's verified head.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogView {
+    /// Leaves.
+    pub size: u64,
+    /// When this node verified it.
+    pub checkpoint_at: String,
+}
+
+/// A dataflow and what is published under it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataflowView {
+    /// Id.
+    pub id: String,
+    /// URN.
+    pub urn: String,
+    /// English name.
+    pub name: String,
+    /// English description.
+    pub description: String,
+    /// Dimensions in the data structure's order, without time.
+    pub dimensions: Vec<NamedId>,
+    /// The two dimensions that are a corridor's ends.
+    pub corridor: Option<CorridorEnds>,
+    /// Releases in force.
+    pub releases: u64,
+    /// Members with a release in force.
+    pub members: Vec<String>,
+    /// Unit of the figures, if one.
+    pub unit: Option<String>,
+}
+
+/// A dataflow with the codes that occur in its published figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct DataflowDetail {
+    /// The dataflow.
+    #[serde(flatten)]
+    pub dataflow: DataflowView,
+    /// Codes that occur, by dimension.
+    pub codes: BTreeMap<String, Vec<NamedId>>,
+    /// Corridors that occur, and who reports them.
+    pub corridors: Vec<CorridorView>,
+}
+
+/// An id and its name.
+#[derive(Debug, Clone, Serialize)]
+pub struct NamedId {
+    /// Id.
+    pub id: String,
+    /// English name.
+    pub name: String,
+}
+
+/// The dimensions that hold a corridor's ends.
+#[derive(Debug, Clone, Serialize)]
+pub struct CorridorEnds {
+    /// Dimension of the origin.
+    pub origin: String,
+    /// Dimension of the destination.
+    pub destination: String,
+}
+
+/// A corridor and who reports on it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CorridorView {
+    /// Origin code.
+    pub origin: String,
+    /// Destination code.
+    pub destination: String,
+    /// Members whose releases have figures for it.
+    pub members: Vec<String>,
+}
+
+/// A release, its place in the log and what checking it gave.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReleaseView {
+    /// Record id.
+    pub id: String,
+    /// Issuing member.
+    pub member: String,
+    /// Its name.
+    pub member_name: String,
+    /// Dataflow id.
+    pub dataflow: String,
+    /// Dataflow name.
+    pub dataflow_name: String,
+    /// Title.
+    pub title: String,
+    /// When it was issued.
+    pub issued_at: String,
+    /// When this node stored it.
+    pub received_at: String,
+    /// `current`, `replaced` or `withdrawn`.
+    pub state: String,
+    /// The release it replaces.
+    pub replaces: Option<String>,
+    /// The release that replaced it.
+    pub replaced_by: Option<String>,
+    /// Observations.
+    pub rows: u64,
+    /// Bytes of all artefacts.
+    pub bytes: u64,
+    /// First and last period.
+    pub periods: [String; 2],
+    /// Who may read it.
+    pub audience: String,
+    /// Where it stands in its issuer's log.
+    pub log: LogPosition,
+    /// What disclosure control did.
+    pub disclosure: serde_json::Value,
+    /// Who prepared and who approved it.
+    pub approvals: Vec<ApprovalView>,
+    /// The files.
+    pub artefacts: Vec<ArtefactView>,
+    /// The checks.
+    pub verification: VerificationView,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogPosition {
+    /// Leaf index.
+    pub index: u64,
+    /// Size of the verified head it was proved in.
+    pub size: u64,
+}
+
+/// An operator's part.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApprovalView {
+    /// `prepare` or `approve`.
+    pub role: String,
+    /// The operator's name, as delegated.
+    pub operator: String,
+}
+
+/// An artefact.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArtefactView {
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+    /// Size.
+    pub bytes: u64,
+    /// Observations.
+    pub rows: u64,
+    /// Where this node serves it.
+    pub url: String,
+}
+
+/// The checks of one release. Every one must hold.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerificationView {
+    /// The publisher's signature over the record.
+    pub signature: CheckView,
+    /// The publisher key's delegation by the member's authority key, valid when the record was issued.
+    pub delegation: CheckView,
+    /// Two different operators prepared and approved it.
+    pub four_eyes: CheckView,
+    /// The record is in the issuer's signed log.
+    pub log_proof: CheckView,
+    /// The file's bytes have the signed hash.
+    pub artefact: CheckView,
+    /// All of them.
+    pub ok: bool,
+    /// When they were made.
+    pub checked_at: String,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckView {
+    /// Whether it held.
+    pub ok: bool,
+    /// What was checked, or why it failed.
+    pub detail: String,
+}
+
+/// Figures for a chart and its table.
+#[derive(Debug, Clone, Serialize)]
+pub struct FiguresView {
+    /// Dataflow id.
+    pub dataflow: String,
+    /// Dimension ids.
+    pub dimensions: Vec<String>,
+    /// Series, sorted by key.
+    pub series: Vec<SeriesView>,
+    /// Attributes with one value throughout.
+    pub attributes: BTreeMap<String, String>,
+    /// The releases the figures came from.
+    pub releases: BTreeMap<String, ReleaseView>,
+    /// Whether the limit cut the answer.
+    pub truncated: bool,
+}
+
+/// One series.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeriesView {
+    /// Code by dimension.
+    pub key: BTreeMap<String, String>,
+    /// Code name by dimension.
+    pub labels: BTreeMap<String, String>,
+    /// Observations by time.
+    pub observations: Vec<ObservationView>,
+}
+
+/// One figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct ObservationView {
+    /// SDMX period.
+    pub period: String,
+    /// The figure; none if missing or suppressed, which `obs_status` tells apart.
+    pub value: Option<f64>,
+    /// OBS_STATUS.
+    pub obs_status: Option<String>,
+    /// CONF_STATUS.
+    pub conf_status: Option<String>,
+    /// Record id of the release it came from.
+    pub release: String,
+    /// Attributes that vary over the answer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}

@@ -1,0 +1,296 @@
+//! The command line: every command, its arguments and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const ABOUT: &str = "Exchange migration statistics between states: signed, policy-filtered, provable";
+
+const LONG_ABOUT: &str = "\
+Chancery is the node a national migration agency runs to exchange migration statistics with the other
+members of a regional consultation process, and that a secretariat and the public read from.
+
+The way of a figure:
+  import -> preview -> approve -> publish        on your own node, by two different operators
+  serve                                          announces it; peers pull, verify and store it
+  query, verify, the page, /sdmx/3               anyone reads it and checks it
+
+Start with `chancery demo` to see a whole forum, or `chancery init` to make a node of your own.";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 unexpected failure; 2 wrong usage; 3 invalid input; 4 not allowed; 5 not found;
+6 busy or conflicting (port, lock, other process); 7 verification failed; 8 storage failed.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "chancery", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command understands.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The node's folder: configuration, keys, database, artefacts.
+    ///
+    /// Default: `.chancery`, and `.demo` for the demo.
+    #[arg(long, short = 'd', global = true, env = "CHANCERY_DIR", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print the result as JSON, for scripts.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log filter, for example `info` or `chancery_network=debug`.
+    #[arg(long, global = true, env = "CHANCERY_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a node: folder, configuration file and keys.
+    Init(Init),
+    /// Found, sign, join and show a forum.
+    Forum {
+        #[command(subcommand)]
+        command: Forum,
+    },
+    /// Check a file of figures against the schema and stage it, privately.
+    Import(Import),
+    /// Show what a stage would publish after disclosure control.
+    Preview(StageArg),
+    /// Approve a stage as a second operator.
+    Approve(Approve),
+    /// Seal an approved stage: sign, append to the log, make it public.
+    Publish(StageArg),
+    /// Run the node: page, SDMX service, exchange with peers.
+    Serve(Serve),
+    /// Read published figures.
+    Query(Query),
+    /// Check a proof bundle or an artefact, offline.
+    Verify(Verify),
+    /// Show and check a member's log.
+    Log(Log),
+    /// Check everything this node depends on, and say what to do about it.
+    Doctor,
+    /// Run a whole forum on real figures, on this machine.
+    Demo(Demo),
+    /// Print the shell completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The member's id: ISO 3166-1 alpha-3 for a state, for example `GTM`.
+    #[arg(long)]
+    pub member: String,
+    /// The agency's name, as others will see it.
+    #[arg(long)]
+    pub name: String,
+    /// The member's role in the forum.
+    #[arg(long, value_enum, default_value_t = RoleArg::MemberState)]
+    pub role: RoleArg,
+    /// An operator who may import or approve; give it at least twice.
+    #[arg(long = "operator", value_name = "NAME", default_values = ["preparer", "approver"])]
+    pub operators: Vec<String>,
+    /// Address to serve the page and the SDMX service on.
+    #[arg(long, default_value = "127.0.0.1:8600", value_name = "IP:PORT")]
+    pub http: String,
+    /// libp2p address to listen on; peers are told the same ones. May be given several times.
+    #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/127.0.0.1/tcp/8700"])]
+    pub listen: Vec<String>,
+    /// Keep the authority key unencrypted: only for trials.
+    #[arg(long)]
+    pub no_passphrase: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RoleArg {
+    MemberState,
+    Observer,
+    Secretariat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Forum {
+    /// Write this node's card: member id, name, role, authority key, addresses.
+    Card {
+        /// Where to write it; `-` for the terminal.
+        #[arg(long, short, default_value = "-")]
+        output: PathBuf,
+    },
+    /// Draft the founding charter from the members' cards.
+    Draft {
+        /// The forum's name.
+        #[arg(long)]
+        name: String,
+        /// Months until the charter expires; expiry freezes membership, not data.
+        #[arg(long, default_value_t = 12)]
+        months: u32,
+        /// Let one operator import and approve alone.
+        #[arg(long)]
+        no_four_eyes: bool,
+        /// Where to write the draft.
+        #[arg(long, short)]
+        output: PathBuf,
+        /// The members' cards.
+        #[arg(required = true, value_name = "CARD")]
+        cards: Vec<PathBuf>,
+    },
+    /// Sign a draft with this member's authority key and add its delegations.
+    Sign {
+        /// The bundle to sign, changed in place unless `--output` is given.
+        bundle: PathBuf,
+        /// Where to write the signed bundle.
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
+    /// Show a bundle, or the forum this node has joined: members, thresholds, who signed.
+    Show {
+        /// A bundle file; without it, this node's forum.
+        bundle: Option<PathBuf>,
+    },
+    /// Verify a bundle against the genesis id told to you out of band, and join.
+    Join {
+        /// The bundle all founding members signed.
+        bundle: PathBuf,
+        /// The forum's genesis id (64 hexadecimal digits).
+        #[arg(long)]
+        genesis: String,
+    },
+    /// Renew this member's delegations before they expire.
+    Renew,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The CSV file.
+    pub file: PathBuf,
+    /// The mapping file (TOML) that says which column is which component.
+    #[arg(long, short)]
+    pub mapping: PathBuf,
+    /// The release's title.
+    #[arg(long)]
+    pub title: String,
+    /// The operator who imports.
+    #[arg(long, default_value = "preparer")]
+    pub operator: String,
+    /// Who may read it: `public`, `forum`, or member ids separated by commas.
+    #[arg(long, default_value = "public")]
+    pub audience: String,
+    /// Not before this time (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub embargo: Option<String>,
+    /// Only check: stage nothing.
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StageArg {
+    /// The stage's id, as `import` printed it; without it, the only open one.
+    pub stage: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The stage's id; without it, the only one waiting.
+    pub stage: Option<String>,
+    /// The operator who approves: not the one who imported.
+    #[arg(long, default_value = "approver")]
+    pub operator: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address of the page and the SDMX service; the configuration's otherwise.
+    #[arg(long, value_name = "IP:PORT")]
+    pub http: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Query {
+    /// The dataflow, for example `RETURNS`; without it, the dataflows are listed.
+    pub dataflow: Option<String>,
+    /// Series key: codes in the dimensions' order, `*` for any, `,` between alternatives, `.` between dimensions.
+    #[arg(long, short, default_value = "*")]
+    pub key: String,
+    /// A filter on one component, for example `ORIGIN=MEX` or `TIME_PERIOD=ge:2020`.
+    #[arg(long = "where", short = 'w', value_name = "COMPONENT=VALUE")]
+    pub filters: Vec<String>,
+    /// First period.
+    #[arg(long)]
+    pub start: Option<String>,
+    /// Last period.
+    #[arg(long)]
+    pub end: Option<String>,
+    /// What this node knew at that time (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// At most so many observations.
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = QueryFormat::Table)]
+    pub format: QueryFormat,
+    /// Where to write it; Parquet needs a file.
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    Table,
+    Csv,
+    Json,
+    Xml,
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A proof bundle (`.json`) or an artefact (`.parquet`), or a release id this node holds.
+    pub what: String,
+    /// The proof bundle that goes with an artefact.
+    #[arg(long)]
+    pub proof: Option<PathBuf>,
+    /// An artefact to check against the proof bundle's hash.
+    #[arg(long)]
+    pub artefact: Option<PathBuf>,
+    /// The forum's genesis id, told to you out of band; without it, this node's forum.
+    #[arg(long)]
+    pub genesis: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Log {
+    /// The member whose log to show; this node's own otherwise.
+    pub member: Option<String>,
+    /// Recompute every hash and compare with the signed head.
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The secretariat's page; the members follow on the next ports.
+    #[arg(long, default_value_t = 8600)]
+    pub port: u16,
+    /// Which forum.
+    #[arg(long, value_enum, default_value_t = Example::Puebla)]
+    pub example: Example,
+    /// Stop once everything is published and every node holds everything.
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Example {
+    Puebla,
+    Budapest,
+}
