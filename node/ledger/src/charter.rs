@@ -1,0 +1,402 @@
+//! The charter: a forum's signed constitution, as a chain of versions by the rules of TUF roots (TUF specification 5.3).
+//!
+//! Version N+1 names N's id, is exactly N+1, and counts when the thresholds of both N and N+1 signed it, one signature
+//! for each member state. Observers and the secretariat are never counted. The genesis needs every founding member state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::audience::is_member_id;
+use crate::keys::PublicKey;
+use crate::record::{Envelope, Payload, RecordError, RecordKind};
+use crate::time;
+
+/// Most members of a forum.
+const MAX_MEMBERS: usize = 250;
+/// Most versions of a charter.
+const MAX_VERSIONS: usize = 1_000;
+
+/// A member's standing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A state: publishes, votes.
+    MemberState,
+    /// Reads and verifies.
+    Observer,
+    /// Proposes, aggregates; no vote.
+    Secretariat,
+}
+
+impl Role {
+    /// The word in charters and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MemberState => "member-state",
+            Self::Observer => "observer",
+            Self::Secretariat => "secretariat",
+        }
+    }
+
+    /// Reads [`Role::as_str`]'s word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::MemberState, Self::Observer, Self::Secretariat].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// A member, as the charter names it. Also the card a member gives to whoever drafts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Member id.
+    pub id: String,
+    /// The agency's name.
+    pub name: String,
+    /// Standing.
+    pub role: Role,
+    /// The offline key that delegates all others.
+    pub authority_key: PublicKey,
+    /// libp2p multiaddresses.
+    pub addresses: Vec<String>,
+}
+
+/// A fraction of the member states, as `2/3`; met when signatures ≥ fraction × states, rounded up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fraction {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl Fraction {
+    /// `numerator/denominator`, of (0, 1].
+    pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
+        (numerator > 0 && numerator <= denominator && denominator <= 1_000).then_some(Self { numerator, denominator })
+    }
+
+    /// How many of `states` it asks for; at least one.
+    pub fn of(self, states: usize) -> usize {
+        (states * self.numerator as usize).div_ceil(self.denominator as usize).max(1)
+    }
+}
+
+impl TryFrom<String> for Fraction {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(n, d)| Self::new(n.parse().ok()?, d.parse().ok()?))
+            .ok_or_else(|| format!("`{text}` is not a fraction such as `2/3`"))
+    }
+}
+
+impl From<Fraction> for String {
+    fn from(fraction: Fraction) -> Self {
+        format!("{}/{}", fraction.numerator, fraction.denominator)
+    }
+}
+
+/// How many member states each act asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// To admit a member.
+    pub admit: Fraction,
+    /// To remove one, who is not counted.
+    pub remove: Fraction,
+    /// To change anything else.
+    pub amend: Fraction,
+}
+
+/// Rules of the forum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Whether a release needs two different operators.
+    pub four_eyes: bool,
+    /// The shared schema's version.
+    pub schema: String,
+}
+
+/// What a charter says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charter {
+    /// The forum's name.
+    pub forum_name: String,
+    /// From 1.
+    pub version: u64,
+    /// Record id of the version before; none in the genesis.
+    pub previous: Option<String>,
+    /// Members.
+    pub members: Vec<Member>,
+    /// Thresholds.
+    pub thresholds: Thresholds,
+    /// Rules.
+    pub rules: Rules,
+    /// RFC 3339 UTC. An expired charter freezes membership, not data.
+    pub expires: String,
+}
+
+/// Why a charter is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CharterError {
+    /// The envelope is wrong.
+    #[error("charter version {version}: the record is refused: {source}")]
+    Record {
+        /// Position in the chain, from 1.
+        version: usize,
+        /// Why.
+        #[source]
+        source: RecordError,
+    },
+    /// No versions, or too many.
+    #[error("the chain has {0} versions, expected 1 to {MAX_VERSIONS}")]
+    Length(usize),
+    /// Not the forum asked for.
+    #[error("the genesis id is `{found}`, expected `{expected}`: this is another forum")]
+    Genesis {
+        /// What the chain has.
+        found: String,
+        /// What was told out of band.
+        expected: String,
+    },
+    /// The chain is broken.
+    #[error("charter version {version}: {reason}")]
+    Chain {
+        /// Position in the chain, from 1.
+        version: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Too few member states signed.
+    #[error("charter version {version}: {signed} of the {needed} member states needed by version {by} signed; missing: {missing}")]
+    Threshold {
+        /// The version to be signed.
+        version: usize,
+        /// The version whose threshold it is.
+        by: usize,
+        /// Valid signatures, one a state.
+        signed: usize,
+        /// Signatures needed.
+        needed: usize,
+        /// States that did not sign.
+        missing: String,
+    },
+}
+
+impl Charter {
+    /// The member `id`.
+    pub fn member(&self, id: &str) -> Option<&Member> {
+        self.members.iter().find(|m| m.id == id)
+    }
+
+    /// The member states.
+    pub fn states(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|m| m.role == Role::MemberState)
+    }
+
+    /// Unix seconds.
+    pub fn expires_s(&self) -> i64 {
+        time::parse(&self.expires).unwrap_or(0)
+    }
+
+    fn check_form(&self, version: usize) -> Result<(), CharterError> {
+        let refuse = |reason: String| Err(CharterError::Chain { version, reason });
+        if self.version != version as u64 {
+            return refuse(format!("it says it is version {}", self.version));
+        }
+        if self.members.is_empty() || self.members.len() > MAX_MEMBERS || self.states().next().is_none() {
+            return refuse(format!("{} members, expected 1 to {MAX_MEMBERS} with a member state", self.members.len()));
+        }
+        let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for member in &self.members {
+            if !is_member_id(&member.id) || !ids.insert(&member.id) {
+                return refuse(format!("member id `{}` is malformed or twice there", member.id));
+            }
+            if !keys.insert(member.authority_key) {
+                return refuse(format!("member `{}` shares its authority key with another", member.id));
+            }
+            if member.name.chars().count() > 200
+                || member.addresses.len() > 16
+                || member.addresses.iter().any(|a| a.len() > 256)
+            {
+                return refuse(format!("member `{}` has too long a name or too many addresses", member.id));
+            }
+        }
+        if self.forum_name.is_empty() || self.forum_name.chars().count() > 200 {
+            return refuse("the forum's name is empty or longer than 200 characters".to_owned());
+        }
+        if time::parse(&self.expires).is_none() {
+            return refuse(format!("`{}` is not a time", self.expires));
+        }
+        Ok(())
+    }
+}
+
+/// A chain of charters whose signatures all hold.
+#[derive(Debug, Clone)]
+pub struct CharterChain {
+    genesis_id: String,
+    envelopes: Vec<Envelope>,
+    current: Payload<Charter>,
+    current_id: String,
+}
+
+impl CharterChain {
+    /// Verifies every version from the genesis on. `genesis_id` was told out of band; none skips only that comparison.
+    pub fn verify(genesis_id: Option<&str>, envelopes: &[Envelope]) -> Result<Self, CharterError> {
+        if envelopes.is_empty() || envelopes.len() > MAX_VERSIONS {
+            return Err(CharterError::Length(envelopes.len()));
+        }
+        let mut previous: Option<(String, Payload<Charter>)> = None;
+        let mut genesis = String::new();
+        for (index, envelope) in envelopes.iter().enumerate() {
+            let version = index + 1;
+            let record = |source| CharterError::Record { version, source };
+            let id = envelope.id().map_err(record)?;
+            let payload = envelope.payload::<Charter>(RecordKind::Charter).map_err(record)?;
+            payload.body.check_form(version)?;
+            match &previous {
+                None => {
+                    check_genesis(&payload, &id, genesis_id)?;
+                    genesis.clone_from(&id);
+                    let all = payload.body.states().count();
+                    check_signatures(envelope, &payload.body, version, version, all, None)?;
+                }
+                Some((previous_id, before)) => {
+                    check_successor(&payload, version, previous_id, before, &genesis)?;
+                    check_thresholds(envelope, &before.body, &payload.body, version)?;
+                }
+            }
+            previous = Some((id, payload));
+        }
+        let (current_id, current) = previous.ok_or(CharterError::Length(0))?;
+        Ok(Self { genesis_id: genesis, envelopes: envelopes.to_vec(), current, current_id })
+    }
+
+    /// The forum's id.
+    pub fn forum(&self) -> &str {
+        &self.genesis_id
+    }
+
+    /// The version in force.
+    pub fn current(&self) -> &Charter {
+        &self.current.body
+    }
+
+    /// When the version in force was drafted.
+    pub fn issued_at(&self) -> &str {
+        &self.current.issued_at
+    }
+
+    /// Record id of the version in force.
+    pub fn current_id(&self) -> &str {
+        &self.current_id
+    }
+
+    /// Every version, oldest first.
+    pub fn envelopes(&self) -> &[Envelope] {
+        &self.envelopes
+    }
+
+    /// Member states whose signature of the version in force holds.
+    pub fn signed_by(&self) -> Vec<String> {
+        self.envelopes.last().map(|e| signed_states(e, self.current(), None)).unwrap_or_default()
+    }
+}
+
+/// Member states of `charter` whose signature on `envelope` holds, each once.
+pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&str>) -> Vec<String> {
+    charter
+        .states()
+        .filter(|m| Some(m.id.as_str()) != without && envelope.signed_by(&m.authority_key).is_ok())
+        .map(|m| m.id.clone())
+        .collect()
+}
+
+fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -> Result<(), CharterError> {
+    if let Some(expected) = expected
+        && expected != id
+    {
+        return Err(CharterError::Genesis { found: id.to_owned(), expected: expected.chars().take(80).collect() });
+    }
+    if payload.body.previous.is_some() || !payload.forum.is_empty() {
+        let reason = "a genesis names no version before it and no forum".to_owned();
+        return Err(CharterError::Chain { version: 1, reason });
+    }
+    Ok(())
+}
+
+fn check_successor(
+    payload: &Payload<Charter>,
+    version: usize,
+    previous_id: &str,
+    before: &Payload<Charter>,
+    genesis: &str,
+) -> Result<(), CharterError> {
+    let refuse = |reason: &str| Err(CharterError::Chain { version, reason: reason.to_owned() });
+    if payload.body.previous.as_deref() != Some(previous_id) {
+        return refuse("it does not name the version before it");
+    }
+    if payload.forum != genesis {
+        return refuse("it is of another forum");
+    }
+    if payload.issued_at < before.issued_at {
+        return refuse("it was issued before the version it follows");
+    }
+    // Expiry freezes membership: after it only a charter drafted in time can follow.
+    if payload.issued_at.as_str() > before.body.expires.as_str() && payload.body.members != before.body.members {
+        return refuse("the version before it had expired, which freezes membership");
+    }
+    Ok(())
+}
+
+fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: usize) -> Result<(), CharterError> {
+    let ids = |c: &Charter| c.members.iter().map(|m| (m.id.clone(), m.role as u8)).collect::<BTreeMap<_, _>>();
+    let (before, after) = (ids(old), ids(new));
+    let removed: Vec<&String> = before.keys().filter(|id| !after.contains_key(*id)).collect();
+    let admitted = after.keys().any(|id| !before.contains_key(id));
+    let mut same = new.clone();
+    same.members.clone_from(&old.members);
+    same.version = old.version;
+    same.previous.clone_from(&old.previous);
+    let amended = same != *old || old.members.iter().any(|m| new.member(&m.id).is_some_and(|n| n != m));
+    if removed.len() > 1 {
+        let reason = "it removes more than one member: each removal is its own version".to_owned();
+        return Err(CharterError::Chain { version, reason });
+    }
+    let without = removed.first().map(|id| id.as_str());
+    for (charter, by) in [(old, version - 1), (new, version)] {
+        let states = charter.states().filter(|m| Some(m.id.as_str()) != without).count();
+        let mut needed = 1;
+        if admitted {
+            needed = needed.max(charter.thresholds.admit.of(states));
+        }
+        if without.is_some() {
+            needed = needed.max(charter.thresholds.remove.of(states));
+        }
+        if amended || (!admitted && without.is_none()) {
+            needed = needed.max(charter.thresholds.amend.of(states));
+        }
+        check_signatures(envelope, charter, version, by, needed, without)?;
+    }
+    Ok(())
+}
+
+fn check_signatures(
+    envelope: &Envelope,
+    charter: &Charter,
+    version: usize,
+    by: usize,
+    needed: usize,
+    without: Option<&str>,
+) -> Result<(), CharterError> {
+    let signed = signed_states(envelope, charter, without);
+    if signed.len() >= needed {
+        return Ok(());
+    }
+    let missing = charter.states().filter(|m| !signed.contains(&m.id)).map(|m| m.id.as_str()).collect::<Vec<_>>();
+    Err(CharterError::Threshold { version, by, signed: signed.len(), needed, missing: missing.join(", ") })
+}

@@ -1,0 +1,190 @@
+//! Checkpoints: a log's signed head, as C2SP tlog-checkpoint in a C2SP signed note.
+
+use signed_note::{Note, Signer, Verifier, VerifierList};
+use tlog_tiles::checkpoint::Checkpoint as CheckpointBody;
+use tlog_tiles::tlog::Hash;
+
+use crate::keys::{KeyPair, PublicKey};
+use crate::log::MAX_LEAVES;
+
+/// Longest checkpoint note, in bytes: a head and the cosignatures of a large forum.
+pub const MAX_BYTES: usize = 32 << 10;
+
+/// A log's head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Which log: [`origin`].
+    pub origin: String,
+    /// Leaves.
+    pub size: u64,
+    /// Root hash.
+    pub root: Hash,
+}
+
+/// Why a checkpoint is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Too long.
+    #[error("{0} bytes, more than {MAX_BYTES}")]
+    TooLong(usize),
+    /// Not a signed note, or not a checkpoint.
+    #[error("not a checkpoint: {0}")]
+    Malformed(String),
+    /// Of another log.
+    #[error("the checkpoint is of the log `{found}`, expected `{expected}`")]
+    Origin {
+        /// What it says.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// None of the keys signed it.
+    #[error("no delegated log key signed the checkpoint of `{0}`")]
+    NotSigned(String),
+}
+
+/// The name of a member's log in a forum.
+pub fn origin(forum: &str, member: &str) -> String {
+    format!("chancery/{forum}/{member}")
+}
+
+struct NoteKey<'a> {
+    name: &'a str,
+    key: PublicKey,
+}
+
+impl Verifier for NoteKey<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn key_id(&self) -> u32 {
+        note_key_id(self.name, &self.key)
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verifies(message, signature)
+    }
+}
+
+struct NoteSigner<'a> {
+    name: &'a str,
+    key: &'a KeyPair,
+}
+
+impl Signer for NoteSigner<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn key_id(&self) -> u32 {
+        note_key_id(self.name, &self.key.public())
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ed25519_dalek::SignatureError> {
+        Ok(self.key.sign(message).to_vec())
+    }
+}
+
+/// Key id of an Ed25519 note key: type byte 0x01 before the key (C2SP signed-note).
+fn note_key_id(name: &str, key: &PublicKey) -> u32 {
+    signed_note::key_id(name, &[&[1u8], key.as_bytes().as_slice()].concat())
+}
+
+impl Checkpoint {
+    /// Signs the head with the log key.
+    pub fn sign(&self, key: &KeyPair) -> Result<String, CheckpointError> {
+        let text = format!("{}\n{}\n{}\n", self.origin, self.size, self.root);
+        let malformed = |e: &dyn std::fmt::Display| CheckpointError::Malformed(e.to_string());
+        let mut note = Note::new(text.as_bytes(), &[]).map_err(|e| malformed(&e))?;
+        note.add_sigs(&[&NoteSigner { name: &self.origin, key }]).map_err(|e| malformed(&e))?;
+        String::from_utf8(note.to_bytes()).map_err(|e| malformed(&e))
+    }
+
+    /// Reads a note of the log `origin` without checking signatures.
+    pub fn read(note: &str, origin: &str) -> Result<Self, CheckpointError> {
+        let (checkpoint, _) = parse(note, origin)?;
+        Ok(checkpoint)
+    }
+
+    /// Reads a note of the log `origin` that one of `keys` signed.
+    pub fn verify(note: &str, origin: &str, keys: &[PublicKey]) -> Result<Self, CheckpointError> {
+        let (checkpoint, note) = parse(note, origin)?;
+        let verifiers: Vec<Box<dyn Verifier>> =
+            keys.iter().map(|key| Box::new(OwnedKey { name: origin.to_owned(), key: *key }) as Box<dyn Verifier>).collect();
+        match note.verify(&VerifierList::new(verifiers)) {
+            Ok((verified, _)) if !verified.is_empty() => Ok(checkpoint),
+            _ => Err(CheckpointError::NotSigned(origin.to_owned())),
+        }
+    }
+}
+
+struct OwnedKey {
+    name: String,
+    key: PublicKey,
+}
+
+impl Verifier for OwnedKey {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn key_id(&self) -> u32 {
+        NoteKey { name: &self.name, key: self.key }.key_id()
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verifies(message, signature)
+    }
+}
+
+fn parse(note: &str, origin: &str) -> Result<(Checkpoint, Note), CheckpointError> {
+    if note.len() > MAX_BYTES {
+        return Err(CheckpointError::TooLong(note.len()));
+    }
+    let parsed = Note::from_bytes(note.as_bytes()).map_err(|e| CheckpointError::Malformed(e.to_string()))?;
+    let body = CheckpointBody::from_bytes(parsed.text()).map_err(|e| CheckpointError::Malformed(e.to_string()))?;
+    if body.origin() != origin {
+        let found = body.origin().chars().take(120).collect();
+        return Err(CheckpointError::Origin { found, expected: origin.to_owned() });
+    }
+    if body.size() > MAX_LEAVES {
+        return Err(CheckpointError::Malformed(format!("{} leaves", body.size())));
+    }
+    Ok((Checkpoint { origin: origin.to_owned(), size: body.size(), root: *body.hash() }, parsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head() -> Checkpoint {
+        Checkpoint { origin: origin(&"a".repeat(64), "GTM"), size: 42, root: crate::log::leaf_hash(b"x") }
+    }
+
+    #[test]
+    fn a_head_is_accepted_from_its_log_key_only() {
+        let (key, other) = (KeyPair::from_seed(&[1; 32]), KeyPair::from_seed(&[2; 32]));
+        let note = head().sign(&key).unwrap();
+        assert_eq!(Checkpoint::verify(&note, &head().origin, &[other.public(), key.public()]).unwrap(), head());
+        assert!(Checkpoint::verify(&note, &head().origin, &[other.public()]).is_err());
+        assert!(Checkpoint::verify(&note, &head().origin, &[]).is_err());
+        assert!(matches!(Checkpoint::read(&note, "chancery/x/MEX"), Err(CheckpointError::Origin { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_byte_is_refused(position in 0usize..1_000, flip in 1u8..128) {
+            let key = KeyPair::from_seed(&[1; 32]);
+            let mut note = head().sign(&key).unwrap().into_bytes();
+            let position = position % note.len();
+            note[position] ^= flip;
+            if let Ok(note) = String::from_utf8(note) {
+                let read = Checkpoint::verify(&note, &head().origin, &[key.public()]);
+                prop_assert!(read.is_err() , "byte {position}: {read:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Ed25519 keys, one purpose each, and their files' text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// What a delegated key may do. One key never serves two purposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// Signs the member's log checkpoints.
+    Log,
+    /// Cosigns other members' checkpoints.
+    Witness,
+    /// Signs releases and withdrawals.
+    Publisher,
+    /// Is the node's libp2p identity.
+    Transport,
+    /// Prepares or approves releases: a person.
+    Operator,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Log => "log",
+            Self::Witness => "witness",
+            Self::Publisher => "publisher",
+            Self::Transport => "transport",
+            Self::Operator => "operator",
+        })
+    }
+}
+
+/// Why a key could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not `ed25519:` and 32 bytes of base64.
+    #[error("`{0}` is not a public key: expected `ed25519:` and 44 base64 characters")]
+    PublicText(String),
+    /// A point that verifies anything or nothing.
+    #[error("the public key is a weak or invalid curve point: make a new key")]
+    WeakPoint,
+    /// Not a PKCS#8 private key, or the passphrase is wrong.
+    #[error("cannot read the private key: {0}")]
+    Private(String),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(String),
+}
+
+/// An Ed25519 public key. Written `ed25519:<base64>`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// From its 32 bytes, refusing weak and invalid points.
+    pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::WeakPoint)?;
+        if key.is_weak() { Err(KeyError::WeakPoint) } else { Ok(Self(bytes)) }
+    }
+
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// First 16 hexadecimal digits of the key's SHA-256, for people to compare.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(&Sha256::digest(self.0)[..8])
+    }
+
+    /// Whether `signature` is this key's over `message`, by the strict rules (RFC 8032, no small-order points).
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
+        let Ok(signature) = Signature::from_slice(signature) else { return false };
+        key.verify_strict(message, &signature).is_ok()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ed25519:{}", STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let refuse = || KeyError::PublicText(text.chars().take(80).collect());
+        let encoded = text.strip_prefix("ed25519:").ok_or_else(refuse)?;
+        let bytes = STANDARD.decode(encoded).map_err(|_| refuse())?;
+        Self::from_bytes(bytes.try_into().map_err(|_| refuse())?)
+    }
+}
+
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A private key with its public half. Wiped from memory when dropped; never printed.
+#[derive(Clone)]
+pub struct KeyPair(SigningKey);
+
+impl KeyPair {
+    /// A new random key.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        getrandom::fill(seed.as_mut()).map_err(|e| KeyError::Randomness(e.to_string()))?;
+        Ok(Self::from_seed(&seed))
+    }
+
+    /// The key of a 32-byte seed.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(seed))
+    }
+
+    /// The seed, for handing the transport key to libp2p.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    /// Signs `message`.
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+
+    /// PKCS#8 PEM text, unencrypted.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
+    }
+
+    /// PKCS#8 PEM text, encrypted under `passphrase` (scrypt, AES-256-CBC; readable by `openssl pkey`).
+    pub fn to_encrypted_pem(&self, passphrase: &str) -> Result<Zeroizing<String>, KeyError> {
+        let refuse = |e: pkcs8::Error| KeyError::Private(e.to_string());
+        let (mut salt, mut iv) = ([0u8; 16], [0u8; 16]);
+        getrandom::fill(&mut salt).map_err(|e| KeyError::Randomness(e.to_string()))?;
+        getrandom::fill(&mut iv).map_err(|e| KeyError::Randomness(e.to_string()))?;
+        let document = self.0.to_pkcs8_der().map_err(refuse)?;
+        let info = pkcs8::PrivateKeyInfo::try_from(document.as_bytes()).map_err(refuse)?;
+        // Cost N = 2^15, r = 8, p = 1: about 32 MiB and a tenth of a second, what OpenSSL accepts by default.
+        let cost = pkcs8::pkcs5::scrypt::Params::new(15, 8, 1, 32).map_err(|e| KeyError::Private(e.to_string()))?;
+        let parameters = pkcs8::pkcs5::pbes2::Parameters::scrypt_aes256cbc(cost, &salt, &iv)
+            .map_err(|e| KeyError::Private(e.to_string()))?;
+        let encrypted = info.encrypt_with_params(parameters, passphrase).map_err(refuse)?;
+        encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
+    }
+
+    /// Reads PKCS#8 PEM text.
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|e| KeyError::Private(e.to_string()))
+    }
+
+    /// Reads encrypted PKCS#8 PEM text.
+    pub fn from_encrypted_pem(pem: &str, passphrase: &str) -> Result<Self, KeyError> {
+        SigningKey::from_pkcs8_encrypted_pem(pem, passphrase)
+            .map(Self)
+            .map_err(|e| KeyError::Private(format!("{e}; is the passphrase right?")))
+    }
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPair({})", self.public())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_its_files() {
+        let key = KeyPair::generate().unwrap();
+        assert_eq!(KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public(), key.public());
+        let encrypted = key.to_encrypted_pem("correct horse").unwrap();
+        assert!(encrypted.contains("ENCRYPTED PRIVATE KEY"));
+        assert_eq!(KeyPair::from_encrypted_pem(&encrypted, "correct horse").unwrap().public(), key.public());
+        assert!(KeyPair::from_encrypted_pem(&encrypted, "wrong").is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = KeyPair::from_seed(&[7; 32]);
+        assert_eq!(format!("{key:?}"), format!("KeyPair({})", key.public()));
+    }
+
+    #[test]
+    fn public_text_round_trips_and_refuses_others() {
+        let key = KeyPair::from_seed(&[7; 32]).public();
+        assert_eq!(key.to_string().parse::<PublicKey>().unwrap(), key);
+        // The identity point is of small order: any signature could be forged for it.
+        let identity = format!("ed25519:{}", STANDARD.encode([[1u8].as_slice(), &[0; 31]].concat()));
+        for bad in ["", "ed25519:", "rsa:AAAA", "ed25519:AAAA", identity.as_str()] {
+            assert!(bad.parse::<PublicKey>().is_err(), "{bad}");
+        }
+    }
+}

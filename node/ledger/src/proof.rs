@@ -1,0 +1,153 @@
+//! Proof bundles: one file that proves a release offline, given only the forum's genesis id.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::audience::Audience;
+use crate::checkpoint::{self, Checkpoint};
+use crate::keys::{PublicKey, Purpose};
+use crate::log::{self, Hash};
+use crate::record::{Envelope, RecordKind};
+use crate::release::{self, VerifiedRelease};
+use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
+
+/// The bundle format's name.
+pub const FORMAT: &str = "chancery-proof/1";
+
+/// A release with everything that proves it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProofBundle {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Charter versions, genesis first.
+    pub charters: Vec<Envelope>,
+    /// The issuer's delegations.
+    pub delegations: Vec<Envelope>,
+    /// The release's record.
+    pub record: Envelope,
+    /// Hexadecimal salt of the leaf, if the release is not public.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub salt: Option<String>,
+    /// The leaf's index.
+    pub index: u64,
+    /// Inclusion proof, base64 hashes.
+    pub inclusion: Vec<String>,
+    /// The signed head.
+    pub checkpoint: String,
+}
+
+/// Why a bundle proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// Not a bundle.
+    #[error("not a proof bundle: {0}")]
+    Malformed(String),
+    /// A step failed.
+    #[error("{step}: {reason}")]
+    Step {
+        /// Which step.
+        step: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a bundle proved.
+#[derive(Debug, Clone)]
+pub struct ProofReport {
+    /// The forum's id.
+    pub forum: String,
+    /// The forum's name.
+    pub forum_name: String,
+    /// The release.
+    pub release: VerifiedRelease,
+    /// The signed head it stands in.
+    pub checkpoint: Checkpoint,
+    /// What was checked, one line each.
+    pub steps: Vec<String>,
+}
+
+impl ProofBundle {
+    /// Reads a bundle.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
+        let malformed = |reason: String| ProofError::Malformed(reason);
+        if bytes.len() > MAX_BUNDLE_BYTES {
+            return Err(malformed(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
+        }
+        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
+        if bundle.format != FORMAT {
+            return Err(malformed(format!("its format is `{}`, expected `{FORMAT}`", bundle.format)));
+        }
+        Ok(bundle)
+    }
+
+    /// Checks everything. `genesis` was told out of band; without it the forum is only as sure as the bundle's source.
+    pub fn verify(&self, genesis: Option<&str>) -> Result<ProofReport, ProofError> {
+        fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
+            result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
+        }
+        let forum = ForumBundle { charters: self.charters.clone(), delegations: self.delegations.clone() };
+        for envelope in forum.charters.iter().chain(&forum.delegations).chain([&self.record]) {
+            step("form", envelope.check_form())?;
+        }
+        let trust = step("charter and delegations", Trust::verify(genesis, &forum))?;
+        let issuer = step("release", self.record.payload::<release::Release>(RecordKind::Release))?.issuer;
+        let release = step("release", release::verify(&trust, &self.record, &issuer))?;
+        let origin = checkpoint::origin(trust.forum(), &issuer);
+        let checkpoint = step("checkpoint", Checkpoint::verify(&self.checkpoint, &origin, &log_keys(&trust, &issuer)))?;
+        let leaf = self.leaf(&release.payload.body.intent.audience, &release.id)?;
+        let proof = decode_hashes(&self.inclusion).ok_or_else(|| ProofError::Malformed("a hash is not base64".into()))?;
+        let hash = log::leaf_hash(&leaf);
+        step("log", log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash))?;
+        let mut steps = vec![
+            format!("charter {} of `{}`: signed by {}", trust.charter().version, trust.charter().forum_name, trust.chain().signed_by().join(", ")),
+            format!("release {}: signed by a publisher key of `{issuer}` in force at {}", release.id, release.payload.issued_at),
+        ];
+        steps.extend(release.operators.iter().map(|(role, name)| format!("{role:?} signature of operator `{name}` holds").to_lowercase()));
+        steps.push(format!("leaf {} of {} in the log of `{issuer}`, whose head is signed", self.index, checkpoint.size));
+        Ok(ProofReport {
+            forum: trust.forum().to_owned(),
+            forum_name: trust.charter().forum_name.clone(),
+            release,
+            checkpoint,
+            steps,
+        })
+    }
+
+    fn leaf(&self, audience: &Audience, id: &str) -> Result<Vec<u8>, ProofError> {
+        let salt = self.salt.as_deref().map(decode_salt).transpose()?;
+        if salt.is_some() == (*audience == Audience::Public) {
+            return Err(ProofError::Malformed("a salt belongs to a release that is not public, and only there".into()));
+        }
+        Ok(log::leaf(RecordKind::Release, audience, id, salt.as_ref()))
+    }
+}
+
+/// Every key `member` ever delegated for its log: an old head stays checkable after its key's delegation ended.
+pub fn log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
+    trust
+        .delegations()
+        .filter(|d| d.member == member && d.delegation.purpose == Purpose::Log)
+        .map(|d| d.delegation.key)
+        .collect()
+}
+
+/// Hashes as base64 texts.
+pub fn encode_hashes(hashes: &[Hash]) -> Vec<String> {
+    hashes.iter().map(|h| STANDARD.encode(h.0)).collect()
+}
+
+/// Reads [`encode_hashes`]' texts; none if one is wrong or there are too many.
+pub fn decode_hashes(texts: &[String]) -> Option<Vec<Hash>> {
+    if texts.len() > log::MAX_PROOF {
+        return None;
+    }
+    texts.iter().map(|t| Some(Hash(STANDARD.decode(t).ok()?.try_into().ok()?))).collect()
+}
+
+fn decode_salt(text: &str) -> Result<[u8; 32], ProofError> {
+    let malformed = || ProofError::Malformed("the salt is not 64 hexadecimal digits".into());
+    hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)
+}

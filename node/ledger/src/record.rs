@@ -1,0 +1,279 @@
+//! Records: DSSE envelopes over canonical JSON payloads.
+//!
+//! The payload bytes are signed and hashed as they stand and never re-serialised to verify (DSSE v1, PAE encoding).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::json::{self, JsonError};
+use crate::keys::{KeyPair, PublicKey};
+use crate::time;
+
+/// Most signatures on one envelope.
+const MAX_SIGNATURES: usize = 256;
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordKind {
+    /// A forum's constitution.
+    Charter,
+    /// A key's mandate.
+    Delegation,
+    /// A signed publication of one dataflow.
+    Release,
+    /// A release's tombstone.
+    Withdrawal,
+}
+
+impl RecordKind {
+    /// The word in leaves, payload types and database rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Charter => "charter",
+            Self::Delegation => "delegation",
+            Self::Release => "release",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+
+    /// The DSSE payload type.
+    pub fn payload_type(self) -> String {
+        format!("application/vnd.chancery.{}.v1+json", self.as_str())
+    }
+}
+
+/// Why an envelope is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not an envelope, or not strict JSON.
+    #[error("the record is not strict JSON: {0}")]
+    Json(#[from] JsonError),
+    /// A field is missing, unknown or of the wrong type.
+    #[error("the record's {part} has the wrong shape: {reason}")]
+    Shape {
+        /// `envelope` or `payload`.
+        part: &'static str,
+        /// What serde found.
+        reason: String,
+    },
+    /// Payload or signature is not base64.
+    #[error("the record's {0} is not base64")]
+    Base64(&'static str),
+    /// The payload type is not the kind's.
+    #[error("the payload type is `{found}`, expected `{expected}`")]
+    Type {
+        /// What the envelope says.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// Too many signatures.
+    #[error("{0} signatures, more than {MAX_SIGNATURES}")]
+    TooManySignatures(usize),
+    /// `issued_at` is not a time.
+    #[error("`{0}` is not an RFC 3339 UTC time with whole seconds")]
+    Time(String),
+    /// No signature by the key.
+    #[error("no valid signature by the key {0}")]
+    NotSigned(PublicKey),
+}
+
+/// A DSSE envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Envelope {
+    /// What the payload is.
+    pub payload_type: String,
+    /// The payload's bytes, base64.
+    pub payload: String,
+    /// Signatures over the pre-authentication encoding.
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+/// One signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvelopeSignature {
+    /// The signing key, as [`PublicKey`]'s text.
+    pub keyid: String,
+    /// Base64.
+    pub sig: String,
+}
+
+/// What every record says, around its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payload<B> {
+    /// The forum's id; empty in a genesis charter, whose own id it becomes.
+    pub forum: String,
+    /// The member that issues it.
+    pub issuer: String,
+    /// RFC 3339 UTC.
+    pub issued_at: String,
+    /// What it is.
+    pub kind: RecordKind,
+    /// What it says.
+    pub body: B,
+}
+
+impl<B> Payload<B> {
+    /// `issued_at` in unix seconds.
+    pub fn issued_at_s(&self) -> Result<i64, RecordError> {
+        let refuse = || RecordError::Time(self.issued_at.chars().take(40).collect());
+        let at = time::parse(&self.issued_at).ok_or_else(refuse)?;
+        if time::format(at) == self.issued_at { Ok(at) } else { Err(refuse()) }
+    }
+}
+
+/// DSSE's pre-authentication encoding: what is signed.
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut out = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+impl Envelope {
+    /// Writes `payload` in canonical form and signs it with every key.
+    pub fn seal<B: Serialize>(payload: &Payload<B>, keys: &[&KeyPair]) -> Result<Self, RecordError> {
+        let bytes = json::to_canonical(payload)?;
+        let mut envelope = Self {
+            payload_type: payload.kind.payload_type(),
+            payload: STANDARD.encode(&bytes),
+            signatures: Vec::new(),
+        };
+        for key in keys {
+            envelope.sign(key)?;
+        }
+        Ok(envelope)
+    }
+
+    /// Adds a signature; one by the same key is replaced.
+    pub fn sign(&mut self, key: &KeyPair) -> Result<(), RecordError> {
+        let message = pae(&self.payload_type, &self.payload_bytes()?);
+        let keyid = key.public().to_string();
+        self.signatures.retain(|s| s.keyid != keyid);
+        self.signatures.push(EnvelopeSignature { keyid, sig: STANDARD.encode(key.sign(&message)) });
+        Ok(())
+    }
+
+    /// Reads an envelope and checks its form, not its signatures.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let value = json::parse(bytes)?;
+        let envelope: Self = serde_json::from_value(value)
+            .map_err(|e| RecordError::Shape { part: "envelope", reason: e.to_string() })?;
+        envelope.check_form()?;
+        Ok(envelope)
+    }
+
+    /// Checks that the payload is strict canonical JSON and signatures are bounded; for envelopes read inside other files.
+    pub fn check_form(&self) -> Result<(), RecordError> {
+        if self.signatures.len() > MAX_SIGNATURES {
+            return Err(RecordError::TooManySignatures(self.signatures.len()));
+        }
+        json::parse_canonical(&self.payload_bytes()?)?;
+        Ok(())
+    }
+
+    /// The envelope as JSON bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        Ok(json::to_canonical(self)?)
+    }
+
+    /// The payload's bytes as signed.
+    pub fn payload_bytes(&self) -> Result<Vec<u8>, RecordError> {
+        STANDARD.decode(&self.payload).map_err(|_| RecordError::Base64("payload"))
+    }
+
+    /// The record's id: SHA-256 of the payload's bytes, hexadecimal.
+    pub fn id(&self) -> Result<String, RecordError> {
+        Ok(hex::encode(Sha256::digest(self.payload_bytes()?)))
+    }
+
+    /// The payload, if it is a record of `kind`. Signatures are not checked.
+    pub fn payload<B: DeserializeOwned>(&self, kind: RecordKind) -> Result<Payload<B>, RecordError> {
+        if self.payload_type != kind.payload_type() {
+            return Err(RecordError::Type { found: self.payload_type.clone(), expected: kind.payload_type() });
+        }
+        let value = json::parse_canonical(&self.payload_bytes()?)?;
+        let payload: Payload<B> =
+            serde_json::from_value(value).map_err(|e| RecordError::Shape { part: "payload", reason: e.to_string() })?;
+        if payload.kind != kind {
+            return Err(RecordError::Type { found: payload.kind.payload_type(), expected: kind.payload_type() });
+        }
+        payload.issued_at_s()?;
+        Ok(payload)
+    }
+
+    /// The kind the payload type names.
+    pub fn kind(&self) -> Option<RecordKind> {
+        [RecordKind::Charter, RecordKind::Delegation, RecordKind::Release, RecordKind::Withdrawal]
+            .into_iter()
+            .find(|kind| kind.payload_type() == self.payload_type)
+    }
+
+    /// Whether `key` signed it.
+    pub fn signed_by(&self, key: &PublicKey) -> Result<(), RecordError> {
+        let message = pae(&self.payload_type, &self.payload_bytes()?);
+        let keyid = key.to_string();
+        let holds = self.signatures.iter().filter(|s| s.keyid == keyid).any(|s| {
+            STANDARD.decode(&s.sig).is_ok_and(|signature| key.verifies(&message, &signature))
+        });
+        if holds { Ok(()) } else { Err(RecordError::NotSigned(*key)) }
+    }
+
+    /// The keys the signatures name, whether or not they hold.
+    pub fn signers(&self) -> impl Iterator<Item = PublicKey> + '_ {
+        self.signatures.iter().filter_map(|s| s.keyid.parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sealed() -> (Envelope, PublicKey) {
+        let key = KeyPair::from_seed(&[1; 32]);
+        let payload = Payload {
+            forum: "f".repeat(64),
+            issuer: "GTM".to_owned(),
+            issued_at: "2026-11-23T19:05:00Z".to_owned(),
+            kind: RecordKind::Withdrawal,
+            body: serde_json::json!({ "reason": "wrong table" }),
+        };
+        (Envelope::seal(&payload, &[&key]).unwrap(), key.public())
+    }
+
+    #[test]
+    fn an_envelope_reads_what_it_writes() {
+        let (envelope, key) = sealed();
+        let read = Envelope::parse(&envelope.to_bytes().unwrap()).unwrap();
+        assert_eq!(read, envelope);
+        read.signed_by(&key).unwrap();
+        assert!(read.payload::<serde_json::Value>(RecordKind::Withdrawal).is_ok());
+        assert!(matches!(read.payload::<serde_json::Value>(RecordKind::Release), Err(RecordError::Type { .. })));
+        assert!(read.signed_by(&KeyPair::from_seed(&[2; 32]).public()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_byte_is_refused(position in 0usize..10_000, flip in 1u8..=255) {
+            let (envelope, key) = sealed();
+            let id = envelope.id().unwrap();
+            let mut bytes = envelope.to_bytes().unwrap();
+            let position = position % bytes.len();
+            bytes[position] ^= flip;
+            let accepted = Envelope::parse(&bytes).is_ok_and(|e| {
+                e.payload::<serde_json::Value>(RecordKind::Withdrawal).is_ok()
+                    && e.signed_by(&key).is_ok()
+                    && e.id().is_ok_and(|found| found != id || e != envelope)
+            });
+            prop_assert!(!accepted, "byte {position}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Releases: what a member publishes, who prepared and approved it, and how both are checked.
+
+use serde::{Deserialize, Serialize};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::audience::{Audience, is_member_id};
+use crate::json::{self, JsonError};
+use crate::keys::{KeyPair, PublicKey, Purpose};
+use crate::record::{Envelope, Payload, RecordError, RecordKind, pae};
+use crate::time;
+use crate::trust::{Trust, TrustError};
+
+/// Bytes of a chunk: the unit in which a transfer is checked.
+pub const CHUNK_BYTES: u64 = 1 << 20;
+/// Media type of artefacts.
+pub const PARQUET: &str = "application/vnd.apache.parquet";
+/// DSSE payload type of an intent.
+const INTENT_TYPE: &str = "application/vnd.chancery.intent.v1+json";
+/// Most artefacts of one release.
+const MAX_ARTEFACTS: usize = 64;
+/// Largest artefact.
+const MAX_ARTEFACT_BYTES: u64 = 8 << 30;
+
+/// A file of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artefact {
+    /// SHA-256, hexadecimal: its name.
+    pub sha256: String,
+    /// Size.
+    pub bytes: u64,
+    /// Observations.
+    pub rows: u64,
+    /// [`PARQUET`].
+    pub media_type: String,
+    /// First and last period, as SDMX writes them.
+    pub periods: [String; 2],
+    /// Bytes of each chunk but the last.
+    pub chunk_bytes: u64,
+    /// SHA-256 of each chunk, hexadecimal.
+    pub chunks: Vec<String>,
+}
+
+/// What disclosure control did, in numbers that give nothing away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisclosureSummary {
+    /// The profile's name.
+    pub profile: String,
+    /// SHA-256 of the profile's text.
+    pub profile_sha256: String,
+    /// SHA-256 of the disclosure report.
+    pub report_sha256: String,
+    /// Cells suppressed by a rule.
+    pub suppressed_primary: u64,
+    /// Cells suppressed to protect those.
+    pub suppressed_secondary: u64,
+    /// Cells rounded.
+    pub rounded: u64,
+}
+
+/// What two operators agree to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The forum.
+    pub forum: String,
+    /// The issuing member.
+    pub issuer: String,
+    /// `RCP:RETURNS(1.0.0)`.
+    pub dataflow: String,
+    /// The data structure, likewise.
+    pub structure: String,
+    /// For people.
+    pub title: String,
+    /// Who may read it.
+    pub audience: Audience,
+    /// RFC 3339 UTC, if it may not be read before.
+    pub embargo: Option<String>,
+    /// The files.
+    pub artefacts: Vec<Artefact>,
+    /// What disclosure control did.
+    pub disclosure: DisclosureSummary,
+}
+
+/// Which of the four eyes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperatorRole {
+    /// Imported and checked it.
+    Prepare,
+    /// Read it and agreed.
+    Approve,
+}
+
+/// An operator's signature over the intent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorSignature {
+    /// Which part.
+    pub role: OperatorRole,
+    /// The operator's key.
+    pub key: PublicKey,
+    /// Base64.
+    pub sig: String,
+}
+
+/// The body of a release record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// What was agreed.
+    pub intent: Intent,
+    /// By whom.
+    pub operators: Vec<OperatorSignature>,
+    /// The release of the same dataflow it replaces.
+    pub replaces: Option<String>,
+}
+
+/// The body of a withdrawal record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// The release withdrawn.
+    pub release: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Why a release is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The envelope is wrong.
+    #[error("the release's record is refused: {0}")]
+    Record(#[from] RecordError),
+    /// The intent cannot be written in canonical form.
+    #[error("{0}")]
+    Json(#[from] JsonError),
+    /// Fields contradict each other or are out of bounds.
+    #[error("the release is malformed: {0}")]
+    Malformed(String),
+    /// Another forum's or issuer's.
+    #[error("the release is for `{found}`, expected `{expected}`")]
+    Misplaced {
+        /// What it says.
+        found: String,
+        /// Where it stands.
+        expected: String,
+    },
+    /// No publisher key in force signed it.
+    #[error("no publisher key of `{issuer}` in force at {at} signed it: {reason}")]
+    Publisher {
+        /// Issuer.
+        issuer: String,
+        /// When it was issued.
+        at: String,
+        /// The last key's failure.
+        reason: String,
+    },
+    /// The operators' signatures do not meet the forum's rule.
+    #[error("the forum's four-eyes rule is not met: {0}")]
+    FourEyes(String),
+    /// An operator's key is not delegated.
+    #[error("{0}")]
+    Operator(#[from] TrustError),
+}
+
+/// A release whose signatures all hold.
+#[derive(Debug, Clone)]
+pub struct VerifiedRelease {
+    /// Record id.
+    pub id: String,
+    /// What it says.
+    pub payload: Payload<Release>,
+    /// When it was issued, unix seconds.
+    pub issued_at: i64,
+    /// The delegation of the publisher key that signed.
+    pub publisher: PublicKey,
+    /// Operators' names by role, as delegated.
+    pub operators: Vec<(OperatorRole, String)>,
+}
+
+impl Intent {
+    /// The bytes operators sign.
+    pub fn message(&self) -> Result<Vec<u8>, JsonError> {
+        Ok(pae(INTENT_TYPE, &json::to_canonical(self)?))
+    }
+
+    /// An operator's signature.
+    pub fn sign(&self, role: OperatorRole, key: &KeyPair) -> Result<OperatorSignature, JsonError> {
+        let sig = STANDARD.encode(key.sign(&self.message()?));
+        Ok(OperatorSignature { role, key: key.public(), sig })
+    }
+
+    /// Observations in all files.
+    pub fn rows(&self) -> u64 {
+        self.artefacts.iter().map(|a| a.rows).sum()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.artefacts.iter().map(|a| a.bytes).sum()
+    }
+
+    fn check(&self) -> Result<(), ReleaseError> {
+        let refuse = |what: String| Err(ReleaseError::Malformed(what));
+        if self.artefacts.is_empty() || self.artefacts.len() > MAX_ARTEFACTS {
+            return refuse(format!("{} artefacts, expected 1 to {MAX_ARTEFACTS}", self.artefacts.len()));
+        }
+        if self.title.is_empty() || self.title.chars().count() > 300 {
+            return refuse("the title is empty or longer than 300 characters".to_owned());
+        }
+        if self.dataflow.len() > 200 || self.structure.len() > 200 || self.disclosure.profile.len() > 100 {
+            return refuse("an identifier is too long".to_owned());
+        }
+        if let Some(embargo) = &self.embargo
+            && time::parse(embargo).is_none()
+        {
+            return refuse(format!("the embargo `{embargo}` is not a time"));
+        }
+        if let Audience::Members(members) = &self.audience
+            && (members.is_empty() || members.len() > 250 || !members.iter().all(|m| is_member_id(m)))
+        {
+            return refuse("the audience names no members or malformed ones".to_owned());
+        }
+        self.artefacts.iter().try_for_each(Artefact::check)
+    }
+}
+
+impl Artefact {
+    fn check(&self) -> Result<(), ReleaseError> {
+        let refuse = |what: String| Err(ReleaseError::Malformed(what));
+        if !is_sha256(&self.sha256) || !self.chunks.iter().all(|c| is_sha256(c)) {
+            return refuse("an artefact's or chunk's hash is not 64 hexadecimal digits".to_owned());
+        }
+        if self.bytes == 0 || self.bytes > MAX_ARTEFACT_BYTES || self.media_type != PARQUET {
+            return refuse(format!("artefact `{}` has {} bytes of `{}`", self.sha256, self.bytes, self.media_type));
+        }
+        if self.chunk_bytes != CHUNK_BYTES || self.chunks.len() as u64 != self.bytes.div_ceil(self.chunk_bytes) {
+            return refuse(format!("artefact `{}` has {} chunks for {} bytes", self.sha256, self.chunks.len(), self.bytes));
+        }
+        if self.periods.iter().any(|p| p.len() > 32) {
+            return refuse("a period is longer than 32 characters".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Whether `text` is a lower-case hexadecimal SHA-256.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Checks everything about a release that needs no file: form, forum, issuer, publisher, four eyes.
+pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<VerifiedRelease, ReleaseError> {
+    let payload = envelope.payload::<Release>(RecordKind::Release)?;
+    let intent = &payload.body.intent;
+    let place = |member: &str, forum: &str| format!("{member} in {forum}");
+    let expected = place(issuer, trust.forum());
+    for found in [place(&payload.issuer, &payload.forum), place(&intent.issuer, &intent.forum)] {
+        if found != expected {
+            return Err(ReleaseError::Misplaced { found: found.chars().take(120).collect(), expected });
+        }
+    }
+    intent.check()?;
+    if let Some(replaces) = &payload.body.replaces
+        && !is_sha256(replaces)
+    {
+        return Err(ReleaseError::Malformed("`replaces` is not a record id".to_owned()));
+    }
+    let issued_at = payload.issued_at_s()?;
+    let publisher = signer(trust, envelope, issuer, Purpose::Publisher, issued_at)?;
+    let operators = check_operators(trust, &payload.body, issuer, issued_at)?;
+    Ok(VerifiedRelease { id: envelope.id()?, payload, issued_at, publisher, operators })
+}
+
+/// Checks a withdrawal likewise.
+pub fn verify_withdrawal(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Payload<Withdrawal>, ReleaseError> {
+    let payload = envelope.payload::<Withdrawal>(RecordKind::Withdrawal)?;
+    if payload.issuer != issuer || payload.forum != trust.forum() {
+        return Err(ReleaseError::Misplaced { found: payload.issuer, expected: issuer.to_owned() });
+    }
+    if !is_sha256(&payload.body.release) || payload.body.reason.chars().count() > 1_000 {
+        return Err(ReleaseError::Malformed("the withdrawal names no release or gives too long a reason".to_owned()));
+    }
+    signer(trust, envelope, issuer, Purpose::Publisher, payload.issued_at_s()?)?;
+    Ok(payload)
+}
+
+fn signer(
+    trust: &Trust,
+    envelope: &Envelope,
+    issuer: &str,
+    purpose: Purpose,
+    at: i64,
+) -> Result<PublicKey, ReleaseError> {
+    let mut reason = "it has no signature".to_owned();
+    for key in envelope.signers() {
+        match trust.key_for(issuer, purpose, &key, at) {
+            Err(e) => reason = e.to_string(),
+            Ok(_) => match envelope.signed_by(&key) {
+                Ok(()) => return Ok(key),
+                Err(e) => reason = e.to_string(),
+            },
+        }
+    }
+    Err(ReleaseError::Publisher { issuer: issuer.to_owned(), at: time::format(at), reason })
+}
+
+fn check_operators(
+    trust: &Trust,
+    release: &Release,
+    issuer: &str,
+    at: i64,
+) -> Result<Vec<(OperatorRole, String)>, ReleaseError> {
+    if release.operators.len() > 8 {
+        return Err(ReleaseError::FourEyes(format!("{} operators' signatures", release.operators.len())));
+    }
+    let message = release.intent.message()?;
+    let mut names = Vec::new();
+    for operator in &release.operators {
+        let delegation = trust.key_for(issuer, Purpose::Operator, &operator.key, at)?;
+        let holds = STANDARD.decode(&operator.sig).is_ok_and(|sig| operator.key.verifies(&message, &sig));
+        if !holds {
+            let name = &delegation.delegation.name;
+            return Err(ReleaseError::FourEyes(format!("the signature of operator `{name}` does not hold")));
+        }
+        names.push((operator.role, delegation.delegation.name.clone()));
+    }
+    check_four_eyes(&release.operators, trust.charter().rules.four_eyes).map_err(ReleaseError::FourEyes)?;
+    Ok(names)
+}
+
+/// Whether the operators' keys meet the rule: one prepared, and with `four_eyes` another approved.
+pub fn check_four_eyes(operators: &[OperatorSignature], four_eyes: bool) -> Result<(), String> {
+    let of = |role| operators.iter().filter(move |o| o.role == role).map(|o| o.key);
+    let Some(preparer) = of(OperatorRole::Prepare).next() else {
+        return Err("nobody signed as the one who prepared it".to_owned());
+    };
+    let mut approvers = of(OperatorRole::Approve);
+    if four_eyes && !approvers.any(|key| key != preparer) {
+        return Err("nobody but the one who prepared it has approved it".to_owned());
+    }
+    Ok(())
+}
