@@ -31,7 +31,10 @@ impl Audience {
             "forum" => Some(Self::Forum),
             _ => {
                 let members: Vec<String> = text.split(',').map(|m| m.trim().to_owned()).collect();
-                members.iter().all(|m| is_member_id(m)).then_some(Self::Members(members))
+                members
+                    .iter()
+                    .all(|m| is_member_id(m))
+                    .then_some(Self::Members(members))
             }
         }
     }
@@ -51,6 +54,12 @@ pub fn is_member_id(id: &str) -> bool {
     (2..=16).contains(&id.len())
         && bytes.next().is_some_and(|b| b.is_ascii_uppercase())
         && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Whether `text` is fit to show: no longer than `max` characters, none of them a control or text-direction character.
+pub fn is_plain_text(text: &str, max: usize) -> bool {
+    let directional = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().count() <= max && !text.chars().any(|c| c.is_control() || directional(c))
 }
 
 #[cfg(test)]

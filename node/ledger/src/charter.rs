@@ -3,11 +3,11 @@
 //! Version N+1 names N's id, is exactly N+1, and counts when the thresholds of both N and N+1 signed it, one signature
 //! for each member state. Observers and the secretariat are never counted. The genesis needs every founding member state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audience::is_member_id;
+use crate::audience::{is_member_id, is_plain_text};
 use crate::keys::PublicKey;
 use crate::record::{Envelope, Payload, RecordError, RecordKind};
 use crate::time;
@@ -16,6 +16,12 @@ use crate::time;
 const MAX_MEMBERS: usize = 250;
 /// Most versions of a charter.
 const MAX_VERSIONS: usize = 1_000;
+/// Longest name of a forum, agency or schema.
+const MAX_NAME_CHARS: usize = 200;
+/// Most addresses of a member.
+const MAX_ADDRESSES: usize = 16;
+/// Longest address.
+const MAX_ADDRESS_CHARS: usize = 256;
 
 /// A member's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +47,9 @@ impl Role {
 
     /// Reads [`Role::as_str`]'s word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::MemberState, Self::Observer, Self::Secretariat].into_iter().find(|role| role.as_str() == text)
+        [Self::MemberState, Self::Observer, Self::Secretariat]
+            .into_iter()
+            .find(|role| role.as_str() == text)
     }
 }
 
@@ -77,7 +85,9 @@ impl Fraction {
 
     /// How many of `states` it asks for; at least one.
     pub fn of(self, states: usize) -> usize {
-        (states * self.numerator as usize).div_ceil(self.denominator as usize).max(1)
+        (states * self.numerator as usize)
+            .div_ceil(self.denominator as usize)
+            .max(1)
     }
 }
 
@@ -171,7 +181,9 @@ pub enum CharterError {
         reason: String,
     },
     /// Too few member states signed.
-    #[error("charter version {version}: {signed} of the {needed} member states needed by version {by} signed; missing: {missing}")]
+    #[error(
+        "charter version {version}: {signed} of the {needed} member states needed by version {by} signed; missing: {missing}"
+    )]
     Threshold {
         /// The version to be signed.
         version: usize,
@@ -183,6 +195,26 @@ pub enum CharterError {
         needed: usize,
         /// States that did not sign.
         missing: String,
+    },
+    /// Two versions of one number, both signed by enough: somebody signed twice. Both envelopes are evidence.
+    #[error(
+        "charter version {version} exists twice, as `{held}` and as `{other}`: the forum is forked; keep both files, admit and remove nobody, and tell the other members"
+    )]
+    Forked {
+        /// The first version that differs.
+        version: usize,
+        /// Record id of the one held.
+        held: String,
+        /// Record id of the other.
+        other: String,
+    },
+    /// The other chain ends before the one held.
+    #[error("the charter ends at version {offered}, but version {held} is already known: it is out of date")]
+    Rollback {
+        /// Versions held.
+        held: usize,
+        /// Versions offered.
+        offered: usize,
     },
 }
 
@@ -208,7 +240,10 @@ impl Charter {
             return refuse(format!("it says it is version {}", self.version));
         }
         if self.members.is_empty() || self.members.len() > MAX_MEMBERS || self.states().next().is_none() {
-            return refuse(format!("{} members, expected 1 to {MAX_MEMBERS} with a member state", self.members.len()));
+            return refuse(format!(
+                "{} members, expected 1 to {MAX_MEMBERS} with a member state",
+                self.members.len()
+            ));
         }
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         for member in &self.members {
@@ -218,18 +253,23 @@ impl Charter {
             if !keys.insert(member.authority_key) {
                 return refuse(format!("member `{}` shares its authority key with another", member.id));
             }
-            if member.name.chars().count() > 200
-                || member.addresses.len() > 16
-                || member.addresses.iter().any(|a| a.len() > 256)
+            if !is_plain_text(&member.name, MAX_NAME_CHARS)
+                || member.addresses.len() > MAX_ADDRESSES
+                || member.addresses.iter().any(|a| !is_plain_text(a, MAX_ADDRESS_CHARS))
             {
-                return refuse(format!("member `{}` has too long a name or too many addresses", member.id));
+                return refuse(format!(
+                    "member `{}` has too long a name or too many addresses",
+                    member.id
+                ));
             }
         }
-        if self.forum_name.is_empty() || self.forum_name.chars().count() > 200 {
-            return refuse("the forum's name is empty or longer than 200 characters".to_owned());
+        if self.forum_name.is_empty() || !is_plain_text(&self.forum_name, MAX_NAME_CHARS) {
+            return refuse(format!(
+                "the forum's name is empty, longer than {MAX_NAME_CHARS} characters or not plain text"
+            ));
         }
-        if time::parse(&self.expires).is_none() {
-            return refuse(format!("`{}` is not a time", self.expires));
+        if !is_plain_text(&self.rules.schema, MAX_NAME_CHARS) {
+            return refuse("the name of the shared schema is too long or not plain text".to_owned());
         }
         Ok(())
     }
@@ -240,8 +280,16 @@ impl Charter {
 pub struct CharterChain {
     genesis_id: String,
     envelopes: Vec<Envelope>,
-    current: Payload<Charter>,
-    current_id: String,
+    current: Version,
+    earlier: Vec<Version>,
+}
+
+/// One verified version.
+#[derive(Debug, Clone)]
+struct Version {
+    id: String,
+    issued_at: i64,
+    payload: Payload<Charter>,
 }
 
 impl CharterChain {
@@ -250,30 +298,100 @@ impl CharterChain {
         if envelopes.is_empty() || envelopes.len() > MAX_VERSIONS {
             return Err(CharterError::Length(envelopes.len()));
         }
-        let mut previous: Option<(String, Payload<Charter>)> = None;
-        let mut genesis = String::new();
+        let mut versions: Vec<Version> = Vec::with_capacity(envelopes.len());
         for (index, envelope) in envelopes.iter().enumerate() {
             let version = index + 1;
             let record = |source| CharterError::Record { version, source };
             let id = envelope.id().map_err(record)?;
             let payload = envelope.payload::<Charter>(RecordKind::Charter).map_err(record)?;
+            let issued_at = payload.issued_at_s().map_err(record)?;
             payload.body.check_form(version)?;
-            match &previous {
-                None => {
+            check_life(&payload, version)?;
+            match (versions.first(), versions.last()) {
+                (Some(genesis), Some(before)) => {
+                    check_successor(&payload, version, before, &genesis.id)?;
+                    check_thresholds(envelope, &before.payload.body, &payload.body, version)?;
+                }
+                _ => {
                     check_genesis(&payload, &id, genesis_id)?;
-                    genesis.clone_from(&id);
                     let all = payload.body.states().count();
                     check_signatures(envelope, &payload.body, version, version, all, None)?;
                 }
-                Some((previous_id, before)) => {
-                    check_successor(&payload, version, previous_id, before, &genesis)?;
-                    check_thresholds(envelope, &before.body, &payload.body, version)?;
-                }
             }
-            previous = Some((id, payload));
+            versions.push(Version { id, issued_at, payload });
         }
-        let (current_id, current) = previous.ok_or(CharterError::Length(0))?;
-        Ok(Self { genesis_id: genesis, envelopes: envelopes.to_vec(), current, current_id })
+        let current = versions.pop().ok_or(CharterError::Length(0))?;
+        let genesis_id = versions.first().unwrap_or(&current).id.clone();
+        Ok(Self {
+            genesis_id,
+            envelopes: envelopes.to_vec(),
+            current,
+            earlier: versions,
+        })
+    }
+
+    /// Whether `other` may take this chain's place: it holds all of its versions and perhaps more.
+    ///
+    /// Fails with [`CharterError::Forked`] when both are valid and differ, with [`CharterError::Rollback`] when `other` is
+    /// the older, with [`CharterError::Genesis`] when it is another forum's.
+    pub fn check_extended_by(&self, other: &Self) -> Result<(), CharterError> {
+        if self.genesis_id != other.genesis_id {
+            return Err(CharterError::Genesis {
+                found: other.genesis_id.clone(),
+                expected: self.genesis_id.clone(),
+            });
+        }
+        for (index, (held, offered)) in self.versions().zip(other.versions()).enumerate() {
+            if held.id != offered.id {
+                let (held, other) = (held.id.clone(), offered.id.clone());
+                return Err(CharterError::Forked {
+                    version: index + 1,
+                    held,
+                    other,
+                });
+            }
+        }
+        let (held, offered) = (self.envelopes.len(), other.envelopes.len());
+        if offered < held {
+            Err(CharterError::Rollback { held, offered })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn versions(&self) -> impl DoubleEndedIterator<Item = &Version> {
+        self.earlier.iter().chain([&self.current])
+    }
+
+    /// The version in force at `at` (unix seconds): the last one issued by then, or the genesis.
+    pub fn at(&self, at: i64) -> &Charter {
+        let genesis = self.earlier.first().unwrap_or(&self.current);
+        &self
+            .versions()
+            .rev()
+            .find(|v| v.issued_at <= at)
+            .unwrap_or(genesis)
+            .payload
+            .body
+    }
+
+    /// Every authority key `member` ever had, the newest first.
+    pub fn authorities(&self, member: &str) -> Vec<PublicKey> {
+        let mut keys = Vec::new();
+        for found in self.versions().rev().filter_map(|v| v.payload.body.member(member)) {
+            if !keys.contains(&found.authority_key) {
+                keys.push(found.authority_key);
+            }
+        }
+        keys
+    }
+
+    /// The member that has or had `key` as its authority key.
+    pub fn authority_holder(&self, key: &PublicKey) -> Option<&str> {
+        self.versions()
+            .flat_map(|v| &v.payload.body.members)
+            .find(|m| m.authority_key == *key)
+            .map(|m| m.id.as_str())
     }
 
     /// The forum's id.
@@ -283,17 +401,17 @@ impl CharterChain {
 
     /// The version in force.
     pub fn current(&self) -> &Charter {
-        &self.current.body
+        &self.current.payload.body
     }
 
     /// When the version in force was drafted.
     pub fn issued_at(&self) -> &str {
-        &self.current.issued_at
+        &self.current.payload.issued_at
     }
 
     /// Record id of the version in force.
     pub fn current_id(&self) -> &str {
-        &self.current_id
+        &self.current.id
     }
 
     /// Every version, oldest first.
@@ -303,15 +421,21 @@ impl CharterChain {
 
     /// Member states whose signature of the version in force holds.
     pub fn signed_by(&self) -> Vec<String> {
-        self.envelopes.last().map(|e| signed_states(e, self.current(), None)).unwrap_or_default()
+        self.envelopes
+            .last()
+            .map(|e| signed_states(e, self.current(), None))
+            .unwrap_or_default()
     }
 }
 
 /// Member states of `charter` whose signature on `envelope` holds, each once.
 pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&str>) -> Vec<String> {
+    let Ok(message) = envelope.message() else {
+        return Vec::new();
+    };
     charter
         .states()
-        .filter(|m| Some(m.id.as_str()) != without && envelope.signed_by(&m.authority_key).is_ok())
+        .filter(|m| Some(m.id.as_str()) != without && envelope.holds(&m.authority_key, &message))
         .map(|m| m.id.clone())
         .collect()
 }
@@ -320,7 +444,10 @@ fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -
     if let Some(expected) = expected
         && expected != id
     {
-        return Err(CharterError::Genesis { found: id.to_owned(), expected: expected.chars().take(80).collect() });
+        return Err(CharterError::Genesis {
+            found: id.to_owned(),
+            expected: expected.chars().take(80).collect(),
+        });
     }
     if payload.body.previous.is_some() || !payload.forum.is_empty() {
         let reason = "a genesis names no version before it and no forum".to_owned();
@@ -329,14 +456,35 @@ fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -
     Ok(())
 }
 
+fn check_life(payload: &Payload<Charter>, version: usize) -> Result<(), CharterError> {
+    let expires = &payload.body.expires;
+    let refuse = |reason: String| Err(CharterError::Chain { version, reason });
+    match time::parse(expires) {
+        None => refuse(format!(
+            "its expiry `{}` is not a time",
+            expires.chars().take(40).collect::<String>()
+        )),
+        Some(at) if at <= payload.issued_at_s().unwrap_or(i64::MAX) => refuse(format!(
+            "it expires at {expires}, not after it was issued at {}",
+            payload.issued_at
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
 fn check_successor(
     payload: &Payload<Charter>,
     version: usize,
-    previous_id: &str,
-    before: &Payload<Charter>,
+    before: &Version,
     genesis: &str,
 ) -> Result<(), CharterError> {
-    let refuse = |reason: &str| Err(CharterError::Chain { version, reason: reason.to_owned() });
+    let refuse = |reason: &str| {
+        Err(CharterError::Chain {
+            version,
+            reason: reason.to_owned(),
+        })
+    };
+    let (previous_id, before) = (before.id.as_str(), &before.payload);
     if payload.body.previous.as_deref() != Some(previous_id) {
         return refuse("it does not name the version before it");
     }
@@ -346,7 +494,8 @@ fn check_successor(
     if payload.issued_at < before.issued_at {
         return refuse("it was issued before the version it follows");
     }
-    // Expiry freezes membership: after it only a charter drafted in time can follow.
+    // Expiry freezes membership: after it only a charter that leaves the members as they are can follow. Times have one
+    // spelling ([`time::parse`]), so their texts compare as they do.
     if payload.issued_at.as_str() > before.body.expires.as_str() && payload.body.members != before.body.members {
         return refuse("the version before it had expired, which freezes membership");
     }
@@ -354,10 +503,20 @@ fn check_successor(
 }
 
 fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: usize) -> Result<(), CharterError> {
-    let ids = |c: &Charter| c.members.iter().map(|m| (m.id.clone(), m.role as u8)).collect::<BTreeMap<_, _>>();
-    let (before, after) = (ids(old), ids(new));
-    let removed: Vec<&String> = before.keys().filter(|id| !after.contains_key(*id)).collect();
-    let admitted = after.keys().any(|id| !before.contains_key(id));
+    // A state that becomes an observer loses its vote: a removal by another name. The other way it is an admission.
+    let lost = |from: &Charter, to: &Charter| -> Vec<String> {
+        let stays = |m: &Member| {
+            to.member(&m.id)
+                .is_some_and(|t| m.role != Role::MemberState || t.role == m.role)
+        };
+        from.members
+            .iter()
+            .filter(|m| !stays(m))
+            .map(|m| m.id.clone())
+            .collect()
+    };
+    let removed = lost(old, new);
+    let admitted = !lost(new, old).is_empty();
     let mut same = new.clone();
     same.members.clone_from(&old.members);
     same.version = old.version;
@@ -367,7 +526,7 @@ fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: 
         let reason = "it removes more than one member: each removal is its own version".to_owned();
         return Err(CharterError::Chain { version, reason });
     }
-    let without = removed.first().map(|id| id.as_str());
+    let without = removed.first().map(String::as_str);
     for (charter, by) in [(old, version - 1), (new, version)] {
         let states = charter.states().filter(|m| Some(m.id.as_str()) != without).count();
         let mut needed = 1;
@@ -397,6 +556,16 @@ fn check_signatures(
     if signed.len() >= needed {
         return Ok(());
     }
-    let missing = charter.states().filter(|m| !signed.contains(&m.id)).map(|m| m.id.as_str()).collect::<Vec<_>>();
-    Err(CharterError::Threshold { version, by, signed: signed.len(), needed, missing: missing.join(", ") })
+    let missing = charter
+        .states()
+        .filter(|m| !signed.contains(&m.id))
+        .map(|m| m.id.as_str())
+        .collect::<Vec<_>>();
+    Err(CharterError::Threshold {
+        version,
+        by,
+        signed: signed.len(),
+        needed,
+        missing: missing.join(", "),
+    })
 }

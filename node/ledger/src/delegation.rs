@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::is_plain_text;
 use crate::keys::{PublicKey, Purpose};
 use crate::record::{Envelope, RecordError, RecordKind};
 use crate::time;
 
 /// Longest life of a delegation, in seconds.
 pub const MAX_LIFE_S: i64 = 90 * 24 * 3600;
+/// Longest name of a key's holder.
+const MAX_NAME_CHARS: usize = 100;
 
 /// What a delegation says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +45,15 @@ pub enum DelegationError {
         /// End as written.
         to: String,
     },
-    /// The name is too long.
-    #[error("the delegation's name is longer than 100 characters")]
+    /// The name is too long or not plain text.
+    #[error("the delegation's name is longer than 100 characters or has control characters")]
     Name,
+    /// Not a member, now or before.
+    #[error("the delegation is by `{0}`, which is in no version of the charter: is the forum's bundle up to date?")]
+    NotAMember(String),
+    /// None of the member's authority keys signed.
+    #[error("no authority key of `{0}` signed the delegation")]
+    NotSigned(String),
 }
 
 /// A delegation whose authority's signature holds.
@@ -54,6 +63,8 @@ pub struct VerifiedDelegation {
     pub id: String,
     /// The member whose authority key signed.
     pub member: String,
+    /// The authority key that signed. The delegation holds only while the charter names this key for the member.
+    pub authority: PublicKey,
     /// What it says.
     pub delegation: Delegation,
     /// Unix seconds.
@@ -65,30 +76,40 @@ pub struct VerifiedDelegation {
 }
 
 impl VerifiedDelegation {
-    /// Whether it is in force at `at`.
+    /// Whether `at` is within its life. [`crate::Trust`] also asks whether its authority held then.
     pub fn in_force(&self, at: i64) -> bool {
         (self.not_before..self.not_after).contains(&at)
     }
 }
 
-/// Checks `envelope` against the authority key that `authority` gives for its issuer.
+/// Checks `envelope` against the authority keys that `authorities` gives for its issuer: those of every charter version,
+/// so that what a member published stays checkable after it changed its key or left.
 pub fn verify(
     envelope: &Envelope,
     forum: &str,
-    authority: impl Fn(&str) -> Option<PublicKey>,
+    authorities: impl Fn(&str) -> Vec<PublicKey>,
 ) -> Result<VerifiedDelegation, DelegationError> {
     let payload = envelope.payload::<Delegation>(RecordKind::Delegation)?;
     if payload.forum != forum {
         return Err(DelegationError::Forum(payload.forum.chars().take(64).collect()));
     }
-    let not_a_member = || RecordError::Shape { part: "payload", reason: format!("`{}` is no member", payload.issuer) };
-    let key = authority(&payload.issuer).ok_or_else(not_a_member)?;
-    envelope.signed_by(&key)?;
+    let keys = authorities(&payload.issuer);
+    if keys.is_empty() {
+        return Err(DelegationError::NotAMember(payload.issuer));
+    }
+    let message = envelope.message()?;
+    let Some(authority) = keys.into_iter().find(|key| envelope.holds(key, &message)) else {
+        return Err(DelegationError::NotSigned(payload.issuer));
+    };
     let body = payload.body;
-    if body.name.chars().count() > 100 {
+    if !is_plain_text(&body.name, MAX_NAME_CHARS) {
         return Err(DelegationError::Name);
     }
-    let life = || DelegationError::Life { from: body.not_before.clone(), to: body.not_after.clone() };
+    let shown = |text: &str| text.chars().take(40).collect();
+    let life = || DelegationError::Life {
+        from: shown(&body.not_before),
+        to: shown(&body.not_after),
+    };
     let not_before = time::parse(&body.not_before).ok_or_else(life)?;
     let not_after = time::parse(&body.not_after).ok_or_else(life)?;
     if !(1..=MAX_LIFE_S).contains(&(not_after - not_before)) {
@@ -97,6 +118,7 @@ pub fn verify(
     Ok(VerifiedDelegation {
         id: envelope.id()?,
         member: payload.issuer,
+        authority,
         not_before,
         not_after,
         envelope: envelope.clone(),

@@ -65,7 +65,11 @@ impl PublicKey {
     /// From its 32 bytes, refusing weak and invalid points.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::WeakPoint)?;
-        if key.is_weak() { Err(KeyError::WeakPoint) } else { Ok(Self(bytes)) }
+        if key.is_weak() {
+            Err(KeyError::WeakPoint)
+        } else {
+            Ok(Self(bytes))
+        }
     }
 
     /// Its 32 bytes.
@@ -80,8 +84,12 @@ impl PublicKey {
 
     /// Whether `signature` is this key's over `message`, by the strict rules (RFC 8032, no small-order points).
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
-        let Ok(signature) = Signature::from_slice(signature) else { return false };
+        let Ok(key) = VerifyingKey::from_bytes(&self.0) else {
+            return false;
+        };
+        let Ok(signature) = Signature::from_slice(signature) else {
+            return false;
+        };
         key.verify_strict(message, &signature).is_ok()
     }
 }
@@ -117,7 +125,9 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -155,7 +165,9 @@ impl KeyPair {
 
     /// PKCS#8 PEM text, unencrypted.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
+        self.0
+            .to_pkcs8_pem(LineEnding::LF)
+            .map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// PKCS#8 PEM text, encrypted under `passphrase` (scrypt, AES-256-CBC; readable by `openssl pkey`).
@@ -171,12 +183,21 @@ impl KeyPair {
         let parameters = pkcs8::pkcs5::pbes2::Parameters::scrypt_aes256cbc(cost, &salt, &iv)
             .map_err(|e| KeyError::Private(e.to_string()))?;
         let encrypted = info.encrypt_with_params(parameters, passphrase).map_err(refuse)?;
-        encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
+        encrypted
+            .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+            .map_err(|e| KeyError::Private(e.to_string()))
+    }
+
+    /// Whether PEM text is of an encrypted key: whether to ask for a passphrase.
+    pub fn is_encrypted(pem: &str) -> bool {
+        pem.trim_start().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     }
 
     /// Reads PKCS#8 PEM text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|e| KeyError::Private(e.to_string()))
+        SigningKey::from_pkcs8_pem(pem)
+            .map(Self)
+            .map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// Reads encrypted PKCS#8 PEM text.
@@ -200,11 +221,37 @@ mod tests {
     #[test]
     fn a_key_survives_its_files() {
         let key = KeyPair::generate().unwrap();
-        assert_eq!(KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public(), key.public());
+        assert_eq!(
+            KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public(),
+            key.public()
+        );
         let encrypted = key.to_encrypted_pem("correct horse").unwrap();
         assert!(encrypted.contains("ENCRYPTED PRIVATE KEY"));
-        assert_eq!(KeyPair::from_encrypted_pem(&encrypted, "correct horse").unwrap().public(), key.public());
+        assert_eq!(
+            KeyPair::from_encrypted_pem(&encrypted, "correct horse")
+                .unwrap()
+                .public(),
+            key.public()
+        );
         assert!(KeyPair::from_encrypted_pem(&encrypted, "wrong").is_err());
+        assert!(KeyPair::is_encrypted(&encrypted) && !KeyPair::is_encrypted(&key.to_pem().unwrap()));
+        assert!(KeyPair::from_pem(&encrypted).is_err());
+    }
+
+    /// Written by `openssl genpkey -algorithm ed25519 -aes256 -pass pass:vector` (OpenSSL 3.0).
+    #[test]
+    fn a_key_written_by_openssl_is_read() {
+        let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n\
+            MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAiprs8ZtJE4FwICCAAw\n\
+            DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEFkGEV0vO4SQ7upWFOpi0zYEQPyD\n\
+            xIgBjtn+dzt7iwgw8vfVYYYm+ZErQ0WpdnDVRSDmvQi+jaK1IsoNil4iePvhs/sA\n\
+            fJ/eQZGF4vS3vgqLCIc=\n\
+            -----END ENCRYPTED PRIVATE KEY-----\n";
+        let key = KeyPair::from_encrypted_pem(pem, "vector").unwrap();
+        assert_eq!(
+            key.public().to_string(),
+            "ed25519:Js3sPmZxUpf1bHNJRcy4U4jG0E4iNKXIcHDwu4TdotY="
+        );
     }
 
     #[test]

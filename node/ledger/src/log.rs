@@ -1,5 +1,7 @@
 //! The append-only Merkle log of one member in one forum (RFC 6962 tree, stored hashes as in C2SP tlog).
 
+use std::cell::RefCell;
+
 use sha2::{Digest, Sha256};
 use tlog_tiles::tlog;
 pub use tlog_tiles::tlog::Hash;
@@ -53,16 +55,44 @@ pub trait HashStore {
     fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError>;
 }
 
-struct Reader<'a>(&'a dyn HashStore);
+/// Gives `tlog_tiles` the store's hashes. Its error type cannot carry ours, so the cause is kept beside.
+struct Reader<'a> {
+    store: &'a dyn HashStore,
+    cause: RefCell<Option<LogError>>,
+}
 
-impl tlog::HashReader for Reader<'_> {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
-        let hashes = self.0.read(indexes).map_err(|_| tlog::Error::IndexesNotInTree)?;
-        if hashes.len() == indexes.len() { Ok(hashes) } else { Err(tlog::Error::IndexesNotInTree) }
+impl<'a> Reader<'a> {
+    fn run<T>(store: &'a dyn HashStore, work: impl FnOnce(&Self) -> Result<T, tlog::Error>) -> Result<T, LogError> {
+        let reader = Self {
+            store,
+            cause: RefCell::new(None),
+        };
+        work(&reader).map_err(|e| reader.cause.take().unwrap_or_else(|| LogError::Read(e.to_string())))
     }
 }
 
-/// A leaf's bytes. For a record that is not public, `salt` hides its id.
+impl tlog::HashReader for Reader<'_> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog::Error> {
+        let read = self.store.read(indexes).and_then(|hashes| {
+            // `tlog_tiles` panics on an answer of another length.
+            let (found, asked) = (hashes.len(), indexes.len());
+            if found == asked {
+                Ok(hashes)
+            } else {
+                Err(LogError::Read(format!("{found} hashes for {asked} asked")))
+            }
+        });
+        read.map_err(|cause| {
+            self.cause.replace(Some(cause));
+            tlog::Error::IndexesNotInTree
+        })
+    }
+}
+
+/// A leaf's bytes: `chancery/leaf/v1`, kind, audience label and record id, a line each.
+///
+/// For a record that is not public, the id's line is instead the hexadecimal SHA-256 of `salt` and the id's hexadecimal
+/// text, so that the log tells outsiders nothing they could guess. The salt travels beside the record.
 pub fn leaf(kind: RecordKind, audience: &Audience, record_id: &str, salt: Option<&[u8; 32]>) -> Vec<u8> {
     let committed = match salt {
         None => record_id.to_owned(),
@@ -73,7 +103,12 @@ pub fn leaf(kind: RecordKind, audience: &Audience, record_id: &str, salt: Option
             hex::encode(hasher.finalize())
         }
     };
-    format!("chancery/leaf/v1\n{}\n{}\n{committed}\n", kind.as_str(), audience.label()).into_bytes()
+    format!(
+        "chancery/leaf/v1\n{}\n{}\n{committed}\n",
+        kind.as_str(),
+        audience.label()
+    )
+    .into_bytes()
 }
 
 /// A new random salt.
@@ -88,14 +123,14 @@ pub fn leaf_hash(leaf: &[u8]) -> Hash {
     tlog::record_hash(leaf)
 }
 
-/// How many hashes a log of `size` leaves stores.
+/// How many hashes a log of `size` leaves stores; a size over [`MAX_LEAVES`] counts as that.
 pub fn stored_count(size: u64) -> u64 {
-    if size == 0 { 0 } else { tlog::stored_hash_count(size) }
+    tlog::stored_hash_count(size.min(MAX_LEAVES))
 }
 
-/// The index at which the hash of leaf `index` is stored.
+/// The index at which the hash of leaf `index` is stored; an index over [`MAX_LEAVES`] counts as that.
 pub fn stored_leaf_index(index: u64) -> u64 {
-    tlog::stored_hash_index(0, index)
+    tlog::stored_hash_index(0, index.min(MAX_LEAVES))
 }
 
 /// A log's hashes, over a store.
@@ -123,7 +158,12 @@ struct Overlay<'a> {
 impl HashStore for Overlay<'_> {
     fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
         let old: Vec<u64> = indexes.iter().copied().filter(|i| *i < self.first).collect();
-        let mut below = if old.is_empty() { Vec::new() } else { self.below.read(&old)? }.into_iter();
+        let mut below = if old.is_empty() {
+            Vec::new()
+        } else {
+            self.below.read(&old)?
+        }
+        .into_iter();
         let missing = |i: u64| LogError::Read(format!("hash {i} is missing"));
         indexes
             .iter()
@@ -140,17 +180,31 @@ impl Tree<'_> {
     pub fn append(&self, size: u64, leaves: &[Hash]) -> Result<Appended, LogError> {
         let count = leaves.len() as u64;
         if size.saturating_add(count) > MAX_LEAVES {
-            return Err(LogError::Range { index: size, size: MAX_LEAVES });
+            return Err(LogError::Range {
+                index: size,
+                size: MAX_LEAVES,
+            });
         }
-        let mut overlay = Overlay { below: self.0, first: stored_count(size), hashes: Vec::new() };
+        let mut overlay = Overlay {
+            below: self.0,
+            first: stored_count(size),
+            hashes: Vec::new(),
+        };
         for (offset, hash) in leaves.iter().enumerate() {
             let index = size + offset as u64;
-            let new = tlog::stored_hashes_for_record_hash(index, *hash, &Reader(&overlay)).map_err(read_error)?;
+            let new = Reader::run(&overlay, |reader| {
+                tlog::stored_hashes_for_record_hash(index, *hash, reader)
+            })?;
             overlay.hashes.extend(new);
         }
         let size = size + count;
         let root = Tree(&overlay).root(size)?;
-        Ok(Appended { size, root, first: overlay.first, hashes: overlay.hashes })
+        Ok(Appended {
+            size,
+            root,
+            first: overlay.first,
+            hashes: overlay.hashes,
+        })
     }
 
     /// The root of the first `size` leaves.
@@ -158,7 +212,13 @@ impl Tree<'_> {
         if size == 0 {
             return Ok(empty_root());
         }
-        tlog::tree_hash(size, &Reader(self.0)).map_err(read_error)
+        if size > MAX_LEAVES {
+            return Err(LogError::Range {
+                index: size,
+                size: MAX_LEAVES,
+            });
+        }
+        Reader::run(self.0, |reader| tlog::tree_hash(size, reader))
     }
 
     /// The proof that leaf `index` is in the first `size` leaves.
@@ -166,7 +226,7 @@ impl Tree<'_> {
         if index >= size || size > MAX_LEAVES {
             return Err(LogError::Range { index, size });
         }
-        tlog::prove_record(size, index, &Reader(self.0)).map_err(read_error)
+        Reader::run(self.0, |reader| tlog::prove_record(size, index, reader))
     }
 
     /// The proof that the first `new` leaves extend the first `old`.
@@ -177,7 +237,7 @@ impl Tree<'_> {
         if old == 0 || old == new {
             return Ok(Vec::new());
         }
-        tlog::prove_tree(new, old, &Reader(self.0)).map_err(read_error)
+        Reader::run(self.0, |reader| tlog::prove_tree(new, old, reader))
     }
 }
 
@@ -201,16 +261,20 @@ pub fn check_consistency(proof: &[Hash], new: u64, new_root: Hash, old: u64, old
         return Err(refuse());
     }
     if old == 0 {
-        return if proof.is_empty() && old_root == empty_root() { Ok(()) } else { Err(refuse()) };
+        return if proof.is_empty() && old_root == empty_root() {
+            Ok(())
+        } else {
+            Err(refuse())
+        };
     }
     if old == new {
-        return if proof.is_empty() && old_root == new_root { Ok(()) } else { Err(refuse()) };
+        return if proof.is_empty() && old_root == new_root {
+            Ok(())
+        } else {
+            Err(refuse())
+        };
     }
     tlog::check_tree(&proof.to_vec(), new, new_root, old, old_root).map_err(|_| refuse())
-}
-
-fn read_error(error: tlog::Error) -> LogError {
-    LogError::Read(error.to_string())
 }
 
 #[cfg(test)]
@@ -222,7 +286,10 @@ mod tests {
 
     impl HashStore for Memory {
         fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
-            indexes.iter().map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into()))).collect()
+            indexes
+                .iter()
+                .map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into())))
+                .collect()
         }
     }
 

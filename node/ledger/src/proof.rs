@@ -8,8 +8,9 @@ use crate::audience::Audience;
 use crate::checkpoint::{self, Checkpoint};
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
-use crate::record::{Envelope, RecordKind};
+use crate::record::{Envelope, RecordError, RecordKind};
 use crate::release::{self, VerifiedRelease};
+use crate::time;
 use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
 
 /// The bundle format's name.
@@ -30,8 +31,12 @@ pub struct ProofBundle {
     /// Hexadecimal salt of the leaf, if the release is not public.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub salt: Option<String>,
+    /// The leaf's bytes, base64: for tools that check the log without reading records.
+    pub leaf: String,
     /// The leaf's index.
     pub index: u64,
+    /// Leaves of the tree proved: the checkpoint's size.
+    pub tree_size: u64,
     /// Inclusion proof, base64 hashes.
     pub inclusion: Vec<String>,
     /// The signed head.
@@ -61,6 +66,8 @@ pub struct ProofReport {
     pub forum: String,
     /// The forum's name.
     pub forum_name: String,
+    /// When the newest charter in the bundle expires, unix seconds.
+    pub charter_expires: i64,
     /// The release.
     pub release: VerifiedRelease,
     /// The signed head it stands in.
@@ -69,26 +76,101 @@ pub struct ProofReport {
     pub steps: Vec<String>,
 }
 
+/// Where a record stands in its issuer's log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogPlace<'a> {
+    /// Salt of the leaf; none exactly when the release is public.
+    pub salt: Option<&'a [u8; 32]>,
+    /// The leaf's index.
+    pub index: u64,
+    /// Leaves of the tree proved.
+    pub tree_size: u64,
+    /// Its inclusion proof in that tree.
+    pub inclusion: &'a [Hash],
+    /// The signed head of that tree.
+    pub checkpoint: &'a str,
+}
+
 impl ProofBundle {
+    /// The bundle for the release `record`: the charters, its issuer's delegations and its place in the log.
+    pub fn new(trust: &Trust, record: Envelope, place: LogPlace<'_>) -> Result<Self, ProofError> {
+        let malformed = |e: RecordError| ProofError::Malformed(e.to_string());
+        let payload = record
+            .payload::<release::Release>(RecordKind::Release)
+            .map_err(malformed)?;
+        let id = record.id().map_err(malformed)?;
+        let leaf = log::leaf(RecordKind::Release, &payload.body.intent.audience, &id, place.salt);
+        let of_issuer = trust.delegations().filter(|d| d.member == payload.issuer);
+        Ok(Self {
+            format: FORMAT.to_owned(),
+            charters: trust.chain().envelopes().to_vec(),
+            delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
+            record,
+            salt: place.salt.map(hex::encode),
+            leaf: STANDARD.encode(leaf),
+            index: place.index,
+            tree_size: place.tree_size,
+            inclusion: encode_hashes(place.inclusion),
+            checkpoint: place.checkpoint.to_owned(),
+        })
+    }
+
     /// Reads a bundle.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
         let malformed = |reason: String| ProofError::Malformed(reason);
         if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(malformed(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
+            return Err(malformed(format!(
+                "{} bytes, more than {MAX_BUNDLE_BYTES}",
+                bytes.len()
+            )));
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
         if bundle.format != FORMAT {
-            return Err(malformed(format!("its format is `{}`, expected `{FORMAT}`", bundle.format)));
+            let found: String = bundle.format.chars().take(80).collect();
+            return Err(malformed(format!("its format is `{found}`, expected `{FORMAT}`")));
         }
         Ok(bundle)
     }
 
-    /// Checks everything. `genesis` was told out of band; without it the forum is only as sure as the bundle's source.
+    /// [`ProofBundle::verify`], and that at `at` (unix seconds) the release has been issued. A charter that expired by then
+    /// is a line in the report, not an error: expiry freezes membership, not data.
+    pub fn verify_offline(&self, genesis: Option<&str>, at: i64) -> Result<ProofReport, ProofError> {
+        let mut report = self.verify(genesis)?;
+        let issued_at = &report.release.payload.issued_at;
+        if report.release.issued_at > at.saturating_add(release::CLOCK_SKEW_S) {
+            let reason = format!(
+                "it says it was issued at {issued_at}, which is after {}",
+                time::format(at)
+            );
+            return Err(ProofError::Step {
+                step: "release",
+                reason,
+            });
+        }
+        report
+            .steps
+            .push(format!("issued at {issued_at}, before {}", time::format(at)));
+        if report.charter_expires <= at {
+            report.steps.push(format!(
+                "note: the charter expired at {}",
+                time::format(report.charter_expires)
+            ));
+        }
+        Ok(report)
+    }
+
+    /// Checks everything but the time. `genesis` was told out of band; without it the forum is only as sure as the bundle's source.
     pub fn verify(&self, genesis: Option<&str>) -> Result<ProofReport, ProofError> {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
-            result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
+            result.map_err(|e| ProofError::Step {
+                step,
+                reason: e.to_string(),
+            })
         }
-        let forum = ForumBundle { charters: self.charters.clone(), delegations: self.delegations.clone() };
+        let forum = ForumBundle {
+            charters: self.charters.clone(),
+            delegations: self.delegations.clone(),
+        };
         for envelope in forum.charters.iter().chain(&forum.delegations).chain([&self.record]) {
             step("form", envelope.check_form())?;
         }
@@ -96,20 +178,48 @@ impl ProofBundle {
         let issuer = step("release", self.record.payload::<release::Release>(RecordKind::Release))?.issuer;
         let release = step("release", release::verify(&trust, &self.record, &issuer))?;
         let origin = checkpoint::origin(trust.forum(), &issuer);
-        let checkpoint = step("checkpoint", Checkpoint::verify(&self.checkpoint, &origin, &log_keys(&trust, &issuer)))?;
+        let checkpoint = step(
+            "checkpoint",
+            Checkpoint::verify(&self.checkpoint, &origin, &log_keys(&trust, &issuer)),
+        )?;
         let leaf = self.leaf(&release.payload.body.intent.audience, &release.id)?;
-        let proof = decode_hashes(&self.inclusion).ok_or_else(|| ProofError::Malformed("a hash is not base64".into()))?;
+        if self.leaf != STANDARD.encode(&leaf) || self.tree_size != checkpoint.size {
+            let reason = "the leaf or tree size beside the proof is not that of the record and checkpoint".to_owned();
+            return Err(ProofError::Step { step: "log", reason });
+        }
+        let proof = decode_hashes(&self.inclusion)
+            .ok_or_else(|| ProofError::Malformed("the inclusion proof is too long or not base64 hashes".into()))?;
         let hash = log::leaf_hash(&leaf);
-        step("log", log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash))?;
+        step(
+            "log",
+            log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash),
+        )?;
         let mut steps = vec![
-            format!("charter {} of `{}`: signed by {}", trust.charter().version, trust.charter().forum_name, trust.chain().signed_by().join(", ")),
-            format!("release {}: signed by a publisher key of `{issuer}` in force at {}", release.id, release.payload.issued_at),
+            format!(
+                "charter {} of `{}`: signed by {}",
+                trust.charter().version,
+                trust.charter().forum_name,
+                trust.chain().signed_by().join(", ")
+            ),
+            format!(
+                "release {}: signed by a publisher key of `{issuer}` in force at {}",
+                release.id, release.payload.issued_at
+            ),
         ];
-        steps.extend(release.operators.iter().map(|(role, name)| format!("{role:?} signature of operator `{name}` holds").to_lowercase()));
-        steps.push(format!("leaf {} of {} in the log of `{issuer}`, whose head is signed", self.index, checkpoint.size));
+        steps.extend(
+            release
+                .operators
+                .iter()
+                .map(|(role, name)| format!("{role:?} signature of operator `{name}` holds").to_lowercase()),
+        );
+        steps.push(format!(
+            "leaf {} of {} in the log of `{issuer}`, whose head is signed",
+            self.index, checkpoint.size
+        ));
         Ok(ProofReport {
             forum: trust.forum().to_owned(),
             forum_name: trust.charter().forum_name.clone(),
+            charter_expires: trust.charter().expires_s(),
             release,
             checkpoint,
             steps,
@@ -119,7 +229,9 @@ impl ProofBundle {
     fn leaf(&self, audience: &Audience, id: &str) -> Result<Vec<u8>, ProofError> {
         let salt = self.salt.as_deref().map(decode_salt).transpose()?;
         if salt.is_some() == (*audience == Audience::Public) {
-            return Err(ProofError::Malformed("a salt belongs to a release that is not public, and only there".into()));
+            return Err(ProofError::Malformed(
+                "a salt belongs to a release that is not public, and only there".into(),
+            ));
         }
         Ok(log::leaf(RecordKind::Release, audience, id, salt.as_ref()))
     }
@@ -144,10 +256,16 @@ pub fn decode_hashes(texts: &[String]) -> Option<Vec<Hash>> {
     if texts.len() > log::MAX_PROOF {
         return None;
     }
-    texts.iter().map(|t| Some(Hash(STANDARD.decode(t).ok()?.try_into().ok()?))).collect()
+    texts
+        .iter()
+        .map(|t| Some(Hash(STANDARD.decode(t).ok()?.try_into().ok()?)))
+        .collect()
 }
 
 fn decode_salt(text: &str) -> Result<[u8; 32], ProofError> {
     let malformed = || ProofError::Malformed("the salt is not 64 hexadecimal digits".into());
-    hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)
+    hex::decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(malformed)
 }

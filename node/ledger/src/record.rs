@@ -2,18 +2,25 @@
 //!
 //! The payload bytes are signed and hashed as they stand and never re-serialised to verify (DSSE v1, PAE encoding).
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::audience::is_member_id;
 use crate::json::{self, JsonError};
 use crate::keys::{KeyPair, PublicKey};
 use crate::time;
 
 /// Most signatures on one envelope.
 const MAX_SIGNATURES: usize = 256;
+/// Length of a [`PublicKey`]'s text: `ed25519:` and 32 bytes of base64.
+const KEYID_BYTES: usize = 52;
+/// Length of a signature's base64: 64 bytes.
+const SIGNATURE_BYTES: usize = 88;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +37,14 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Charter, Self::Delegation, Self::Release, Self::Withdrawal];
+
+    /// Reads [`RecordKind::as_str`]'s word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// The word in leaves, payload types and database rows.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,6 +89,14 @@ pub enum RecordError {
     /// Too many signatures.
     #[error("{0} signatures, more than {MAX_SIGNATURES}")]
     TooManySignatures(usize),
+    /// A signature is malformed, or its key signed twice.
+    #[error("the signature named `{keyid}` {reason}")]
+    Signature {
+        /// The key it names.
+        keyid: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// `issued_at` is not a time.
     #[error("`{0}` is not an RFC 3339 UTC time with whole seconds")]
     Time(String),
@@ -123,10 +146,13 @@ pub struct Payload<B> {
 impl<B> Payload<B> {
     /// `issued_at` in unix seconds.
     pub fn issued_at_s(&self) -> Result<i64, RecordError> {
-        let refuse = || RecordError::Time(self.issued_at.chars().take(40).collect());
-        let at = time::parse(&self.issued_at).ok_or_else(refuse)?;
-        if time::format(at) == self.issued_at { Ok(at) } else { Err(refuse()) }
+        time::parse(&self.issued_at).ok_or_else(|| RecordError::Time(self.issued_at.chars().take(40).collect()))
     }
+}
+
+/// Whether `text` is a lower-case hexadecimal SHA-256: a record's or artefact's id.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// DSSE's pre-authentication encoding: what is signed.
@@ -153,18 +179,23 @@ impl Envelope {
 
     /// Adds a signature; one by the same key is replaced.
     pub fn sign(&mut self, key: &KeyPair) -> Result<(), RecordError> {
-        let message = pae(&self.payload_type, &self.payload_bytes()?);
+        let message = self.message()?;
         let keyid = key.public().to_string();
         self.signatures.retain(|s| s.keyid != keyid);
-        self.signatures.push(EnvelopeSignature { keyid, sig: STANDARD.encode(key.sign(&message)) });
+        self.signatures.push(EnvelopeSignature {
+            keyid,
+            sig: STANDARD.encode(key.sign(&message)),
+        });
         Ok(())
     }
 
     /// Reads an envelope and checks its form, not its signatures.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         let value = json::parse(bytes)?;
-        let envelope: Self = serde_json::from_value(value)
-            .map_err(|e| RecordError::Shape { part: "envelope", reason: e.to_string() })?;
+        let envelope: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape {
+            part: "envelope",
+            reason: e.to_string(),
+        })?;
         envelope.check_form()?;
         Ok(envelope)
     }
@@ -173,6 +204,21 @@ impl Envelope {
     pub fn check_form(&self) -> Result<(), RecordError> {
         if self.signatures.len() > MAX_SIGNATURES {
             return Err(RecordError::TooManySignatures(self.signatures.len()));
+        }
+        let mut keyids = BTreeSet::new();
+        for signature in &self.signatures {
+            let keyid = signature.keyid.as_str();
+            let refuse = |reason| RecordError::Signature {
+                keyid: keyid.chars().take(80).collect(),
+                reason,
+            };
+            if keyid.len() != KEYID_BYTES || !keyid.starts_with("ed25519:") || signature.sig.len() != SIGNATURE_BYTES {
+                return Err(refuse("is not an Ed25519 key and signature in base64"));
+            }
+            // One signature a key: else a sender could make a reader check the same key hundreds of times.
+            if !keyids.insert(keyid) {
+                return Err(refuse("is there twice"));
+            }
         }
         json::parse_canonical(&self.payload_bytes()?)?;
         Ok(())
@@ -185,7 +231,9 @@ impl Envelope {
 
     /// The payload's bytes as signed.
     pub fn payload_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        STANDARD.decode(&self.payload).map_err(|_| RecordError::Base64("payload"))
+        STANDARD
+            .decode(&self.payload)
+            .map_err(|_| RecordError::Base64("payload"))
     }
 
     /// The record's id: SHA-256 of the payload's bytes, hexadecimal.
@@ -196,33 +244,64 @@ impl Envelope {
     /// The payload, if it is a record of `kind`. Signatures are not checked.
     pub fn payload<B: DeserializeOwned>(&self, kind: RecordKind) -> Result<Payload<B>, RecordError> {
         if self.payload_type != kind.payload_type() {
-            return Err(RecordError::Type { found: self.payload_type.clone(), expected: kind.payload_type() });
+            return Err(RecordError::Type {
+                found: self.payload_type.clone(),
+                expected: kind.payload_type(),
+            });
         }
         let value = json::parse_canonical(&self.payload_bytes()?)?;
-        let payload: Payload<B> =
-            serde_json::from_value(value).map_err(|e| RecordError::Shape { part: "payload", reason: e.to_string() })?;
+        let payload: Payload<B> = serde_json::from_value(value).map_err(|e| RecordError::Shape {
+            part: "payload",
+            reason: e.to_string(),
+        })?;
         if payload.kind != kind {
-            return Err(RecordError::Type { found: payload.kind.payload_type(), expected: kind.payload_type() });
+            return Err(RecordError::Type {
+                found: payload.kind.payload_type(),
+                expected: kind.payload_type(),
+            });
         }
         payload.issued_at_s()?;
+        // Only a genesis charter has no forum yet.
+        let has_forum = is_sha256(&payload.forum) || (payload.forum.is_empty() && kind == RecordKind::Charter);
+        if !is_member_id(&payload.issuer) || !has_forum {
+            let reason = "`issuer` is not a member id or `forum` is not a record id".to_owned();
+            return Err(RecordError::Shape {
+                part: "payload",
+                reason,
+            });
+        }
         Ok(payload)
     }
 
     /// The kind the payload type names.
     pub fn kind(&self) -> Option<RecordKind> {
-        [RecordKind::Charter, RecordKind::Delegation, RecordKind::Release, RecordKind::Withdrawal]
+        RecordKind::ALL
             .into_iter()
             .find(|kind| kind.payload_type() == self.payload_type)
     }
 
     /// Whether `key` signed it.
     pub fn signed_by(&self, key: &PublicKey) -> Result<(), RecordError> {
-        let message = pae(&self.payload_type, &self.payload_bytes()?);
+        if self.holds(key, &self.message()?) {
+            Ok(())
+        } else {
+            Err(RecordError::NotSigned(*key))
+        }
+    }
+
+    /// The bytes signed: DSSE's pre-authentication encoding of type and payload.
+    pub fn message(&self) -> Result<Vec<u8>, RecordError> {
+        Ok(pae(&self.payload_type, &self.payload_bytes()?))
+    }
+
+    /// [`Envelope::signed_by`] for a [`Envelope::message`] already made, when many keys are asked for.
+    pub(crate) fn holds(&self, key: &PublicKey, message: &[u8]) -> bool {
         let keyid = key.to_string();
-        let holds = self.signatures.iter().filter(|s| s.keyid == keyid).any(|s| {
-            STANDARD.decode(&s.sig).is_ok_and(|signature| key.verifies(&message, &signature))
-        });
-        if holds { Ok(()) } else { Err(RecordError::NotSigned(*key)) }
+        self.signatures.iter().filter(|s| s.keyid == keyid).any(|s| {
+            STANDARD
+                .decode(&s.sig)
+                .is_ok_and(|signature| key.verifies(message, &signature))
+        })
     }
 
     /// The keys the signatures name, whether or not they hold.
@@ -256,7 +335,10 @@ mod tests {
         assert_eq!(read, envelope);
         read.signed_by(&key).unwrap();
         assert!(read.payload::<serde_json::Value>(RecordKind::Withdrawal).is_ok());
-        assert!(matches!(read.payload::<serde_json::Value>(RecordKind::Release), Err(RecordError::Type { .. })));
+        assert!(matches!(
+            read.payload::<serde_json::Value>(RecordKind::Release),
+            Err(RecordError::Type { .. })
+        ));
         assert!(read.signed_by(&KeyPair::from_seed(&[2; 32]).public()).is_err());
     }
 

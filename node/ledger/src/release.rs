@@ -1,13 +1,15 @@
 //! Releases: what a member publishes, who prepared and approved it, and how both are checked.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 
-use crate::audience::{Audience, is_member_id};
+use crate::audience::{Audience, is_member_id, is_plain_text};
 use crate::json::{self, JsonError};
 use crate::keys::{KeyPair, PublicKey, Purpose};
+pub use crate::record::is_sha256;
 use crate::record::{Envelope, Payload, RecordError, RecordKind, pae};
 use crate::time;
 use crate::trust::{Trust, TrustError};
@@ -22,6 +24,18 @@ const INTENT_TYPE: &str = "application/vnd.chancery.intent.v1+json";
 const MAX_ARTEFACTS: usize = 64;
 /// Largest artefact.
 const MAX_ARTEFACT_BYTES: u64 = 8 << 30;
+/// Longest title.
+const MAX_TITLE_CHARS: usize = 300;
+/// Longest name of a disclosure profile.
+const MAX_PROFILE_CHARS: usize = 100;
+/// Longest reason of a withdrawal.
+const MAX_REASON_CHARS: usize = 1_000;
+/// Most members an audience names: the most a forum has.
+const MAX_AUDIENCE: usize = 250;
+/// Most operators' signatures on one release.
+const MAX_OPERATORS: usize = 8;
+/// How far another node's clock may be ahead, in seconds.
+pub const CLOCK_SKEW_S: i64 = 300;
 
 /// A file of the release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,12 +173,30 @@ pub enum ReleaseError {
         /// The last key's failure.
         reason: String,
     },
+    /// Issued after the time it is checked at.
+    #[error("the release says it was issued at {issued_at}, which is after {at}: compare the clocks of both nodes")]
+    Future {
+        /// When it says it was issued.
+        issued_at: String,
+        /// When it was checked.
+        at: String,
+    },
+    /// An operator's signature is wrong.
+    #[error(
+        "the signature of operator `{name}` ({key}) over the intent does not hold: the intent was changed after it was signed"
+    )]
+    OperatorSignature {
+        /// The operator's name, as delegated.
+        name: String,
+        /// The operator's key.
+        key: PublicKey,
+    },
     /// The operators' signatures do not meet the forum's rule.
     #[error("the forum's four-eyes rule is not met: {0}")]
     FourEyes(String),
     /// An operator's key is not delegated.
-    #[error("{0}")]
-    Operator(#[from] TrustError),
+    #[error("an operator of the release may not act: {0}")]
+    Operator(#[source] TrustError),
 }
 
 /// A release whose signatures all hold.
@@ -176,7 +208,7 @@ pub struct VerifiedRelease {
     pub payload: Payload<Release>,
     /// When it was issued, unix seconds.
     pub issued_at: i64,
-    /// The delegation of the publisher key that signed.
+    /// The publisher key that signed.
     pub publisher: PublicKey,
     /// Operators' names by role, as delegated.
     pub operators: Vec<(OperatorRole, String)>,
@@ -191,7 +223,11 @@ impl Intent {
     /// An operator's signature.
     pub fn sign(&self, role: OperatorRole, key: &KeyPair) -> Result<OperatorSignature, JsonError> {
         let sig = STANDARD.encode(key.sign(&self.message()?));
-        Ok(OperatorSignature { role, key: key.public(), sig })
+        Ok(OperatorSignature {
+            role,
+            key: key.public(),
+            sig,
+        })
     }
 
     /// Observations in all files.
@@ -207,23 +243,47 @@ impl Intent {
     fn check(&self) -> Result<(), ReleaseError> {
         let refuse = |what: String| Err(ReleaseError::Malformed(what));
         if self.artefacts.is_empty() || self.artefacts.len() > MAX_ARTEFACTS {
-            return refuse(format!("{} artefacts, expected 1 to {MAX_ARTEFACTS}", self.artefacts.len()));
+            return refuse(format!(
+                "{} artefacts, expected 1 to {MAX_ARTEFACTS}",
+                self.artefacts.len()
+            ));
         }
-        if self.title.is_empty() || self.title.chars().count() > 300 {
-            return refuse("the title is empty or longer than 300 characters".to_owned());
+        if self.title.is_empty() || !is_plain_text(&self.title, MAX_TITLE_CHARS) {
+            return refuse(format!(
+                "the title is empty, longer than {MAX_TITLE_CHARS} characters or not plain text"
+            ));
         }
-        if self.dataflow.len() > 200 || self.structure.len() > 200 || self.disclosure.profile.len() > 100 {
-            return refuse("an identifier is too long".to_owned());
+        for reference in [&self.dataflow, &self.structure] {
+            if !is_reference(reference) {
+                let shown: String = reference.chars().take(120).collect();
+                return refuse(format!("`{shown}` is not a reference such as `RCP:RETURNS(1.0.0)`"));
+            }
+        }
+        let disclosure = &self.disclosure;
+        if disclosure.profile.is_empty() || !is_plain_text(&disclosure.profile, MAX_PROFILE_CHARS) {
+            return refuse("the disclosure profile has no name or too long a one".to_owned());
+        }
+        if !is_sha256(&disclosure.profile_sha256) || !is_sha256(&disclosure.report_sha256) {
+            return refuse("a hash of the disclosure profile or report is not 64 hexadecimal digits".to_owned());
         }
         if let Some(embargo) = &self.embargo
             && time::parse(embargo).is_none()
         {
-            return refuse(format!("the embargo `{embargo}` is not a time"));
+            return refuse(format!(
+                "the embargo `{}` is not a time",
+                embargo.chars().take(40).collect::<String>()
+            ));
         }
-        if let Audience::Members(members) = &self.audience
-            && (members.is_empty() || members.len() > 250 || !members.iter().all(|m| is_member_id(m)))
-        {
-            return refuse("the audience names no members or malformed ones".to_owned());
+        if let Audience::Members(members) = &self.audience {
+            let distinct: BTreeSet<_> = members.iter().collect();
+            let valid = !members.is_empty() && members.len() <= MAX_AUDIENCE && distinct.len() == members.len();
+            if !valid || !members.iter().all(|m| is_member_id(m)) {
+                return refuse("the audience names no members, malformed ones, or one twice".to_owned());
+            }
+        }
+        let distinct: BTreeSet<_> = self.artefacts.iter().map(|a| &a.sha256).collect();
+        if distinct.len() != self.artefacts.len() {
+            return refuse("an artefact is there twice".to_owned());
         }
         self.artefacts.iter().try_for_each(Artefact::check)
     }
@@ -236,32 +296,100 @@ impl Artefact {
             return refuse("an artefact's or chunk's hash is not 64 hexadecimal digits".to_owned());
         }
         if self.bytes == 0 || self.bytes > MAX_ARTEFACT_BYTES || self.media_type != PARQUET {
-            return refuse(format!("artefact `{}` has {} bytes of `{}`", self.sha256, self.bytes, self.media_type));
+            let media_type: String = self.media_type.chars().take(80).collect();
+            return refuse(format!(
+                "artefact `{}` has {} bytes of `{media_type}`",
+                self.sha256, self.bytes
+            ));
         }
         if self.chunk_bytes != CHUNK_BYTES || self.chunks.len() as u64 != self.bytes.div_ceil(self.chunk_bytes) {
-            return refuse(format!("artefact `{}` has {} chunks for {} bytes", self.sha256, self.chunks.len(), self.bytes));
+            return refuse(format!(
+                "artefact `{}` has {} chunks for {} bytes",
+                self.sha256,
+                self.chunks.len(),
+                self.bytes
+            ));
         }
-        if self.periods.iter().any(|p| p.len() > 32) {
-            return refuse("a period is longer than 32 characters".to_owned());
+        if self.periods.iter().any(|p| !is_period(p)) {
+            return refuse(format!(
+                "the periods of artefact `{}` are not SDMX periods",
+                self.sha256
+            ));
+        }
+        // One chunk holds its artefact whole, so the two hashes are of the same bytes.
+        if let [only] = self.chunks.as_slice()
+            && *only != self.sha256
+        {
+            return refuse(format!(
+                "artefact `{}` and its only chunk have different hashes",
+                self.sha256
+            ));
         }
         Ok(())
     }
 }
 
-/// Whether `text` is a lower-case hexadecimal SHA-256.
-pub fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+/// Whether `text` is a reference with a version: `RCP:RETURNS(1.0.0)`.
+fn is_reference(text: &str) -> bool {
+    let word = |part: &str| {
+        (1..=80).contains(&part.len())
+            && part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@' | b'$' | b'.'))
+    };
+    let number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let parts = text
+        .strip_suffix(')')
+        .and_then(|t| t.split_once('('))
+        .and_then(|(name, version)| {
+            let (agency, id) = name.split_once(':')?;
+            Some((agency, id, version))
+        });
+    parts.is_some_and(|(agency, id, version)| {
+        word(agency) && word(id) && version.split('.').count() == 3 && version.split('.').all(number)
+    })
 }
 
-/// Checks everything about a release that needs no file: form, forum, issuer, publisher, four eyes.
+/// Whether `text` could be an SDMX period; the schema crate checks which.
+fn is_period(text: &str) -> bool {
+    (4..=24).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'/'))
+}
+
+/// [`verify`] for a reader who holds only the record: the issuer is the one it names, and at `at` (unix seconds) it must
+/// have been issued, give or take [`CLOCK_SKEW_S`].
+pub fn verify_release(trust: &Trust, envelope: &Envelope, at: i64) -> Result<VerifiedRelease, ReleaseError> {
+    let issuer = envelope.payload::<Release>(RecordKind::Release)?.issuer;
+    let verified = verify(trust, envelope, &issuer)?;
+    if verified.issued_at > at.saturating_add(CLOCK_SKEW_S) {
+        let issued_at = verified.payload.issued_at;
+        return Err(ReleaseError::Future {
+            issued_at,
+            at: time::format(at),
+        });
+    }
+    Ok(verified)
+}
+
+/// Checks everything about a release that needs no file and no clock: form, forum, issuer, publisher, four eyes. Keys,
+/// membership and rules are those in force when it was issued, so that it stays checkable.
 pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<VerifiedRelease, ReleaseError> {
     let payload = envelope.payload::<Release>(RecordKind::Release)?;
     let intent = &payload.body.intent;
     let place = |member: &str, forum: &str| format!("{member} in {forum}");
     let expected = place(issuer, trust.forum());
-    for found in [place(&payload.issuer, &payload.forum), place(&intent.issuer, &intent.forum)] {
+    for found in [
+        place(&payload.issuer, &payload.forum),
+        place(&intent.issuer, &intent.forum),
+    ] {
         if found != expected {
-            return Err(ReleaseError::Misplaced { found: found.chars().take(120).collect(), expected });
+            return Err(ReleaseError::Misplaced {
+                found: found.chars().take(120).collect(),
+                expected,
+            });
         }
     }
     intent.check()?;
@@ -273,17 +401,33 @@ pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Verifi
     let issued_at = payload.issued_at_s()?;
     let publisher = signer(trust, envelope, issuer, Purpose::Publisher, issued_at)?;
     let operators = check_operators(trust, &payload.body, issuer, issued_at)?;
-    Ok(VerifiedRelease { id: envelope.id()?, payload, issued_at, publisher, operators })
+    Ok(VerifiedRelease {
+        id: envelope.id()?,
+        payload,
+        issued_at,
+        publisher,
+        operators,
+    })
 }
 
 /// Checks a withdrawal likewise.
-pub fn verify_withdrawal(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Payload<Withdrawal>, ReleaseError> {
+pub fn verify_withdrawal(
+    trust: &Trust,
+    envelope: &Envelope,
+    issuer: &str,
+) -> Result<Payload<Withdrawal>, ReleaseError> {
     let payload = envelope.payload::<Withdrawal>(RecordKind::Withdrawal)?;
     if payload.issuer != issuer || payload.forum != trust.forum() {
-        return Err(ReleaseError::Misplaced { found: payload.issuer, expected: issuer.to_owned() });
+        return Err(ReleaseError::Misplaced {
+            found: payload.issuer,
+            expected: issuer.to_owned(),
+        });
     }
-    if !is_sha256(&payload.body.release) || payload.body.reason.chars().count() > 1_000 {
-        return Err(ReleaseError::Malformed("the withdrawal names no release or gives too long a reason".to_owned()));
+    if !is_sha256(&payload.body.release) || !is_plain_text(&payload.body.reason, MAX_REASON_CHARS) {
+        let what = format!(
+            "the withdrawal names no release, or its reason is over {MAX_REASON_CHARS} characters or not plain text"
+        );
+        return Err(ReleaseError::Malformed(what));
     }
     signer(trust, envelope, issuer, Purpose::Publisher, payload.issued_at_s()?)?;
     Ok(payload)
@@ -306,7 +450,11 @@ fn signer(
             },
         }
     }
-    Err(ReleaseError::Publisher { issuer: issuer.to_owned(), at: time::format(at), reason })
+    Err(ReleaseError::Publisher {
+        issuer: issuer.to_owned(),
+        at: time::format(at),
+        reason,
+    })
 }
 
 fn check_operators(
@@ -315,33 +463,43 @@ fn check_operators(
     issuer: &str,
     at: i64,
 ) -> Result<Vec<(OperatorRole, String)>, ReleaseError> {
-    if release.operators.len() > 8 {
-        return Err(ReleaseError::FourEyes(format!("{} operators' signatures", release.operators.len())));
+    if release.operators.len() > MAX_OPERATORS {
+        return Err(ReleaseError::FourEyes(format!(
+            "{} operators' signatures",
+            release.operators.len()
+        )));
     }
     let message = release.intent.message()?;
     let mut names = Vec::new();
     for operator in &release.operators {
-        let delegation = trust.key_for(issuer, Purpose::Operator, &operator.key, at)?;
-        let holds = STANDARD.decode(&operator.sig).is_ok_and(|sig| operator.key.verifies(&message, &sig));
+        let delegation = trust
+            .key_for(issuer, Purpose::Operator, &operator.key, at)
+            .map_err(ReleaseError::Operator)?;
+        let holds = STANDARD
+            .decode(&operator.sig)
+            .is_ok_and(|sig| operator.key.verifies(&message, &sig));
         if !holds {
-            let name = &delegation.delegation.name;
-            return Err(ReleaseError::FourEyes(format!("the signature of operator `{name}` does not hold")));
+            let name = delegation.delegation.name.clone();
+            return Err(ReleaseError::OperatorSignature {
+                name,
+                key: operator.key,
+            });
         }
         names.push((operator.role, delegation.delegation.name.clone()));
     }
-    check_four_eyes(&release.operators, trust.charter().rules.four_eyes).map_err(ReleaseError::FourEyes)?;
+    check_four_eyes(&release.operators, trust.charter_at(at).rules.four_eyes).map_err(ReleaseError::FourEyes)?;
     Ok(names)
 }
 
 /// Whether the operators' keys meet the rule: one prepared, and with `four_eyes` another approved.
 pub fn check_four_eyes(operators: &[OperatorSignature], four_eyes: bool) -> Result<(), String> {
     let of = |role| operators.iter().filter(move |o| o.role == role).map(|o| o.key);
-    let Some(preparer) = of(OperatorRole::Prepare).next() else {
+    let preparers: BTreeSet<_> = of(OperatorRole::Prepare).collect();
+    if preparers.is_empty() {
         return Err("nobody signed as the one who prepared it".to_owned());
-    };
-    let mut approvers = of(OperatorRole::Approve);
-    if four_eyes && !approvers.any(|key| key != preparer) {
-        return Err("nobody but the one who prepared it has approved it".to_owned());
+    }
+    if four_eyes && !of(OperatorRole::Approve).any(|key| !preparers.contains(&key)) {
+        return Err("nobody but the one who prepared it has approved it: another operator must".to_owned());
     }
     Ok(())
 }

@@ -28,7 +28,10 @@ impl ForumBundle {
     /// Reads a bundle file and checks each envelope's form.
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(TrustError::Bundle(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
+            return Err(TrustError::Bundle(format!(
+                "{} bytes, more than {MAX_BUNDLE_BYTES}",
+                bytes.len()
+            )));
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(e.to_string()))?;
         for envelope in bundle.charters.iter().chain(&bundle.delegations) {
@@ -54,7 +57,9 @@ pub enum TrustError {
     #[error("{0}")]
     Delegation(#[from] DelegationError),
     /// One key, two purposes or two members.
-    #[error("the key {key} is delegated to `{first}` for {first_purpose} and to `{second}` for {second_purpose}: one key serves one purpose")]
+    #[error(
+        "the key {key} is delegated to `{first}` for {first_purpose} and to `{second}` for {second_purpose}: one key serves one purpose"
+    )]
     KeyReused {
         /// The key.
         key: PublicKey,
@@ -66,6 +71,14 @@ pub enum TrustError {
         second: String,
         /// The other purpose.
         second_purpose: Purpose,
+    },
+    /// An authority key is delegated: it may only sign charters and delegations.
+    #[error("the key {key} is the authority key of `{member}` and cannot be delegated: make a new key")]
+    AuthorityReused {
+        /// The key.
+        key: PublicKey,
+        /// Whose authority it is or was.
+        member: String,
     },
     /// Not a member.
     #[error("`{0}` is not a member under the charter")]
@@ -81,7 +94,9 @@ pub enum TrustError {
         key: PublicKey,
     },
     /// The delegation is not in force.
-    #[error("the delegation of {key} by `{member}` for {purpose} runs from {from} to {to}, not at {at}: ask the member to renew it (`chancery forum renew`)")]
+    #[error(
+        "the delegation of {key} by `{member}` for {purpose} runs from {from} to {to}, not at {at}: ask the member to renew it (`chancery forum renew`)"
+    )]
     NotInForce {
         /// The member.
         member: String,
@@ -106,13 +121,19 @@ pub enum TrustError {
 pub struct Trust {
     chain: CharterChain,
     delegations: BTreeMap<String, VerifiedDelegation>,
+    /// Each delegated key's one member and purpose.
+    holders: BTreeMap<PublicKey, (String, Purpose)>,
 }
 
 impl Trust {
     /// Verifies the chain and every delegation of `bundle`.
     pub fn verify(genesis_id: Option<&str>, bundle: &ForumBundle) -> Result<Self, TrustError> {
         let chain = CharterChain::verify(genesis_id, &bundle.charters)?;
-        let mut trust = Self { chain, delegations: BTreeMap::new() };
+        let mut trust = Self {
+            chain,
+            delegations: BTreeMap::new(),
+            holders: BTreeMap::new(),
+        };
         for envelope in &bundle.delegations {
             trust.add(envelope)?;
         }
@@ -121,9 +142,7 @@ impl Trust {
 
     /// Adds a delegation; true if it was new.
     pub fn add(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
-        let charter = self.chain.current();
-        let authority = |member: &str| charter.member(member).map(|m| m.authority_key);
-        let verified = delegation::verify(envelope, self.chain.forum(), authority)?;
+        let verified = delegation::verify(envelope, self.chain.forum(), |member| self.chain.authorities(member))?;
         let key = verified.delegation.key;
         let reused = |first: String, first_purpose| TrustError::KeyReused {
             key,
@@ -132,18 +151,20 @@ impl Trust {
             second: verified.member.clone(),
             second_purpose: verified.delegation.purpose,
         };
-        if let Some(holder) = charter.members.iter().find(|m| m.authority_key == key) {
-            return Err(reused(format!("{} (authority)", holder.id), verified.delegation.purpose));
+        if let Some(holder) = self.chain.authority_holder(&key) {
+            return Err(TrustError::AuthorityReused {
+                key,
+                member: holder.to_owned(),
+            });
         }
-        let other = self.delegations.values().find(|d| {
-            d.delegation.key == key && (d.member != verified.member || d.delegation.purpose != verified.delegation.purpose)
-        });
-        if let Some(other) = other {
-            return Err(reused(other.member.clone(), other.delegation.purpose));
+        let serves = (verified.member.clone(), verified.delegation.purpose);
+        if let Some((member, purpose)) = self.holders.get(&key).filter(|first| **first != serves) {
+            return Err(reused(member.clone(), *purpose));
         }
         if self.delegations.len() >= MAX_DELEGATIONS {
             return Err(TrustError::TooMany);
         }
+        self.holders.insert(key, serves);
         Ok(self.delegations.insert(verified.id.clone(), verified).is_none())
     }
 
@@ -162,6 +183,35 @@ impl Trust {
         &self.chain
     }
 
+    /// The charter in force at `at` (unix seconds).
+    pub fn charter_at(&self, at: i64) -> &Charter {
+        self.chain.at(at)
+    }
+
+    /// Whether the charter in force at `at` has expired: membership is frozen, data flows on.
+    pub fn is_frozen(&self, at: i64) -> bool {
+        self.charter().expires_s() <= at
+    }
+
+    /// The libp2p identities to let in at `at`: each with its member.
+    pub fn transport_peers(&self, at: i64) -> Vec<(String, PublicKey)> {
+        let mut peers: Vec<_> = self
+            .delegations
+            .values()
+            .filter(|d| d.delegation.purpose == Purpose::Transport && self.holds(d, at))
+            .map(|d| (d.member.clone(), d.delegation.key))
+            .collect();
+        peers.sort();
+        peers.dedup();
+        peers
+    }
+
+    /// Whether `delegation` is in force at `at` under an authority that the charter named then.
+    fn holds(&self, delegation: &VerifiedDelegation, at: i64) -> bool {
+        let member = self.charter_at(at).member(&delegation.member);
+        delegation.in_force(at) && member.is_some_and(|m| m.authority_key == delegation.authority)
+    }
+
     /// Every delegation, in no particular order.
     pub fn delegations(&self) -> impl Iterator<Item = &VerifiedDelegation> {
         self.delegations.values()
@@ -172,7 +222,7 @@ impl Trust {
         let mut found: Vec<_> = self
             .delegations
             .values()
-            .filter(|d| d.member == member && d.delegation.purpose == purpose && d.in_force(at))
+            .filter(|d| d.member == member && d.delegation.purpose == purpose && self.holds(d, at))
             .collect();
         found.sort_by_key(|d| std::cmp::Reverse(d.not_after));
         found
@@ -186,13 +236,16 @@ impl Trust {
         key: &PublicKey,
         at: i64,
     ) -> Result<&VerifiedDelegation, TrustError> {
-        if self.charter().member(member).is_none() {
-            return Err(TrustError::NotAMember(member.to_owned()));
-        }
+        let Some(named) = self.charter_at(at).member(member) else {
+            return Err(TrustError::NotAMember(member.chars().take(16).collect()));
+        };
         let mut last = None;
         for delegation in self.delegations.values() {
             let d = &delegation.delegation;
             if delegation.member == member && d.purpose == purpose && d.key == *key {
+                if delegation.authority != named.authority_key {
+                    continue;
+                }
                 if delegation.in_force(at) {
                     return Ok(delegation);
                 }
@@ -201,7 +254,11 @@ impl Trust {
         }
         let member = member.to_owned();
         Err(match last {
-            None => TrustError::NotDelegated { member, purpose, key: *key },
+            None => TrustError::NotDelegated {
+                member,
+                purpose,
+                key: *key,
+            },
             Some(d) => TrustError::NotInForce {
                 member,
                 purpose,
