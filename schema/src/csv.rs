@@ -1,0 +1,91 @@
+//! SDMX-CSV 2.0 (sdmx-twg/sdmx-csv, field guide 2.0.0).
+
+use arrow::array::RecordBatch;
+
+use crate::data::{Columns, DataWriter, Labels, WriteError, attribute, number_text};
+use crate::dataset::{Component, DatasetSchema};
+
+/// Writes SDMX-CSV 2.0.
+pub struct CsvWriter {
+    schema: DatasetSchema,
+    reference: String,
+    labels: Labels,
+    begun: bool,
+}
+
+impl CsvWriter {
+    pub(crate) fn new(schema: DatasetSchema, labels: Labels) -> Self {
+        Self { reference: schema.dataflow.to_string(), schema, labels, begun: false }
+    }
+
+    fn begin(&mut self, out: &mut csv::Writer<&mut Vec<u8>>) -> Result<(), WriteError> {
+        if self.begun {
+            return Ok(());
+        }
+        self.begun = true;
+        let mut header = vec!["STRUCTURE".to_owned(), "STRUCTURE_ID".to_owned()];
+        if self.labels == Labels::Name {
+            header.push("STRUCTURE_NAME".to_owned());
+        }
+        header.push("ACTION".to_owned());
+        for component in self.schema.components() {
+            match self.labels {
+                Labels::Id => header.push(component.id.clone()),
+                Labels::Both => header.push(format!("{}: {}", component.id, component.name)),
+                Labels::Name => header.extend([component.id.clone(), component.name.clone()]),
+            }
+        }
+        out.write_record(&header).map_err(failed)
+    }
+
+    fn field(&self, out: &mut csv::Writer<&mut Vec<u8>>, component: &Component, value: &str) -> Result<(), WriteError> {
+        let name = component.codes.as_ref().and_then(|codes| codes.name(value));
+        match (self.labels, name) {
+            (Labels::Id, _) | (Labels::Both, None) => out.write_field(value),
+            (Labels::Both, Some(name)) => out.write_field(format!("{value}: {name}")),
+            (Labels::Name, name) => out.write_field(value).and_then(|()| out.write_field(name.unwrap_or(""))),
+        }
+        .map_err(failed)
+    }
+
+    fn row(&self, out: &mut csv::Writer<&mut Vec<u8>>, columns: &Columns<'_>, row: usize) -> Result<(), WriteError> {
+        let structure = match self.labels {
+            Labels::Both => format!("{}: {}", self.reference, self.schema.name),
+            _ => self.reference.clone(),
+        };
+        out.write_field("dataflow").and_then(|()| out.write_field(structure)).map_err(failed)?;
+        if self.labels == Labels::Name {
+            out.write_field(&self.schema.name).map_err(failed)?;
+        }
+        out.write_field("I").map_err(failed)?;
+        for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
+            self.field(out, component, column.value(row))?;
+        }
+        self.field(out, &self.schema.time, columns.time.value(row))?;
+        self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;
+        for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
+            self.field(out, component, attribute(column, row).unwrap_or(""))?;
+        }
+        out.write_record(None::<&[u8]>).map_err(failed)
+    }
+}
+
+impl DataWriter for CsvWriter {
+    fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let columns = Columns::of(batch, &self.schema)?;
+        let mut out = csv::Writer::from_writer(out);
+        self.begin(&mut out)?;
+        (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row))?;
+        out.flush().map_err(|e| WriteError::Write(e.to_string()))
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let mut out = csv::Writer::from_writer(out);
+        self.begin(&mut out)?;
+        out.flush().map_err(|e| WriteError::Write(e.to_string()))
+    }
+}
+
+fn failed(error: csv::Error) -> WriteError {
+    WriteError::Write(error.to_string())
+}

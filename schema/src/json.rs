@@ -1,0 +1,3 @@
+//! SDMX-JSON.
+
+pub mod v2_0;

@@ -1,0 +1,23 @@
+//! What every SDMX message says about itself.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A message's header.
+#[derive(Debug, Clone)]
+pub struct MessageHeader {
+    /// Message id.
+    pub id: String,
+    /// When it was made.
+    pub prepared: DateTime<Utc>,
+    /// Sender's id.
+    pub sender_id: String,
+    /// Sender's name.
+    pub sender_name: String,
+}
+
+impl MessageHeader {
+    /// `prepared`, with a time zone: some clients warn without one.
+    pub fn prepared_text(&self) -> String {
+        self.prepared.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+}

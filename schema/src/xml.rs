@@ -1,0 +1,3 @@
+//! SDMX-ML.
+
+pub mod v3_0;
