@@ -169,7 +169,10 @@ impl KeyPair {
 
     /// PKCS#8 version 1, which leaves the public key out: OpenSSL 3.0 does not read version 2.
     fn pkcs8(&self) -> KeypairBytes {
-        KeypairBytes { secret_key: self.0.to_bytes(), public_key: None }
+        KeypairBytes {
+            secret_key: self.0.to_bytes(),
+            public_key: None,
+        }
     }
 
     /// PKCS#8 PEM text, unencrypted.
@@ -259,6 +262,15 @@ mod tests {
             key.public().to_string(),
             "ed25519:Js3sPmZxUpf1bHNJRcy4U4jG0E4iNKXIcHDwu4TdotY="
         );
+    }
+
+    /// RFC 8410, section 7: the form without a public key, which every OpenSSL reads.
+    #[test]
+    fn key_files_are_pkcs8_version_1() {
+        let pem = KeyPair::from_seed(&[7; 32]).to_pem().unwrap();
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = hex::encode(STANDARD.decode(body).unwrap());
+        assert_eq!(der, format!("302e020100300506032b657004220420{}", "07".repeat(32)));
     }
 
     #[test]

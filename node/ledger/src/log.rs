@@ -293,51 +293,6 @@ mod tests {
         }
     }
 
-    /// RFC 6962, 2.1, word for word.
-    fn naive_root(leaves: &[Hash]) -> Hash {
-        match leaves {
-            [] => empty_root(),
-            [one] => *one,
-            many => {
-                let split = many.len().next_power_of_two() / 2;
-                let mut hasher = Sha256::new();
-                hasher.update([1]);
-                hasher.update(naive_root(&many[..split]).0);
-                hasher.update(naive_root(&many[split..]).0);
-                Hash(hasher.finalize().into())
-            }
-        }
-    }
-
-    #[test]
-    fn trees_agree_with_the_definition_and_their_proofs_hold() {
-        let mut store = Memory::default();
-        let (mut leaves, mut roots) = (Vec::new(), vec![empty_root()]);
-        for size in 0..150u64 {
-            let hash = leaf_hash(format!("leaf {size}").as_bytes());
-            let appended = Tree(&store).append(size, &[hash]).unwrap();
-            assert_eq!(appended.first, store.0.len() as u64);
-            store.0.extend(appended.hashes);
-            leaves.push(hash);
-            assert_eq!(appended.root, naive_root(&leaves));
-            roots.push(appended.root);
-        }
-        let tree = Tree(&store);
-        for size in [1u64, 2, 3, 7, 8, 64, 65, 149, 150] {
-            let root = roots[size as usize];
-            for index in 0..size {
-                let proof = tree.prove_inclusion(size, index).unwrap();
-                check_inclusion(&proof, size, root, index, leaves[index as usize]).unwrap();
-                assert!(check_inclusion(&proof, size, root, index, leaf_hash(b"other")).is_err());
-            }
-            for old in 0..=size {
-                let proof = tree.prove_consistency(size, old).unwrap();
-                check_consistency(&proof, size, root, old, roots[old as usize]).unwrap();
-                assert!(check_consistency(&proof, size, root, old, leaf_hash(b"other")).is_err());
-            }
-        }
-    }
-
     #[test]
     fn a_batch_is_the_same_as_single_appends() {
         let hashes: Vec<Hash> = (0..37).map(|i| leaf_hash(format!("{i}").as_bytes())).collect();

@@ -8,7 +8,7 @@ use crate::audience::Audience;
 use crate::checkpoint::{self, Checkpoint};
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
-use crate::record::{Envelope, RecordError, RecordKind};
+use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
 use crate::release::{self, VerifiedRelease};
 use crate::time;
 use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
@@ -263,7 +263,10 @@ pub fn decode_hashes(texts: &[String]) -> Option<Vec<Hash>> {
 }
 
 fn decode_salt(text: &str) -> Result<[u8; 32], ProofError> {
-    let malformed = || ProofError::Malformed("the salt is not 64 hexadecimal digits".into());
+    let malformed = || ProofError::Malformed("the salt is not 64 lower-case hexadecimal digits".into());
+    if !is_sha256(text) {
+        return Err(malformed());
+    }
     hex::decode(text)
         .ok()
         .and_then(|bytes| bytes.try_into().ok())

@@ -196,7 +196,7 @@ pub enum ReleaseError {
     FourEyes(String),
     /// An operator's key is not delegated.
     #[error("an operator of the release may not act: {0}")]
-    Operator(#[source] TrustError),
+    Operator(#[source] Box<TrustError>),
 }
 
 /// A release whose signatures all hold.
@@ -474,7 +474,7 @@ fn check_operators(
     for operator in &release.operators {
         let delegation = trust
             .key_for(issuer, Purpose::Operator, &operator.key, at)
-            .map_err(ReleaseError::Operator)?;
+            .map_err(|e| ReleaseError::Operator(Box::new(e)))?;
         let holds = STANDARD
             .decode(&operator.sig)
             .is_ok_and(|sig| operator.key.verifies(&message, &sig));
