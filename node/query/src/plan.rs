@@ -1,0 +1,153 @@
+//! From the query model to DataFusion's plan.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray};
+use arrow::datatypes::DataType;
+use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE, TIME_PERIOD};
+use chancery_schema::period::Period;
+use chancery_schema::query::{ComponentFilter, Condition, DataQuery, Key, Operator};
+use datafusion::common::Result;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{ColumnarValue, ExprFunctionExt, Volatility, create_udf};
+use datafusion::prelude::{DataFrame, Expr, lit};
+
+use crate::engine::column;
+
+/// Periods wholly between two others.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Begins on or after this one's first day.
+    start: Option<Period>,
+    /// Ends on or before this one's last day.
+    end: Option<Period>,
+}
+
+impl Bounds {
+    fn hold(&self, text: &str) -> bool {
+        Period::parse(text).is_some_and(|p| {
+            self.start.is_none_or(|s| p.start >= s.start) && self.end.is_none_or(|e| p.end <= e.end)
+        })
+    }
+}
+
+/// Filter, the first or last observations of each series, order, offset and limit.
+pub(crate) fn select(frame: DataFrame, schema: &DatasetSchema, query: &DataQuery) -> Result<DataFrame> {
+    let mut frame = filter(frame, schema, query)?;
+    for (n, ascending) in [(query.first_n, true), (query.last_n, false)] {
+        if let Some(n) = n {
+            frame = edge(frame, schema, n, ascending)?;
+        }
+    }
+    let keys = schema.dimensions.iter().map(|d| d.id.as_str()).chain([TIME_PERIOD, RELEASE]);
+    frame = frame.sort(keys.map(|key| column(key).sort(true, false)).collect())?;
+    if query.offset > 0 || query.limit.is_some() {
+        frame = frame.limit(query.offset as usize, query.limit.map(|limit| limit as usize))?;
+    }
+    Ok(frame)
+}
+
+/// The rows that key, filters and periods leave.
+pub(crate) fn filter(mut frame: DataFrame, schema: &DatasetSchema, query: &DataQuery) -> Result<DataFrame> {
+    if let Some(any_key) = query.keys.iter().map(|key| key_matches(schema, key)).reduce(Expr::or) {
+        frame = frame.filter(any_key)?;
+    }
+    for filter in &query.filters {
+        frame = frame.filter(filter_matches(filter))?;
+    }
+    let bounds = Bounds {
+        start: query.start.as_deref().and_then(Period::parse),
+        end: query.end.as_deref().and_then(Period::parse),
+    };
+    if bounds.start.is_some() || bounds.end.is_some() {
+        frame = frame.filter(within(bounds, query))?;
+    }
+    Ok(frame)
+}
+
+fn key_matches(schema: &DatasetSchema, key: &Key) -> Expr {
+    let position = |(dimension, codes): (&chancery_schema::Component, &Option<Vec<String>>)| {
+        codes.as_ref().map(|codes| one_of(&dimension.id, codes))
+    };
+    schema.dimensions.iter().zip(key).filter_map(position).reduce(Expr::and).unwrap_or_else(|| lit(true))
+}
+
+fn one_of(id: &str, codes: &[String]) -> Expr {
+    match codes {
+        [code] => column(id).eq(lit(code.clone())),
+        codes => column(id).in_list(codes.iter().map(|c| lit(c.clone())).collect(), false),
+    }
+}
+
+fn filter_matches(filter: &ComponentFilter) -> Expr {
+    if filter.any_of.iter().all(|c| c.operator == Operator::Eq) && filter.component != OBS_VALUE {
+        return one_of(&filter.component, &filter.any_of.iter().map(|c| c.value.clone()).collect::<Vec<_>>());
+    }
+    let alternatives = filter.any_of.iter().map(|condition| condition_matches(&filter.component, condition));
+    alternatives.reduce(Expr::or).unwrap_or_else(|| lit(true))
+}
+
+fn condition_matches(id: &str, condition: &Condition) -> Expr {
+    let left = column(id);
+    let text = condition.value.clone();
+    let right = match (id, text.parse::<f64>()) {
+        (OBS_VALUE, Ok(number)) => lit(number),
+        // A text is never equal to, or less than, a figure.
+        (OBS_VALUE, Err(_)) => return lit(false),
+        _ => lit(text.clone()),
+    };
+    match condition.operator {
+        Operator::Eq => left.eq(right),
+        Operator::Ne => left.not_eq(right),
+        Operator::Lt => left.lt(right),
+        Operator::Le => left.lt_eq(right),
+        Operator::Gt => left.gt(right),
+        Operator::Ge => left.gt_eq(right),
+        // Patterns on a number have no meaning.
+        _ if id == OBS_VALUE => lit(false),
+        Operator::Contains => left.like(lit(format!("%{}%", escaped(&text)))),
+        Operator::NotContains => left.not_like(lit(format!("%{}%", escaped(&text)))),
+        Operator::StartsWith => left.like(lit(format!("{}%", escaped(&text)))),
+        Operator::EndsWith => left.like(lit(format!("%{}", escaped(&text)))),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Periods of any frequency within the bounds. Years, as text, are compared too: statistics can skip by those.
+fn within(bounds: Bounds, query: &DataQuery) -> Expr {
+    let holds = move |args: &[ColumnarValue]| -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(args)?;
+        let times = arrays.first().map(|a| a.as_string::<i32>());
+        let held: BooleanArray = times.into_iter().flat_map(|t| t.iter()).map(|t| Some(t.is_some_and(|t| bounds.hold(t)))).collect();
+        Ok(ColumnarValue::Array(Arc::new(held) as ArrayRef))
+    };
+    let function = create_udf("period_within", vec![DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(holds));
+    let mut holds = function.call(vec![column(TIME_PERIOD)]);
+    let year = |text: &String| text.get(..4).and_then(|y| y.parse::<i32>().ok());
+    // An ISO week of the year before can begin in the year asked for, and one of the year after can end in it.
+    if let Some(start) = query.start.as_ref().and_then(year) {
+        holds = column(TIME_PERIOD).gt_eq(lit(format!("{:04}", start - 1))).and(holds);
+    }
+    if let Some(end) = query.end.as_ref().and_then(year) {
+        holds = column(TIME_PERIOD).lt(lit(format!("{:04}", end + 2))).and(holds);
+    }
+    holds
+}
+
+/// The first or last `n` observations of each series.
+fn edge(frame: DataFrame, schema: &DatasetSchema, n: u32, ascending: bool) -> Result<DataFrame> {
+    const NUMBER: &str = "_number";
+    let names: Vec<String> = frame.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let number = row_number()
+        .partition_by(schema.dimensions.iter().map(|d| column(&d.id)).collect())
+        .order_by(vec![column(TIME_PERIOD).sort(ascending, false)])
+        .build()?
+        .alias(NUMBER);
+    frame
+        .window(vec![number])?
+        .filter(column(NUMBER).lt_eq(lit(u64::from(n))))?
+        .select(names.iter().map(|name| column(name)).collect::<Vec<_>>())
+}

@@ -1,0 +1,271 @@
+//! Forums, and each member's log: leaves, stored hashes, signed heads, and the records behind the leaves.
+
+use diesel::prelude::*;
+
+use crate::database::{AnyConnection, Doing, Store, StoreError};
+use crate::releases::{NewRelease, insert_release};
+use crate::schema::{evidence, forums, hashes, heads, leaves, records, stages};
+
+/// A forum this node has joined.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = forums)]
+pub struct ForumRow {
+    /// Forum id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Unix seconds.
+    pub joined_at: i64,
+    /// The charter chain and delegations, as a bundle file.
+    pub bundle: Vec<u8>,
+}
+
+/// A record and its place.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = records)]
+pub struct RecordRow {
+    /// Record id.
+    pub id: String,
+    /// Forum id.
+    pub forum: String,
+    /// Issuing member.
+    pub issuer: String,
+    /// Kind.
+    pub kind: String,
+    /// Leaf index in the issuer's log.
+    pub position: i64,
+    /// Who may read it.
+    pub audience: String,
+    /// Unix seconds.
+    pub issued_at: i64,
+    /// Unix seconds.
+    pub received_at: i64,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// The leaf's salt, if it is not public.
+    pub salt: Option<Vec<u8>>,
+}
+
+/// A log's newest verified head.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = heads)]
+pub struct HeadRow {
+    /// Forum id.
+    pub forum: String,
+    /// Whose log.
+    pub member: String,
+    /// Leaves.
+    pub size: i64,
+    /// Root hash.
+    pub root: Vec<u8>,
+    /// The signed note.
+    pub checkpoint: String,
+    /// When this node stored it, unix seconds.
+    pub updated_at: i64,
+}
+
+/// An extension of a log, stored as a whole or not at all.
+#[derive(Debug, Clone)]
+pub struct LogExtension {
+    /// The head before; the extension is refused if another has been stored since.
+    pub expected_size: i64,
+    /// The new head.
+    pub head: HeadRow,
+    /// New leaves, from `expected_size` on.
+    pub leaves: Vec<Vec<u8>>,
+    /// Stored-hash index of the first of `hashes`.
+    pub first_hash: i64,
+    /// New stored hashes.
+    pub hashes: Vec<Vec<u8>>,
+    /// Records behind the leaves.
+    pub records: Vec<RecordRow>,
+    /// Releases among them.
+    pub releases: Vec<NewRelease>,
+    /// Releases withdrawn by them.
+    pub withdrawn: Vec<String>,
+    /// The stage that this publishes.
+    pub stage: Option<String>,
+    /// The forum's bundle, if delegations among the records changed it.
+    pub bundle: Option<Vec<u8>>,
+}
+
+impl Store {
+    /// Stores or replaces a forum.
+    pub fn forum_put(&self, row: &ForumRow) -> Result<(), StoreError> {
+        self.write(|c| {
+            diesel::delete(forums::table.filter(forums::id.eq(&row.id))).execute(c).doing("replace the forum")?;
+            diesel::insert_into(forums::table).values(row).execute(c).doing("store the forum")?;
+            Ok(())
+        })
+    }
+
+    /// The forums joined.
+    pub fn forum_list(&self) -> Result<Vec<ForumRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        forums::table.select(ForumRow::as_select()).order(forums::joined_at).load(c).doing("read the forums")
+    }
+
+    /// The newest head of a member's log.
+    pub fn head_get(&self, forum: &str, member: &str) -> Result<Option<HeadRow>, StoreError> {
+        head_on(&mut *self.connection()?, forum, member)
+    }
+
+    /// Every log's newest head.
+    pub fn head_list(&self, forum: &str) -> Result<Vec<HeadRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = heads::table.filter(heads::forum.eq(forum)).select(HeadRow::as_select()).order(heads::member);
+        query.load(c).doing("read the heads")
+    }
+
+    /// Stored hashes of a log at the given stored-hash indexes, in that order.
+    pub fn hash_list(&self, forum: &str, member: &str, positions: &[u64]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let c = &mut *self.connection()?;
+        let wanted: Vec<i64> = positions.iter().map(|p| *p as i64).collect();
+        let mut found = std::collections::HashMap::new();
+        // SQLite bounds the number of parameters of one statement.
+        for chunk in wanted.chunks(500) {
+            let rows: Vec<(i64, Vec<u8>)> = hashes::table
+                .filter(hashes::forum.eq(forum).and(hashes::member.eq(member)).and(hashes::position.eq_any(chunk)))
+                .select((hashes::position, hashes::hash))
+                .load(c)
+                .doing("read the log's hashes")?;
+            found.extend(rows);
+        }
+        let missing = |p: &i64| StoreError::Conflict(format!("hash {p} of the log of `{member}` is missing: restore a backup"));
+        wanted.iter().map(|p| found.get(p).cloned().ok_or_else(|| missing(p))).collect()
+    }
+
+    /// Leaves of a log from `from` on.
+    pub fn leaf_list(&self, forum: &str, member: &str, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
+        let c = &mut *self.connection()?;
+        leaves::table
+            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)).and(leaves::position.ge(from as i64)))
+            .order(leaves::position)
+            .limit(i64::from(limit))
+            .select(leaves::leaf)
+            .load(c)
+            .doing("read the log's leaves")
+    }
+
+    /// Records of a log from position `from` on.
+    pub fn record_list(&self, forum: &str, issuer: &str, from: u64, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        records::table
+            .filter(records::forum.eq(forum).and(records::issuer.eq(issuer)).and(records::position.ge(from as i64)))
+            .order(records::position)
+            .limit(i64::from(limit))
+            .select(RecordRow::as_select())
+            .load(c)
+            .doing("read the log's records")
+    }
+
+    /// A record by its id.
+    pub fn record_get(&self, id: &str) -> Result<Option<RecordRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        records::table.find(id).select(RecordRow::as_select()).first(c).optional().doing("read the record")
+    }
+
+    /// Extends a log: leaves, hashes, head, records, releases and the stage they publish, in one transaction.
+    pub fn log_extend(&self, extension: &LogExtension) -> Result<(), StoreError> {
+        self.write(|c| {
+            let head = &extension.head;
+            let found = head_on(c, &head.forum, &head.member)?.map_or(0, |h| h.size);
+            if found != extension.expected_size {
+                let text = format!(
+                    "the log of `{}` has {found} leaves, not the {} that were built on: try again",
+                    head.member, extension.expected_size
+                );
+                return Err(StoreError::Conflict(text));
+            }
+            insert_log(c, extension)?;
+            for record in &extension.records {
+                diesel::insert_into(records::table).values(record).execute(c).doing("store the record")?;
+            }
+            for release in &extension.releases {
+                insert_release(c, release)?;
+            }
+            for id in &extension.withdrawn {
+                crate::releases::withdraw_on(c, id, head.updated_at)?;
+            }
+            if let Some(bundle) = &extension.bundle {
+                diesel::update(forums::table.find(&head.forum))
+                    .set(forums::bundle.eq(bundle))
+                    .execute(c)
+                    .doing("store the delegations")?;
+            }
+            if let Some(stage) = &extension.stage {
+                let updated = diesel::update(stages::table.filter(stages::id.eq(stage).and(stages::state.eq("approved"))))
+                    .set((stages::state.eq("published"), stages::updated_at.eq(head.updated_at)))
+                    .execute(c)
+                    .doing("close the stage")?;
+                if updated != 1 {
+                    return Err(StoreError::Conflict(format!("the stage `{stage}` is no longer approved")));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Keeps two contradicting heads of one log.
+    pub fn evidence_put(&self, forum: &str, member: &str, seen: &str, against: &str, at: i64) -> Result<(), StoreError> {
+        self.write(|c| {
+            let here = evidence::table.find((forum, member, seen)).select(evidence::seen_at);
+            if here.first::<i64>(c).optional().doing("read the evidence")?.is_none() {
+                diesel::insert_into(evidence::table)
+                    .values((
+                        evidence::forum.eq(forum),
+                        evidence::member.eq(member),
+                        evidence::checkpoint.eq(seen),
+                        evidence::against.eq(against),
+                        evidence::seen_at.eq(at),
+                    ))
+                    .execute(c)
+                    .doing("store the evidence")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Members whose log was seen to contradict itself, and when.
+    pub fn evidence_list(&self, forum: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = evidence::table.filter(evidence::forum.eq(forum)).select((evidence::member, evidence::seen_at));
+        query.load(c).doing("read the evidence")
+    }
+}
+
+fn head_on(c: &mut AnyConnection, forum: &str, member: &str) -> Result<Option<HeadRow>, StoreError> {
+    let query = heads::table.filter(heads::forum.eq(forum).and(heads::member.eq(member)));
+    query.select(HeadRow::as_select()).first(c).optional().doing("read the head")
+}
+
+fn insert_log(c: &mut AnyConnection, extension: &LogExtension) -> Result<(), StoreError> {
+    let HeadRow { forum, member, .. } = &extension.head;
+    for (position, leaf) in (extension.expected_size..).zip(&extension.leaves) {
+        diesel::insert_into(leaves::table)
+            .values((
+                leaves::forum.eq(forum),
+                leaves::member.eq(member),
+                leaves::position.eq(position),
+                leaves::leaf.eq(leaf),
+            ))
+            .execute(c)
+            .doing("append the leaf")?;
+    }
+    for (position, hash) in (extension.first_hash..).zip(&extension.hashes) {
+        diesel::insert_into(hashes::table)
+            .values((
+                hashes::forum.eq(forum),
+                hashes::member.eq(member),
+                hashes::position.eq(position),
+                hashes::hash.eq(hash),
+            ))
+            .execute(c)
+            .doing("append the hash")?;
+    }
+    diesel::delete(heads::table.filter(heads::forum.eq(forum).and(heads::member.eq(member))))
+        .execute(c)
+        .doing("replace the head")?;
+    diesel::insert_into(heads::table).values(&extension.head).execute(c).doing("store the head")?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What a node notes about others: when a peer was seen, what was refused, who was let read what.
+
+use diesel::prelude::*;
+
+use crate::database::{Doing, Store, StoreError};
+use crate::schema::{decisions, peers, refusals};
+
+/// Decisions and refusals kept; older ones are dropped.
+const KEPT: i64 = 100_000;
+
+/// Something refused.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = refusals)]
+pub struct RefusalRow {
+    /// From whom it came.
+    pub peer: String,
+    /// What it was.
+    pub what: String,
+    /// Why it was refused.
+    pub reason: String,
+    /// Unix seconds.
+    pub at: i64,
+}
+
+/// An access decision.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = decisions)]
+pub struct NewDecision {
+    /// Unix seconds.
+    pub at: i64,
+    /// Who asked.
+    pub subject: String,
+    /// For what.
+    pub action: String,
+    /// Of what.
+    pub resource: String,
+    /// The answer.
+    pub allowed: bool,
+    /// By which policy.
+    pub policy: String,
+}
+
+impl Store {
+    /// Notes that a peer is there now.
+    pub fn peer_seen(&self, forum: &str, member: &str, at: i64) -> Result<(), StoreError> {
+        self.write(|c| {
+            let updated = diesel::update(peers::table.find((forum, member)))
+                .set(peers::last_seen.eq(at))
+                .execute(c)
+                .doing("note the peer")?;
+            if updated == 0 {
+                diesel::insert_into(peers::table)
+                    .values((peers::forum.eq(forum), peers::member.eq(member), peers::last_seen.eq(at)))
+                    .execute(c)
+                    .doing("note the peer")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// When each peer was last there.
+    pub fn peer_list(&self, forum: &str) -> Result<Vec<(String, i64)>, StoreError> {
+        let c = &mut *self.connection()?;
+        peers::table.filter(peers::forum.eq(forum)).select((peers::member, peers::last_seen)).load(c).doing("read the peers")
+    }
+
+    /// Notes something refused.
+    pub fn refusal_put(&self, forum: &str, peer: &str, what: &str, reason: &str, at: i64) -> Result<(), StoreError> {
+        self.write(|c| {
+            let newest: Option<i64> = refusals::table.select(diesel::dsl::max(refusals::id)).first(c).doing("count the refusals")?;
+            diesel::delete(refusals::table.filter(refusals::id.lt(newest.unwrap_or(0) - KEPT)))
+                .execute(c)
+                .doing("drop old refusals")?;
+            diesel::insert_into(refusals::table)
+                .values((
+                    refusals::forum.eq(forum),
+                    refusals::peer.eq(peer),
+                    refusals::what.eq(what),
+                    refusals::reason.eq(reason),
+                    refusals::at.eq(at),
+                ))
+                .execute(c)
+                .doing("note the refusal")?;
+            Ok(())
+        })
+    }
+
+    /// The newest refusals.
+    pub fn refusal_list(&self, forum: &str, limit: i64) -> Result<Vec<RefusalRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        refusals::table
+            .filter(refusals::forum.eq(forum))
+            .order(refusals::id.desc())
+            .limit(limit)
+            .select(RefusalRow::as_select())
+            .load(c)
+            .doing("read the refusals")
+    }
+
+    /// Notes decisions.
+    pub fn decision_put(&self, new: &[NewDecision]) -> Result<(), StoreError> {
+        self.write(|c| {
+            let newest: Option<i64> = decisions::table.select(diesel::dsl::max(decisions::id)).first(c).doing("count the decisions")?;
+            diesel::delete(decisions::table.filter(decisions::id.lt(newest.unwrap_or(0) - KEPT)))
+                .execute(c)
+                .doing("drop old decisions")?;
+            for decision in new {
+                diesel::insert_into(decisions::table).values(decision).execute(c).doing("note the decision")?;
+            }
+            Ok(())
+        })
+    }
+}

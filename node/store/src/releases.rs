@@ -1,0 +1,173 @@
+//! Releases and their files.
+
+use diesel::prelude::*;
+
+use crate::database::{AnyConnection, Doing, Store, StoreError};
+use crate::schema::{release_artefacts, releases};
+
+/// A release, as this node knows it.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = releases)]
+pub struct ReleaseRow {
+    /// Record id.
+    pub id: String,
+    /// Forum id.
+    pub forum: String,
+    /// Issuing member.
+    pub member: String,
+    /// `RCP:RETURNS(1.0.0)`.
+    pub dataflow: String,
+    /// Title.
+    pub title: String,
+    /// Unix seconds.
+    pub issued_at: i64,
+    /// When this node stored it, unix seconds.
+    pub received_at: i64,
+    /// Leaf index.
+    pub position: i64,
+    /// The release it replaces.
+    pub replaces: Option<String>,
+    /// The release that replaced it.
+    pub replaced_by: Option<String>,
+    /// When that was stored here.
+    pub replaced_at: Option<i64>,
+    /// When its withdrawal was stored here.
+    pub withdrawn_at: Option<i64>,
+    /// Observations.
+    pub rows: i64,
+    /// Bytes of all files.
+    pub bytes: i64,
+    /// First period.
+    pub period_start: String,
+    /// Last period.
+    pub period_end: String,
+    /// Who may read it.
+    pub audience: String,
+    /// Not before, unix seconds.
+    pub embargo: Option<i64>,
+    /// The disclosure report; only at its issuer.
+    pub report: Option<Vec<u8>>,
+}
+
+/// One file of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = release_artefacts)]
+pub struct ReleaseArtefactRow {
+    /// The release.
+    pub release: String,
+    /// Its order.
+    pub ordinal: i64,
+    /// Hash.
+    pub sha256: String,
+    /// Size.
+    pub bytes: i64,
+    /// Observations.
+    pub rows: i64,
+}
+
+/// A release and its files, to be stored.
+#[derive(Debug, Clone)]
+pub struct NewRelease {
+    /// The release.
+    pub release: ReleaseRow,
+    /// Its files.
+    pub artefacts: Vec<ReleaseArtefactRow>,
+}
+
+/// Which releases.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseSelection {
+    /// Of this dataflow.
+    pub dataflow: Option<String>,
+    /// Of this member.
+    pub member: Option<String>,
+    /// In force at that time, unix seconds; none for all there are.
+    pub in_force_at: Option<i64>,
+}
+
+impl Store {
+    /// The releases selected, newest first.
+    pub fn release_list(&self, forum: &str, selection: &ReleaseSelection) -> Result<Vec<ReleaseRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let mut query = releases::table.filter(releases::forum.eq(forum)).into_boxed();
+        if let Some(dataflow) = &selection.dataflow {
+            query = query.filter(releases::dataflow.eq(dataflow));
+        }
+        if let Some(member) = &selection.member {
+            query = query.filter(releases::member.eq(member));
+        }
+        if let Some(at) = selection.in_force_at {
+            query = query
+                .filter(releases::received_at.le(at))
+                .filter(releases::replaced_at.is_null().or(releases::replaced_at.gt(at)))
+                .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)));
+        }
+        query
+            .order((releases::issued_at.desc(), releases::member.asc(), releases::position.desc()))
+            .select(ReleaseRow::as_select())
+            .load(c)
+            .doing("read the releases")
+    }
+
+    /// A release.
+    pub fn release_get(&self, id: &str) -> Result<Option<ReleaseRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        releases::table.find(id).select(ReleaseRow::as_select()).first(c).optional().doing("read the release")
+    }
+
+    /// The files of some releases, in order.
+    pub fn release_artefact_list(&self, ids: &[String]) -> Result<Vec<ReleaseArtefactRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let mut rows = Vec::new();
+        // SQLite bounds the number of parameters of one statement.
+        for chunk in ids.chunks(500) {
+            let query = release_artefacts::table
+                .filter(release_artefacts::release.eq_any(chunk))
+                .order((release_artefacts::release, release_artefacts::ordinal))
+                .select(ReleaseArtefactRow::as_select());
+            rows.extend(query.load(c).doing("read the releases' files")?);
+        }
+        Ok(rows)
+    }
+
+    /// The releases that have a file.
+    pub fn release_list_by_artefact(&self, sha256: &str) -> Result<Vec<ReleaseRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        releases::table
+            .inner_join(release_artefacts::table.on(release_artefacts::release.eq(releases::id)))
+            .filter(release_artefacts::sha256.eq(sha256))
+            .select(ReleaseRow::as_select())
+            .load(c)
+            .doing("read the file's releases")
+    }
+}
+
+/// Stores a release; the one in force before it, of the same member and dataflow, is replaced by it.
+pub(crate) fn insert_release(c: &mut AnyConnection, new: &NewRelease) -> Result<(), StoreError> {
+    let release = &new.release;
+    diesel::update(
+        releases::table.filter(
+            releases::forum
+                .eq(&release.forum)
+                .and(releases::member.eq(&release.member))
+                .and(releases::dataflow.eq(&release.dataflow))
+                .and(releases::replaced_by.is_null()),
+        ),
+    )
+    .set((releases::replaced_by.eq(&release.id), releases::replaced_at.eq(release.received_at)))
+    .execute(c)
+    .doing("replace the release in force")?;
+    diesel::insert_into(releases::table).values(release).execute(c).doing("store the release")?;
+    for artefact in &new.artefacts {
+        diesel::insert_into(release_artefacts::table).values(artefact).execute(c).doing("store the release's file")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn withdraw_on(c: &mut AnyConnection, id: &str, at: i64) -> Result<(), StoreError> {
+    diesel::update(releases::table.find(id))
+        .set(releases::withdrawn_at.eq(at))
+        .execute(c)
+        .doing("withdraw the release")?;
+    Ok(())
+}
