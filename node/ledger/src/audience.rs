@@ -62,9 +62,27 @@ pub fn is_plain_text(text: &str, max: usize) -> bool {
     text.chars().count() <= max && !text.chars().any(|c| c.is_control() || directional(c))
 }
 
+/// `text` from another node as a message may quote it: at most 120 characters, none that a terminal would act on.
+pub(crate) fn excerpt(text: &str) -> String {
+    let fit = |c: char| {
+        if is_plain_text(c.encode_utf8(&mut [0; 4]), 1) {
+            c
+        } else {
+            '\u{fffd}'
+        }
+    };
+    text.chars().take(120).map(fit).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quoted_text_is_short_and_harmless() {
+        assert_eq!(excerpt("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(excerpt(&"é".repeat(1_000)).chars().count(), 120);
+    }
 
     #[test]
     fn audiences_read_what_they_write() {

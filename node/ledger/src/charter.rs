@@ -3,13 +3,17 @@
 //! Version N+1 names N's id, is exactly N+1, and counts when the thresholds of both N and N+1 signed it, one signature
 //! for each member state. Observers and the secretariat are never counted. The genesis needs every founding member state.
 
+mod chain;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audience::{is_member_id, is_plain_text};
+pub use chain::{CharterChain, signed_states};
+
+use crate::audience::{excerpt, is_member_id, is_plain_text};
 use crate::keys::PublicKey;
-use crate::record::{Envelope, Payload, RecordError, RecordKind};
+use crate::record::RecordError;
 use crate::time;
 
 /// Most members of a forum.
@@ -248,7 +252,10 @@ impl Charter {
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         for member in &self.members {
             if !is_member_id(&member.id) || !ids.insert(&member.id) {
-                return refuse(format!("member id `{}` is malformed or twice there", member.id));
+                return refuse(format!(
+                    "member id `{}` is malformed or twice there",
+                    excerpt(&member.id)
+                ));
             }
             if !keys.insert(member.authority_key) {
                 return refuse(format!("member `{}` shares its authority key with another", member.id));
@@ -273,299 +280,4 @@ impl Charter {
         }
         Ok(())
     }
-}
-
-/// A chain of charters whose signatures all hold.
-#[derive(Debug, Clone)]
-pub struct CharterChain {
-    genesis_id: String,
-    envelopes: Vec<Envelope>,
-    current: Version,
-    earlier: Vec<Version>,
-}
-
-/// One verified version.
-#[derive(Debug, Clone)]
-struct Version {
-    id: String,
-    issued_at: i64,
-    payload: Payload<Charter>,
-}
-
-impl CharterChain {
-    /// Verifies every version from the genesis on. `genesis_id` was told out of band; none skips only that comparison.
-    pub fn verify(genesis_id: Option<&str>, envelopes: &[Envelope]) -> Result<Self, CharterError> {
-        if envelopes.is_empty() || envelopes.len() > MAX_VERSIONS {
-            return Err(CharterError::Length(envelopes.len()));
-        }
-        let mut versions: Vec<Version> = Vec::with_capacity(envelopes.len());
-        for (index, envelope) in envelopes.iter().enumerate() {
-            let version = index + 1;
-            let record = |source| CharterError::Record { version, source };
-            let id = envelope.id().map_err(record)?;
-            let payload = envelope.payload::<Charter>(RecordKind::Charter).map_err(record)?;
-            let issued_at = payload.issued_at_s().map_err(record)?;
-            payload.body.check_form(version)?;
-            check_life(&payload, version)?;
-            match (versions.first(), versions.last()) {
-                (Some(genesis), Some(before)) => {
-                    check_successor(&payload, version, before, &genesis.id)?;
-                    check_thresholds(envelope, &before.payload.body, &payload.body, version)?;
-                }
-                _ => {
-                    check_genesis(&payload, &id, genesis_id)?;
-                    let all = payload.body.states().count();
-                    check_signatures(envelope, &payload.body, version, version, all, None)?;
-                }
-            }
-            versions.push(Version { id, issued_at, payload });
-        }
-        let current = versions.pop().ok_or(CharterError::Length(0))?;
-        let genesis_id = versions.first().unwrap_or(&current).id.clone();
-        Ok(Self {
-            genesis_id,
-            envelopes: envelopes.to_vec(),
-            current,
-            earlier: versions,
-        })
-    }
-
-    /// Whether `other` may take this chain's place: it holds all of its versions and perhaps more.
-    ///
-    /// Fails with [`CharterError::Forked`] when both are valid and differ, with [`CharterError::Rollback`] when `other` is
-    /// the older, with [`CharterError::Genesis`] when it is another forum's.
-    pub fn check_extended_by(&self, other: &Self) -> Result<(), CharterError> {
-        if self.genesis_id != other.genesis_id {
-            return Err(CharterError::Genesis {
-                found: other.genesis_id.clone(),
-                expected: self.genesis_id.clone(),
-            });
-        }
-        for (index, (held, offered)) in self.versions().zip(other.versions()).enumerate() {
-            if held.id != offered.id {
-                let (held, other) = (held.id.clone(), offered.id.clone());
-                return Err(CharterError::Forked {
-                    version: index + 1,
-                    held,
-                    other,
-                });
-            }
-        }
-        let (held, offered) = (self.envelopes.len(), other.envelopes.len());
-        if offered < held {
-            Err(CharterError::Rollback { held, offered })
-        } else {
-            Ok(())
-        }
-    }
-
-    fn versions(&self) -> impl DoubleEndedIterator<Item = &Version> {
-        self.earlier.iter().chain([&self.current])
-    }
-
-    /// The version in force at `at` (unix seconds): the last one issued by then, or the genesis.
-    pub fn at(&self, at: i64) -> &Charter {
-        let genesis = self.earlier.first().unwrap_or(&self.current);
-        &self
-            .versions()
-            .rev()
-            .find(|v| v.issued_at <= at)
-            .unwrap_or(genesis)
-            .payload
-            .body
-    }
-
-    /// Every authority key `member` ever had, the newest first.
-    pub fn authorities(&self, member: &str) -> Vec<PublicKey> {
-        let mut keys = Vec::new();
-        for found in self.versions().rev().filter_map(|v| v.payload.body.member(member)) {
-            if !keys.contains(&found.authority_key) {
-                keys.push(found.authority_key);
-            }
-        }
-        keys
-    }
-
-    /// The member that has or had `key` as its authority key.
-    pub fn authority_holder(&self, key: &PublicKey) -> Option<&str> {
-        self.versions()
-            .flat_map(|v| &v.payload.body.members)
-            .find(|m| m.authority_key == *key)
-            .map(|m| m.id.as_str())
-    }
-
-    /// The forum's id.
-    pub fn forum(&self) -> &str {
-        &self.genesis_id
-    }
-
-    /// The version in force.
-    pub fn current(&self) -> &Charter {
-        &self.current.payload.body
-    }
-
-    /// When the version in force was drafted.
-    pub fn issued_at(&self) -> &str {
-        &self.current.payload.issued_at
-    }
-
-    /// Record id of the version in force.
-    pub fn current_id(&self) -> &str {
-        &self.current.id
-    }
-
-    /// Every version, oldest first.
-    pub fn envelopes(&self) -> &[Envelope] {
-        &self.envelopes
-    }
-
-    /// Member states whose signature of the version in force holds.
-    pub fn signed_by(&self) -> Vec<String> {
-        self.envelopes
-            .last()
-            .map(|e| signed_states(e, self.current(), None))
-            .unwrap_or_default()
-    }
-}
-
-/// Member states of `charter` whose signature on `envelope` holds, each once.
-pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&str>) -> Vec<String> {
-    let Ok(message) = envelope.message() else {
-        return Vec::new();
-    };
-    charter
-        .states()
-        .filter(|m| Some(m.id.as_str()) != without && envelope.holds(&m.authority_key, &message))
-        .map(|m| m.id.clone())
-        .collect()
-}
-
-fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -> Result<(), CharterError> {
-    if let Some(expected) = expected
-        && expected != id
-    {
-        return Err(CharterError::Genesis {
-            found: id.to_owned(),
-            expected: expected.chars().take(80).collect(),
-        });
-    }
-    if payload.body.previous.is_some() || !payload.forum.is_empty() {
-        let reason = "a genesis names no version before it and no forum".to_owned();
-        return Err(CharterError::Chain { version: 1, reason });
-    }
-    Ok(())
-}
-
-fn check_life(payload: &Payload<Charter>, version: usize) -> Result<(), CharterError> {
-    let expires = &payload.body.expires;
-    let refuse = |reason: String| Err(CharterError::Chain { version, reason });
-    match time::parse(expires) {
-        None => refuse(format!(
-            "its expiry `{}` is not a time",
-            expires.chars().take(40).collect::<String>()
-        )),
-        Some(at) if at <= payload.issued_at_s().unwrap_or(i64::MAX) => refuse(format!(
-            "it expires at {expires}, not after it was issued at {}",
-            payload.issued_at
-        )),
-        Some(_) => Ok(()),
-    }
-}
-
-fn check_successor(
-    payload: &Payload<Charter>,
-    version: usize,
-    before: &Version,
-    genesis: &str,
-) -> Result<(), CharterError> {
-    let refuse = |reason: &str| {
-        Err(CharterError::Chain {
-            version,
-            reason: reason.to_owned(),
-        })
-    };
-    let (previous_id, before) = (before.id.as_str(), &before.payload);
-    if payload.body.previous.as_deref() != Some(previous_id) {
-        return refuse("it does not name the version before it");
-    }
-    if payload.forum != genesis {
-        return refuse("it is of another forum");
-    }
-    if payload.issued_at < before.issued_at {
-        return refuse("it was issued before the version it follows");
-    }
-    // Expiry freezes membership: after it only a charter that leaves the members as they are can follow. Times have one
-    // spelling ([`time::parse`]), so their texts compare as they do.
-    if payload.issued_at.as_str() > before.body.expires.as_str() && payload.body.members != before.body.members {
-        return refuse("the version before it had expired, which freezes membership");
-    }
-    Ok(())
-}
-
-fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: usize) -> Result<(), CharterError> {
-    // A state that becomes an observer loses its vote: a removal by another name. The other way it is an admission.
-    let lost = |from: &Charter, to: &Charter| -> Vec<String> {
-        let stays = |m: &Member| {
-            to.member(&m.id)
-                .is_some_and(|t| m.role != Role::MemberState || t.role == m.role)
-        };
-        from.members
-            .iter()
-            .filter(|m| !stays(m))
-            .map(|m| m.id.clone())
-            .collect()
-    };
-    let removed = lost(old, new);
-    let admitted = !lost(new, old).is_empty();
-    let mut same = new.clone();
-    same.members.clone_from(&old.members);
-    same.version = old.version;
-    same.previous.clone_from(&old.previous);
-    let amended = same != *old || old.members.iter().any(|m| new.member(&m.id).is_some_and(|n| n != m));
-    if removed.len() > 1 {
-        let reason = "it removes more than one member: each removal is its own version".to_owned();
-        return Err(CharterError::Chain { version, reason });
-    }
-    let without = removed.first().map(String::as_str);
-    for (charter, by) in [(old, version - 1), (new, version)] {
-        let states = charter.states().filter(|m| Some(m.id.as_str()) != without).count();
-        let mut needed = 1;
-        if admitted {
-            needed = needed.max(charter.thresholds.admit.of(states));
-        }
-        if without.is_some() {
-            needed = needed.max(charter.thresholds.remove.of(states));
-        }
-        if amended || (!admitted && without.is_none()) {
-            needed = needed.max(charter.thresholds.amend.of(states));
-        }
-        check_signatures(envelope, charter, version, by, needed, without)?;
-    }
-    Ok(())
-}
-
-fn check_signatures(
-    envelope: &Envelope,
-    charter: &Charter,
-    version: usize,
-    by: usize,
-    needed: usize,
-    without: Option<&str>,
-) -> Result<(), CharterError> {
-    let signed = signed_states(envelope, charter, without);
-    if signed.len() >= needed {
-        return Ok(());
-    }
-    let missing = charter
-        .states()
-        .filter(|m| !signed.contains(&m.id))
-        .map(|m| m.id.as_str())
-        .collect::<Vec<_>>();
-    Err(CharterError::Threshold {
-        version,
-        by,
-        signed: signed.len(),
-        needed,
-        missing: missing.join(", "),
-    })
 }

@@ -6,6 +6,7 @@ use signed_note::{Note, Signer, Verifier, VerifierList};
 use tlog_tiles::checkpoint::Checkpoint as CheckpointBody;
 use tlog_tiles::tlog::Hash;
 
+use crate::audience::excerpt;
 use crate::keys::{KeyPair, PublicKey};
 use crate::log::MAX_LEAVES;
 
@@ -164,7 +165,7 @@ fn parse(note: &str, origin: &str) -> Result<(Checkpoint, Note), CheckpointError
     let parsed = Note::from_bytes(note.as_bytes()).map_err(|e| CheckpointError::Malformed(e.to_string()))?;
     let body = CheckpointBody::from_bytes(parsed.text()).map_err(|e| CheckpointError::Malformed(e.to_string()))?;
     if body.origin() != origin {
-        let found = body.origin().chars().take(120).collect();
+        let found = excerpt(body.origin());
         return Err(CheckpointError::Origin {
             found,
             expected: origin.to_owned(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audience::is_plain_text;
+use crate::audience::{excerpt, is_plain_text};
 use crate::keys::{PublicKey, Purpose};
 use crate::record::{Envelope, RecordError, RecordKind};
 use crate::time;
@@ -91,7 +91,7 @@ pub fn verify(
 ) -> Result<VerifiedDelegation, DelegationError> {
     let payload = envelope.payload::<Delegation>(RecordKind::Delegation)?;
     if payload.forum != forum {
-        return Err(DelegationError::Forum(payload.forum.chars().take(64).collect()));
+        return Err(DelegationError::Forum(excerpt(&payload.forum)));
     }
     let keys = authorities(&payload.issuer);
     if keys.is_empty() {
@@ -105,7 +105,7 @@ pub fn verify(
     if !is_plain_text(&body.name, MAX_NAME_CHARS) {
         return Err(DelegationError::Name);
     }
-    let shown = |text: &str| text.chars().take(40).collect();
+    let shown = excerpt;
     let life = || DelegationError::Life {
         from: shown(&body.not_before),
         to: shown(&body.not_after),

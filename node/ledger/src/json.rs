@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::audience::excerpt;
+
 /// Largest record, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 /// Deepest nesting.
@@ -131,7 +133,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = map.next_key::<String>()? {
             let value = map.next_value_seed(self.deeper()?)?;
             if object.insert(key.clone(), value).is_some() {
-                return Err(serde::de::Error::custom(format!("duplicate key `{key}`")));
+                return Err(serde::de::Error::custom(format!("duplicate key `{}`", excerpt(&key))));
             }
         }
         Ok(Value::Object(object))
@@ -140,6 +142,8 @@ impl<'de> Visitor<'de> for Strict {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -161,5 +165,63 @@ mod tests {
         }
         assert!(parse_canonical(br#"{"a":1,"b":["x",null,true]}"#).is_ok());
         assert!(matches!(parse(&vec![b' '; MAX_BYTES + 1]), Err(JsonError::TooLong(_))));
+    }
+
+    #[test]
+    fn the_bounds_are_exact() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let cases = [
+            (nested(MAX_DEPTH), true),
+            (nested(MAX_DEPTH + 1), false),
+            (MAX_INTEGER.to_string(), true),
+            ((MAX_INTEGER + 1).to_string(), false),
+            (format!("-{MAX_INTEGER}"), true),
+            (format!("-{}", MAX_INTEGER + 1), false),
+            (u64::MAX.to_string(), false),
+            ("1".repeat(400), false),
+            ("-0".to_owned(), false),
+            ("01".to_owned(), false),
+            ("\u{feff}1".to_owned(), false),
+            ("1 1".to_owned(), false),
+            (r#""\ud800""#.to_owned(), false),
+            (r#"{"a":{"b":1,"b":1}}"#.to_owned(), false),
+            (r#"{"a":1,"\u0061":1}"#.to_owned(), false),
+        ];
+        for (text, accepted) in cases {
+            assert_eq!(parse(text.as_bytes()).is_ok(), accepted, "{text}");
+        }
+        assert!(parse(&[b'"', 0xff, b'"']).is_err(), "not UTF-8");
+    }
+
+    fn strict_values() -> impl Strategy<Value = Value> {
+        let limit = MAX_INTEGER as i64;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-limit..=limit).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map(any::<String>(), inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn canonical_text_reads_as_what_was_written(value in strict_values()) {
+            let text = to_canonical(&value).unwrap();
+            prop_assert_eq!(parse_canonical(&text).unwrap(), value);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(value) = parse_canonical(&bytes) {
+                prop_assert_eq!(to_canonical(&value).unwrap(), bytes);
+            }
+        }
     }
 }

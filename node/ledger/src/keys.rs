@@ -5,16 +5,22 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use pkcs8::{ObjectIdentifier, SecretDocument};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::audience::excerpt;
+
 /// Rounds of PBKDF2 with HMAC-SHA-256: what OWASP's password storage advice asks for. PBKDF2 because states' rules approve it
 /// (NIST SP 800-132) and every OpenSSL reads it; scrypt at a strong cost passes OpenSSL's memory limit.
 const PBKDF2_ROUNDS: u32 = 600_000;
+
+/// The algorithm's name in key files (RFC 8410, section 3).
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// What a delegated key may do. One key never serves two purposes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,7 +120,7 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let refuse = || KeyError::PublicText(text.chars().take(80).collect());
+        let refuse = || KeyError::PublicText(excerpt(text));
         let encoded = text.strip_prefix("ed25519:").ok_or_else(refuse)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| refuse())?;
         Self::from_bytes(bytes.try_into().map_err(|_| refuse())?)
@@ -168,17 +174,23 @@ impl KeyPair {
     }
 
     /// PKCS#8 version 1, which leaves the public key out: OpenSSL 3.0 does not read version 2.
-    fn pkcs8(&self) -> KeypairBytes {
-        KeypairBytes {
-            secret_key: self.0.to_bytes(),
-            public_key: None,
-        }
+    fn pkcs8(&self) -> Result<SecretDocument, KeyError> {
+        // The key inside is itself an OCTET STRING: tag 4, length 32 (RFC 8410, section 7).
+        let mut inner = Zeroizing::new([0u8; 34]);
+        inner[..2].copy_from_slice(&[4, 32]);
+        inner[2..].copy_from_slice(self.seed().as_ref());
+        let algorithm = pkcs8::AlgorithmIdentifierRef {
+            oid: ED25519,
+            parameters: None,
+        };
+        SecretDocument::try_from(pkcs8::PrivateKeyInfo::new(algorithm, inner.as_ref()))
+            .map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// PKCS#8 PEM text, unencrypted.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.pkcs8()
-            .to_pkcs8_pem(LineEnding::LF)
+        self.pkcs8()?
+            .to_pem("PRIVATE KEY", LineEnding::LF)
             .map_err(|e| KeyError::Private(e.to_string()))
     }
 
@@ -188,7 +200,7 @@ impl KeyPair {
         let (mut salt, mut iv) = ([0u8; 16], [0u8; 16]);
         getrandom::fill(&mut salt).map_err(|e| KeyError::Randomness(e.to_string()))?;
         getrandom::fill(&mut iv).map_err(|e| KeyError::Randomness(e.to_string()))?;
-        let document = self.pkcs8().to_pkcs8_der().map_err(refuse)?;
+        let document = self.pkcs8()?;
         let info = pkcs8::PrivateKeyInfo::try_from(document.as_bytes()).map_err(refuse)?;
         let parameters = pkcs8::pkcs5::pbes2::Parameters::pbkdf2_sha256_aes256cbc(PBKDF2_ROUNDS, &salt, &iv)
             .map_err(|e| KeyError::Private(e.to_string()))?;

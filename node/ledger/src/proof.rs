@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::audience::Audience;
+use crate::audience::{Audience, excerpt};
 use crate::checkpoint::{self, Checkpoint};
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
@@ -124,9 +124,9 @@ impl ProofBundle {
                 bytes.len()
             )));
         }
-        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
+        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(excerpt(&e.to_string())))?;
         if bundle.format != FORMAT {
-            let found: String = bundle.format.chars().take(80).collect();
+            let found: String = excerpt(&bundle.format);
             return Err(malformed(format!("its format is `{found}`, expected `{FORMAT}`")));
         }
         Ok(bundle)

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::audience::is_member_id;
+use crate::audience::{excerpt, is_member_id};
 use crate::json::{self, JsonError};
 use crate::keys::{KeyPair, PublicKey};
 use crate::time;
@@ -146,7 +146,7 @@ pub struct Payload<B> {
 impl<B> Payload<B> {
     /// `issued_at` in unix seconds.
     pub fn issued_at_s(&self) -> Result<i64, RecordError> {
-        time::parse(&self.issued_at).ok_or_else(|| RecordError::Time(self.issued_at.chars().take(40).collect()))
+        time::parse(&self.issued_at).ok_or_else(|| RecordError::Time(excerpt(&self.issued_at)))
     }
 }
 
@@ -194,7 +194,7 @@ impl Envelope {
         let value = json::parse(bytes)?;
         let envelope: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape {
             part: "envelope",
-            reason: e.to_string(),
+            reason: excerpt(&e.to_string()),
         })?;
         envelope.check_form()?;
         Ok(envelope)
@@ -209,7 +209,7 @@ impl Envelope {
         for signature in &self.signatures {
             let keyid = signature.keyid.as_str();
             let refuse = |reason| RecordError::Signature {
-                keyid: keyid.chars().take(80).collect(),
+                keyid: excerpt(keyid),
                 reason,
             };
             if keyid.len() != KEYID_BYTES || !keyid.starts_with("ed25519:") || signature.sig.len() != SIGNATURE_BYTES {
@@ -245,14 +245,14 @@ impl Envelope {
     pub fn payload<B: DeserializeOwned>(&self, kind: RecordKind) -> Result<Payload<B>, RecordError> {
         if self.payload_type != kind.payload_type() {
             return Err(RecordError::Type {
-                found: self.payload_type.clone(),
+                found: excerpt(&self.payload_type),
                 expected: kind.payload_type(),
             });
         }
         let value = json::parse_canonical(&self.payload_bytes()?)?;
         let payload: Payload<B> = serde_json::from_value(value).map_err(|e| RecordError::Shape {
             part: "payload",
-            reason: e.to_string(),
+            reason: excerpt(&e.to_string()),
         })?;
         if payload.kind != kind {
             return Err(RecordError::Type {

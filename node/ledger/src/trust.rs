@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::excerpt;
 use crate::charter::{Charter, CharterChain, CharterError};
 use crate::delegation::{self, DelegationError, VerifiedDelegation};
 use crate::keys::{PublicKey, Purpose};
 use crate::record::{Envelope, RecordError};
+use crate::time;
 
 /// Largest bundle file, in bytes.
 pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
@@ -33,7 +35,7 @@ impl ForumBundle {
                 bytes.len()
             )));
         }
-        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(e.to_string()))?;
+        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(excerpt(&e.to_string())))?;
         for envelope in bundle.charters.iter().chain(&bundle.delegations) {
             envelope.check_form()?;
         }
@@ -95,7 +97,8 @@ pub enum TrustError {
     },
     /// The delegation is not in force.
     #[error(
-        "the delegation of {key} by `{member}` for {purpose} runs from {from} to {to}, not at {at}: ask the member to renew it (`chancery forum renew`)"
+        "the delegation of {key} by `{member}` for {purpose} runs from {} to {}, not at {}: ask the member to renew it (`chancery forum renew`)",
+        time::format(*from), time::format(*to), time::format(*at)
     )]
     NotInForce {
         /// The member.
@@ -104,12 +107,12 @@ pub enum TrustError {
         purpose: Purpose,
         /// The key.
         key: PublicKey,
-        /// Start.
-        from: String,
-        /// End.
-        to: String,
-        /// When it was needed.
-        at: String,
+        /// Start, unix seconds.
+        from: i64,
+        /// End, unix seconds.
+        to: i64,
+        /// When it was needed, unix seconds.
+        at: i64,
     },
     /// Too many.
     #[error("more than {MAX_DELEGATIONS} delegations")]
@@ -237,7 +240,7 @@ impl Trust {
         at: i64,
     ) -> Result<&VerifiedDelegation, TrustError> {
         let Some(named) = self.charter_at(at).member(member) else {
-            return Err(TrustError::NotAMember(member.chars().take(16).collect()));
+            return Err(TrustError::NotAMember(excerpt(member)));
         };
         let mut last = None;
         for delegation in self.delegations.values() {
@@ -263,9 +266,9 @@ impl Trust {
                 member,
                 purpose,
                 key: *key,
-                from: d.delegation.not_before.clone(),
-                to: d.delegation.not_after.clone(),
-                at: crate::time::format(at),
+                from: d.not_before,
+                to: d.not_after,
+                at,
             },
         })
     }

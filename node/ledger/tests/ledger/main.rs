@@ -1,5 +1,12 @@
 //! The ledger's rules as a whole: who may sign what, and what a changed byte does.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "helpers of tests, and tables of cases"
+)]
+
 mod charter;
 mod delegation;
 mod log;
