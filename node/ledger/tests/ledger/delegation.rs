@@ -200,6 +200,37 @@ fn a_member_that_left_may_not_act_but_stays_checkable() {
 }
 
 #[test]
+fn peers_are_let_in_only_while_delegated() {
+    let transport = Mandate {
+        purpose: Purpose::Transport,
+        key: 40,
+        ..Mandate::default()
+    };
+    let observer = Mandate {
+        issuer: "OBS",
+        signer: OBSERVER,
+        purpose: Purpose::Transport,
+        key: 43,
+        ..Mandate::default()
+    };
+    let trust = trust_with(vec![transport.seal(), observer.seal(), Mandate::default().seal()]).unwrap();
+    let members = |at| {
+        trust
+            .transport_peers(at)
+            .into_iter()
+            .map(|(member, _)| member)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(members(START), ["MEX", "OBS"]);
+    assert_eq!(members(START + 90 * DAY - 1), ["MEX", "OBS"]);
+    for at in [START - 1, START + 90 * DAY] {
+        assert!(members(at).is_empty());
+        assert!(trust.in_force("MEX", Purpose::Transport, at).is_empty());
+    }
+    assert_eq!(trust.in_force("MEX", Purpose::Transport, START).len(), 1);
+}
+
+#[test]
 fn a_lost_authority_key_stops_acting_when_it_is_rotated() {
     let rotation = successor(|p| p.body.members[0].authority_key = key(11).public());
     let charters = vec![sealed_genesis(), seal(&rotation, &[1, 2, 3, 11])];
