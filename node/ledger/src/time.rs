@@ -9,7 +9,7 @@ pub fn format(at: i64) -> String {
         .unwrap_or_default()
 }
 
-/// Unix seconds of a time spelled as [`format`] spells it; none for anything else.
+/// Unix seconds of a time spelled as [`format()`] spells it; none for anything else.
 ///
 /// Offsets, fractions and leap seconds are refused, so that texts order as the times they mean and have one spelling.
 pub fn parse(text: &str) -> Option<i64> {
