@@ -1,0 +1,290 @@
+# The page's words. A term in braces is filled in by the page.
+
+title = { $view } · { $forum }
+product = Chancery
+skip = Skip to the content
+nav = Views
+view-forum = Forum
+view-releases = Releases
+view-figures = Figures
+node-line = This page is served by the node of { $member }.
+footer-standards = The same figures as SDMX
+footer-structures = dataflows and structures
+footer-times = All times are in UTC.
+footer-trust = The marks on this page say what this node has checked. To check for yourself, download a release’s proof bundle and file and run:
+footer-version = Chancery { $version }
+
+loading = Loading …
+retry = Try again
+error-title = This could not be loaded
+error-unreachable = The node does not answer. Check that it is running and that you are connected, then try again.
+error-not-json = The node gave an answer that this page cannot read (status { $status }). The page and the node may be of different versions: reload the page.
+error-said = The node said: { $message } (status { $status }).
+error-status = The node refused the request (status { $status }).
+
+yes = Yes
+no = No
+copy = Copy link
+copied = Link copied
+copy-failed = Copy it from the address bar
+
+# Forum
+forum-charter = Charter
+forum-version = Version
+forum-issued = Issued
+forum-expires = Expires
+forum-expired = Expired: membership is frozen, published figures stay valid
+forum-valid = In force
+forum-signed = Signed by
+forum-signed-count = { $count ->
+    [one] one member
+   *[other] { $count } members
+  }
+forum-id = Forum id
+forum-members = Members
+forum-members-lead = { $count ->
+    [one] One member
+   *[other] { $count } members
+  }, { $online } on line, { $published } with published figures.
+forum-silent-none = Every member state has published.
+forum-silent-title = Nothing published yet
+forum-silent-note = No release of these members has reached this node:
+forum-empty = This node has joined no forum yet. Run `chancery forum join` on the node, then reload this page.
+member = Member
+member-role = Role
+member-line = Connection
+member-online = On line
+member-offline = Off line
+member-self = This node
+member-seen = last seen { $time }
+member-never-seen = never seen
+member-log = Log
+member-log-size = { $size ->
+    [one] one record
+   *[other] { $size } records
+  }
+member-log-none = no log received
+member-releases = Releases
+member-latest = Latest release
+member-nothing = Nothing published
+role-memberstate = Member state
+role-observer = Observer
+role-secretariat = Secretariat
+
+# Releases
+releases-lead = What each member has published, newest first. Nothing is listed that this node has not received and checked.
+filters = Filters
+filter-member = Member
+filter-dataflow = Dataflow
+filter-state = State
+filter-all-members = All members
+filter-all-dataflows = All dataflows
+filter-state-all = All
+filter-clear = Clear filters
+releases-count = { $count ->
+    [0] No release
+    [one] One release
+   *[other] { $count } releases
+  }
+releases-none = Nobody has published anything yet, or nothing has reached this node. A release appears here once it has been received and checked.
+releases-none-filtered = No release matches these filters.
+release = Release
+release-published = Published
+release-by = By
+release-what = What
+release-state = State
+release-withheld = Disclosure control
+release-checks = Verification
+release-files = Files
+release-rows = { $count ->
+    [one] one figure
+   *[other] { $count } figures
+  }
+release-periods = { $start } to { $end }
+release-periods-one = { $start }
+release-suppressed = { $count } suppressed
+release-rounded = { $count } rounded
+release-no-disclosure = not stated
+release-record = Record
+release-proof = Proof bundle
+release-artefact = Parquet
+release-artefact-n = Parquet { $n }
+release-sha256 = SHA-256
+release-back = All releases
+release-title = Release by { $member }
+release-about = About this release
+release-dataflow = Dataflow
+release-received = Received here
+release-audience = Audience
+release-log = Place in the log
+release-log-at = record { $index } of { $size }
+release-replaces = Replaces
+release-replaced-by = Replaced by
+release-approvals = Approved by
+release-profile = Profile
+release-report = Disclosure report
+release-report-none = This node holds no disclosure report for the release.
+release-size = Size
+release-file = File
+release-show-figures = Show its figures
+release-newer = A newer release has replaced this one.
+release-withdrawn-note = Its publisher has withdrawn this release. The record stays in the log.
+release-offline = Check it without trusting this node
+state-current = Current
+state-replaced = Replaced
+state-withdrawn = Withdrawn
+audience-public = Public
+audience-forum = Forum members
+operator-prepare = prepared
+operator-approve = approved
+
+# Verification
+check-signature = Signature
+check-delegation = Key delegation
+check-foureyes = Four eyes
+check-logproof = Log proof
+check-artefact = File hash
+check-signature-what = The record is signed by the member’s publisher key.
+check-delegation-what = The member’s authority key had entrusted that key with publishing at that time.
+check-foureyes-what = Two different operators prepared and approved it.
+check-logproof-what = The record is in the member’s append-only log, under a signed head.
+check-artefact-what = The file here is byte for byte the one that was signed.
+verified = Verified
+verified-not = Not verified
+verified-failed = Check failed
+verified-unknown = Not checked
+check-passed = passed
+check-failed = failed
+check-unknown = not checked
+checks-failed = Failed: { $names }
+checks-at = Checked { $time }
+checks-of = Verification of the release by { $member }, { $time }
+
+# Figures
+figures-lead = One corridor, as each reporting state counts it. Two states that count the same people are shown side by side.
+choose-dataflow = Dataflow
+choose-origin = Origin
+choose-destination = Destination
+choose-reporter = Reporting state
+choose-reporters = reporting
+choose-asof = As known at (UTC)
+asof-hint = Leave empty for the latest figures.
+asof-now = Latest
+asof-banner = Figures as they were known on { $time }. Later revisions are not shown.
+asof-before = before { $member } revised on { $time }
+asof-revisions = Earlier editions
+separate = Each separately
+more-choices = Breakdown
+mirror-title = Corridors that two states report
+reporters-count = { $count } reporters
+figures-none = There are no figures for this choice. Choose another corridor, or clear the date.
+figures-none-flow = Nothing has been published under this dataflow yet. Choose another one.
+figures-no-flows = Nothing has been published in this forum yet. Figures appear once a release has been received and checked.
+figures-left-out = { $member } also reports this corridor, but not with this breakdown: change it to see their figures.
+figures-truncated = The answer was cut at its limit: not all figures are shown. Download the CSV for all of them.
+chart-too-many = The chart shows the first { $shown } of { $all } series. The table holds all.
+chart-title = { $dataflow }: { $origin } to { $destination }
+chart-title-plain = { $dataflow }: { $place }
+chart-trend = Trend
+chart-summary = Line chart of { $series ->
+    [one] one series
+   *[other] { $series } series
+  }, { $start } to { $end }. Values from { $low } to { $high }. The table below holds every value.
+chart-empty = No value to draw: every figure is withheld or missing. The table says why.
+chart-period = Period shown
+chart-legend = Legend
+chart-suppressed = Suppressed to protect persons
+chart-gap-note = A line is drawn only between neighbouring periods. Missing and suppressed figures are left open and are never zero.
+chart-none = no figure
+events-note = Each mark is one act on its day.
+table-title = Figures
+table-caption = Every figure of the chart, with its status and the release it comes from
+table-period = Period
+table-figure = Figure
+table-status = Status
+table-source = Source
+table-difference = Difference
+table-difference-note = Difference: { $a } minus { $b }, where both have a figure.
+table-newest = Newest first
+cell-suppressed = suppressed
+cell-missing = missing
+cell-silent = not reported
+status-normal = normal
+about-figures = About these figures
+sources-title = Sources
+download-csv = CSV of what is shown
+download-query = SDMX query
+download-title = Take it with you
+source-of = { $member }, { $time }
+
+# Codes (SDMX cross-domain codelists and the shared structures)
+obs-A = normal
+obs-B = break in series
+obs-D = definition differs
+obs-E = estimated
+obs-F = forecast
+obs-G = experimental
+obs-I = imputed
+obs-J = derogation
+obs-K = included in another category
+obs-L = missing: not collected
+obs-M = missing: cannot exist
+obs-N = not significant
+obs-O = missing
+obs-P = provisional
+obs-Q = suppressed
+obs-S = special event
+obs-U = low reliability
+obs-V = unvalidated
+conf-A = confidential: small count
+conf-C = confidential
+conf-D = confidential: protects another figure
+conf-F = free
+conf-N = not for publication
+conf-P = under embargo
+conf-S = confidential: set by sender
+attr-UNITMEASURE = Unit
+attr-UNITMULT = Unit multiplier
+attr-DECIMALS = Decimals
+attr-COUNTED = Counted
+attr-BASIS = Migrant by
+attr-SOURCEKIND = Kind of source
+attr-DEFINITION = Definition
+attr-SOURCE = Source
+attr-COMMENT = Comment
+attr-OBSSTATUS = Status
+attr-CONFSTATUS = Confidentiality
+UNITMEASURE-PS = persons
+UNITMEASURE-CS = cases
+UNITMEASURE-EV = events
+UNITMEASURE-USD = US dollars
+UNITMULT-0 = units
+UNITMULT-3 = thousands
+UNITMULT-6 = millions
+UNITMULT-9 = billions
+COUNTED-PERSONS = persons
+COUNTED-CASES = cases
+COUNTED-EVENTS = events
+COUNTED-CROSSINGS = crossings
+BASIS-BIRTH = country of birth
+BASIS-CITIZENSHIP = citizenship
+BASIS-RESIDENCE = previous residence
+BASIS-BIRTHCITIZENSHIP = birth or citizenship, mixed
+BASIS-U = not stated
+SOURCEKIND-REGISTER = register
+SOURCEKIND-CENSUS = census
+SOURCEKIND-SURVEY = survey
+SOURCEKIND-ADMINISTRATIVE = administrative records
+SOURCEKIND-MODEL = model
+SOURCEKIND-REPORTED = as reported
+dim-FREQ = Frequency
+dim-REFAREA = Reporting state
+dim-SEX = Sex
+dim-AGE = Age
+disclosure-suppressed = Suppressed
+disclosure-rounded = Rounded
+disclosure-rows = Figures in all
+disclosure-published = Figures published
+disclosure-primary = Suppressed: small counts
+disclosure-secondary = Suppressed: to protect others
+disclosure-unchanged = Unchanged
