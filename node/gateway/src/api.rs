@@ -1,0 +1,21 @@
+//! The JSON the page reads, under `/api/v1`. Each handler extracts, calls one use case, converts.
+
+mod dataflows;
+mod figures;
+mod forum;
+mod releases;
+
+use actix_web::web::ServiceConfig;
+
+/// Adds the routes.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .service(forum::show_node)
+        .service(forum::show_forum)
+        .service(dataflows::list)
+        .service(dataflows::show)
+        .service(releases::list)
+        .service(releases::show)
+        .service(releases::proof)
+        .service(figures::list);
+}

@@ -1,0 +1,36 @@
+//! Figures for a chart and its table: a small answer with labels and sources, beside the SDMX service.
+
+use actix_web::web::{Data, Json, Query};
+use actix_web::{Responder, get};
+use chancery_exchange::{FiguresQuery, Node};
+
+use crate::error::HttpError;
+
+/// Most observations one answer holds; the page says when an answer was cut.
+const MAX_OBSERVATIONS: u64 = 20_000;
+
+#[get("/figures")]
+pub(super) async fn list(
+    node: Data<Node>,
+    params: Query<Vec<(String, String)>>,
+) -> Result<impl Responder, HttpError> {
+    let mut query = FiguresQuery { limit: MAX_OBSERVATIONS, ..FiguresQuery::default() };
+    for (name, value) in params.into_inner() {
+        match name.as_str() {
+            "dataflow" => query.dataflow = value,
+            "start" => query.start = Some(value),
+            "end" => query.end = Some(value),
+            "asOf" => query.as_of = Some(value),
+            "limit" => {
+                let limit = value.parse::<u64>();
+                let limit = limit.map_err(|_| HttpError::bad_request(format!("limit `{value}` is not a number")))?;
+                query.limit = limit.min(MAX_OBSERVATIONS);
+            }
+            _ => query.filters.push((name, value)),
+        }
+    }
+    if query.dataflow.is_empty() {
+        return Err(HttpError::bad_request("the parameter `dataflow` is missing: `GET /api/v1/dataflows` lists them"));
+    }
+    Ok(Json(node.figures_view(query).await?))
+}

@@ -1,0 +1,82 @@
+//! The one place that turns a use case's error into an HTTP status, a stable code and a public message.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use chancery_exchange::Error as ExchangeError;
+
+/// An error as a client sees it; the cause goes to the log only.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HttpError {
+    /// Status.
+    pub status: StatusCode,
+    /// Stable code for programs.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+    #[source]
+    cause: Option<ExchangeError>,
+}
+
+impl HttpError {
+    /// An error of the request itself.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), cause: None }
+    }
+
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// 406.
+    pub fn not_acceptable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
+    }
+
+    /// Logs the cause of a fault of ours, once, where the answer is made.
+    pub(crate) fn log(&self) {
+        if self.status.is_server_error() {
+            tracing::error!(code = self.code, error = self.message, cause = ?self.cause, "request failed");
+        }
+    }
+}
+
+impl From<ExchangeError> for HttpError {
+    fn from(error: ExchangeError) -> Self {
+        let (status, code) = match &error {
+            ExchangeError::Invalid { .. } | ExchangeError::Problems { .. } => (StatusCode::BAD_REQUEST, "invalid"),
+            ExchangeError::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            ExchangeError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
+            ExchangeError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
+            ExchangeError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            ExchangeError::Unverified { .. } | ExchangeError::Storage { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
+        };
+        // Texts about our own disk, database or files name paths: they are for the operator's log, not for the public.
+        let message = if status == StatusCode::INTERNAL_SERVER_ERROR {
+            "the node could not answer; its operator finds the reason in the log".to_owned()
+        } else {
+            error.to_string()
+        };
+        Self { status, code, message, cause: Some(error) }
+    }
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.log();
+        HttpResponse::build(self.status)
+            .json(serde_json::json!({ "error": { "code": self.code, "message": self.message } }))
+    }
+}
