@@ -1,6 +1,6 @@
 /** Where things lie on the trend chart. Laid out for a given width in CSS pixels; nothing is ever scaled afterwards. */
 import { extent } from 'd3-array';
-import { scaleLinear, scaleUtc } from 'd3-scale';
+import { scaleLinear, scaleUtc, type ScaleLinear, type ScaleTime } from 'd3-scale';
 import { line as d3Line, symbol, symbolCircle, symbolDiamond, symbolSquare, symbolStar, symbolTriangle, symbolWye } from 'd3-shape';
 import { formatAxis, formatPeriod } from './format';
 import { parsePeriod } from './period';
@@ -39,7 +39,7 @@ export function layOut(series: Series[], periods: string[], width: number): Layo
   if (low === undefined || high === undefined || !from || !to) return null;
 
   const height = Math.round(Math.min(420, Math.max(230, width * 0.4)));
-  const y = scaleLinear([Math.min(0, low), high > 0 ? high : 1]).nice(height > 300 ? 6 : 4);
+  const y = scaleLinear().domain([Math.min(0, low), high > 0 ? high : 1]).nice(height > 300 ? 6 : 4);
   const yLabels = y.ticks(height > 300 ? 6 : 4).map((value) => ({ value, label: formatAxis(value) }));
   const left = Math.ceil(Math.max(...yLabels.map(({ label }) => label.length)) * CHAR_PX) + 14;
   const plot = { left, right: width - 16, top: 14, bottom: height - 30 };
@@ -62,8 +62,8 @@ export function layOut(series: Series[], periods: string[], width: number): Layo
   };
 }
 
-type X = ReturnType<typeof scaleUtc<number>>;
-type Y = ReturnType<typeof scaleLinear<number>>;
+type X = ScaleTime<number, number>;
+type Y = ScaleLinear<number, number>;
 
 function timeTicks(x: X, annual: boolean, width: number): Layout['xTicks'] {
   const room = Math.max(2, Math.floor(width / 84));

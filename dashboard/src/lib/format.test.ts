@@ -29,7 +29,7 @@ it('turns a time into an input value and back', () => {
 });
 
 it('shortens large axis values only', () => {
-  expect([0, 950, 9999, 12_000, 3_400_000].map(format.formatAxis)).toEqual(['0', '950', '9,999', '12K', '3.4M']);
+  expect([0, 950, 9999, 12_000, 3_400_000].map(format.formatAxis)).toEqual(['0', '950', '9,999', '12k', '3.4m']);
 });
 
 it('says nothing of a time that is none', () => {

@@ -16,7 +16,7 @@ const month = new Intl.DateTimeFormat(LOCALE, { month: 'short', year: 'numeric',
 
 export const formatNumber = (value: number) => number.format(value);
 
-/** Short form for an axis: `12K`. Small values stay whole. */
+/** Short form for an axis: `12k`. Small values stay whole. */
 export const formatAxis = (value: number) => (Math.abs(value) < 10_000 ? number.format(value) : compact.format(value));
 
 export function formatBytes(bytes: number): string {
