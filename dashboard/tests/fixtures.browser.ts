@@ -1,0 +1,197 @@
+/** The page against made-up answers: every state a reader can meet. */
+import { chromium, type Browser } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LAUNCH } from './browser.mjs';
+import { serve, type FixtureServer } from './server.mjs';
+import { CONDITIONS, expectSound, open, settled, type Opened } from './views';
+
+let browser: Browser;
+let server: FixtureServer;
+
+beforeAll(async () => {
+  [browser, server] = await Promise.all([chromium.launch(LAUNCH), serve()]);
+});
+afterAll(async () => {
+  await browser.close();
+  server.close();
+});
+beforeEach(() => {
+  server.state.mode = 'ok';
+});
+
+async function at(query: string, look: (opened: Opened) => Promise<void>, condition = {}): Promise<void> {
+  const opened = await open(browser, server.url + query, condition);
+  try {
+    await look(opened);
+  } finally {
+    await opened.context.close();
+  }
+}
+
+const RELEASE = async ({ page }: Opened) => {
+  await page.locator('tbody th a').first().click();
+  await page.getByRole('heading', { name: 'Verification' }).waitFor();
+};
+
+describe.each(CONDITIONS)('at $width px, $colorScheme', (condition) => {
+  it.each([
+    '',
+    '?view=releases',
+    '?view=releases&state=withdrawn',
+    '?view=figures',
+    '?view=figures&dataflow=RETURNS&SEX=*',
+    '?view=figures&dataflow=MIGRANT_STOCK',
+    '?view=figures&dataflow=TREATY_STATUS',
+    '?view=figures&dataflow=RETURNS&asOf=2026-01-01T00:00:00Z',
+  ])('"%s" is sound', (query) => at(query, expectSound, condition));
+
+  it('a release is sound', () =>
+    at('?view=releases', async (opened) => {
+      await RELEASE(opened);
+      await expectSound(opened);
+    }, condition));
+});
+
+describe('forum', () => {
+  it('names who has published nothing and who is off line', () =>
+    at('', async ({ page }) => {
+      await expect(page.getByRole('complementary').innerText()).resolves.toContain('Democratic Federation of Examples');
+      const row = page.getByRole('row', { name: /Democratic Federation/ });
+      expect(await row.innerText()).toMatch(/Off line[\s\S]*never seen[\s\S]*Nothing published/);
+      expect(await page.getByRole('row').count()).toBe(5);
+    }));
+
+  it('stays a table for assistive technology when rows become cards', () =>
+    at('', async ({ page }) => {
+      expect(await page.getByRole('table').getByRole('rowheader').count()).toBe(4);
+    }, { width: 320 }));
+});
+
+describe('releases', () => {
+  it('are newest first, and filters are part of the link', () =>
+    at('?view=releases', async ({ page }) => {
+      const days = await page.locator('.day').allInnerTexts();
+      expect(days).toEqual(['3 Feb 2026', '20 Jan 2026', '19 Jan 2026', '18 Jan 2026', '17 Jan 2026']);
+      await page.getByLabel('Member').selectOption({ label: 'Testland' });
+      await page.getByLabel('State').selectOption({ label: 'Current' });
+      expect(new URL(page.url()).searchParams.get('member')).toBe('XAA');
+      expect(await page.locator('tbody tr').count()).toBe(2);
+      await page.reload();
+      await settled(page);
+      expect(await page.locator('tbody tr').count()).toBe(2);
+    }));
+
+  it('show a failed check in words and explain it', () =>
+    at('?view=releases&dataflow=MIGRANT_STOCK', async ({ page }) => {
+      expect(await page.locator('tbody').innerText()).toContain('Failed: Log proof');
+      await page.getByRole('link', { name: /^Check failed/ }).click();
+      await page.getByText('inclusion path leads to another root').waitFor();
+      expect(await page.getByRole('link', { name: 'Proof bundle' }).getAttribute('href')).toMatch(/^api\/v1\/releases\/[0-9a-f]{64}\/proof$/);
+      expect(await page.locator('.hash').innerText()).toMatch(/[0-9a-f]{64}/);
+      await page.goBack();
+      await page.getByRole('heading', { name: 'Releases', level: 1 }).waitFor();
+    }));
+});
+
+describe('figures', () => {
+  it('show both ends of a corridor, with gaps and every value in the table', () =>
+    at('?view=figures', async ({ page }) => {
+      expect(await page.locator('h1').innerText()).toBe('Returns: Testland to Sample Republic');
+      // Testland: one suppressed month; Sample Republic: one missing and two silent months.
+      expect(await page.locator('svg[role=img] .s0 .line').count()).toBe(2);
+      expect(await page.locator('svg[role=img] .s1 .line').count()).toBe(3);
+      expect(await page.locator('svg[role=img] .withheld').count()).toBe(1);
+      const table = page.getByRole('region', { name: 'Figures' });
+      expect(await table.locator('tbody tr').count()).toBe(24);
+      expect(await table.getByText('suppressed', { exact: true }).count()).toBe(1);
+      expect(await table.getByText('not reported').count()).toBe(2);
+      const points = await page.locator('svg[role=img] .marker').count();
+      expect(await table.getByRole('link', { name: /^Verified/ }).count()).toBe(points + 2);
+    }));
+
+  it('link to exactly what is shown', () =>
+    at('?view=figures&asOf=2026-01-25T00:00:00Z', async ({ page }) => {
+      const csv = page.getByRole('link', { name: 'CSV of what is shown' });
+      expect(await csv.getAttribute('href')).toBe(
+        'sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.*.XAA.XBB._T._T._T?asOf=2026-01-25T00%3A00%3A00Z&format=csv',
+      );
+    }));
+
+  it('go back to an earlier edition and return', () =>
+    at('?view=figures', async ({ page }) => {
+      const cell = page.locator('tbody tr').first().locator('td').nth(3);
+      const now = await cell.innerText();
+      await page.getByRole('link', { name: /^before Sample Republic revised/ }).click();
+      await page.getByText('Figures as they were known on').waitFor();
+      await settled(page);
+      expect(await cell.innerText()).not.toBe(now);
+      await page.goBack();
+      await page.getByText('Figures as they were known on').waitFor({ state: 'detached' });
+      await settled(page);
+      expect(await cell.innerText()).toBe(now);
+    }));
+
+  it('say which reporter a breakdown leaves out', () =>
+    at('?view=figures', async ({ page }) => {
+      await page.getByLabel('Sex').selectOption({ label: 'Female' });
+      await page.getByText('Sample Republic also reports this corridor').waitFor();
+      expect(new URL(page.url()).searchParams.get('SEX')).toBe('F');
+    }));
+
+  it('tell each period to the keyboard', () =>
+    at('?view=figures', async ({ page }) => {
+      const slider = page.getByRole('slider');
+      await slider.focus();
+      await page.keyboard.press('Home');
+      expect(await slider.getAttribute('aria-valuetext')).toMatch(/^Jan 2023: Testland [\d,]+; Sample Republic [\d,]+$/);
+      for (let i = 0; i < 9; i += 1) await page.keyboard.press('ArrowRight');
+      expect(await slider.getAttribute('aria-valuetext')).toContain('Oct 2023: Testland suppressed');
+    }));
+
+  it('lay the chart out anew when the window changes', () =>
+    at('?view=figures', async ({ page }) => {
+      const width = () => page.locator('svg[role=img]').evaluate((svg) => svg.getBoundingClientRect().width);
+      const wide = await width();
+      await page.setViewportSize({ width: 320, height: 700 });
+      await expect.poll(width).toBeLessThan(300);
+      expect(wide).toBeGreaterThan(900);
+      const tick = await page.locator('.tick').first().evaluate((text) => getComputedStyle(text).fontSize);
+      expect(tick).toBe('13px');
+    }));
+});
+
+describe('when something is wrong', () => {
+  it.each(['', '?view=releases', '?view=figures'])('"%s" says what the node said and offers to try again', (query) => {
+    server.state.mode = 'broken';
+    return at(query, async ({ page }) => {
+      expect(await page.getByRole('alert').innerText()).toContain('the database is locked');
+      server.state.mode = 'ok';
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.getByRole('alert').waitFor({ state: 'detached' });
+    });
+  });
+
+  it.each(['?view=releases', '?view=figures'])('"%s" says that there is nothing yet', (query) => {
+    server.state.mode = 'empty';
+    return at(query, async (opened) => {
+      expect(await opened.page.locator('main').innerText()).toMatch(/(Nobody|Nothing) has/i);
+      await expectSound(opened);
+    });
+  });
+
+  it('an unknown release is refused in words', () =>
+    at(`?view=releases&release=${'0'.repeat(64)}`, async ({ page }) => {
+      expect(await page.getByRole('alert').innerText()).toContain('no such thing');
+    }));
+});
+
+it('the skip link and the views work from the keyboard alone', () =>
+  at('', async ({ page }) => {
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Releases', level: 1 }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('content');
+  }));

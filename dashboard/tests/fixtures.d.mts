@@ -1,0 +1,1 @@
+export function answer(path: string, params: URLSearchParams): unknown;

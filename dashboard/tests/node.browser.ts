@@ -1,0 +1,47 @@
+/** The page of a running node: `CHANCERY_URL=http://127.0.0.1:8600/ npm run test:browser`. */
+import { chromium, type Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LAUNCH } from './browser.mjs';
+import { CONDITIONS, expectSound, open } from './views';
+
+const given = process.env.CHANCERY_URL;
+
+describe.skipIf(!given)('a running node', () => {
+  const url = new URL('/', given ?? 'http://localhost').href;
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch(LAUNCH);
+  });
+  afterAll(() => browser.close());
+
+  describe.each(CONDITIONS)('at $width px, $colorScheme', (condition) => {
+    it.each(['', '?view=releases', '?view=figures'])('"%s" is sound', async (query) => {
+      const opened = await open(browser, url + query, condition);
+      await expectSound(opened);
+      expect(await opened.page.getByRole('alert').count()).toBe(0);
+      await opened.context.close();
+    });
+  });
+
+  it('shows every figure with a verified source, and the CSV it links to answers', async () => {
+    const { page, context } = await open(browser, `${url}?view=figures`);
+    expect(await page.locator('svg[role=img] .marker').count()).toBeGreaterThan(0);
+    expect(await page.getByRole('link', { name: /^Verified/ }).count()).toBeGreaterThan(0);
+    expect(await page.getByRole('link', { name: /^Check failed/ }).count()).toBe(0);
+    const csv = await page.getByRole('link', { name: 'CSV of what is shown' }).getAttribute('href');
+    const answer = await page.request.get(url + csv);
+    expect(answer.status()).toBe(200);
+    expect((await answer.text()).split('\n').length).toBeGreaterThan(2);
+    await context.close();
+  });
+
+  it('opens a release with five passed checks and a proof to download', async () => {
+    const { page, context } = await open(browser, `${url}?view=releases`);
+    await page.locator('tbody th a').first().click();
+    await page.getByRole('heading', { name: 'Verification' }).waitFor();
+    expect(await page.getByText('passed', { exact: true }).count()).toBe(5);
+    const proof = await page.getByRole('link', { name: 'Proof bundle' }).getAttribute('href');
+    expect((await (await page.request.get(url + proof)).json()).format).toBe('chancery-proof/1');
+    await context.close();
+  });
+});
