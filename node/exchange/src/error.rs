@@ -130,6 +130,8 @@ pub(crate) trait Doing<T> {
     fn or_invalid(self, doing: impl FnOnce() -> String) -> Result<T>;
     /// A check failed.
     fn or_unverified(self, doing: impl FnOnce() -> String) -> Result<T>;
+    /// A rule forbids it; the cause is part of the text.
+    fn or_denied(self, doing: &str) -> Result<T>;
     /// The disk or the database failed.
     fn or_storage(self, doing: impl FnOnce() -> String) -> Result<T>;
     /// A peer or the network is not there.
@@ -143,6 +145,10 @@ impl<T, E: Into<Cause>> Doing<T> for std::result::Result<T, E> {
 
     fn or_unverified(self, doing: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|e| Error::Unverified { what: doing(), cause: Some(e.into()) })
+    }
+
+    fn or_denied(self, doing: &str) -> Result<T> {
+        self.map_err(|e| Error::Denied { what: format!("{doing}: {}", e.into()) })
     }
 
     fn or_storage(self, doing: impl FnOnce() -> String) -> Result<T> {

@@ -1,1 +1,37 @@
-//! chancery-exchange
+//! The use cases: one module a verb, in the order of a figure's way.
+//!
+//! ```text
+//! import ─► disclose ─► approve ─► seal ─► announce ─► sync ─► verify ─► figures
+//! ```
+//!
+//! The only place that joins store, query, network and policies. Functions authorise, then act.
+
+mod approve;
+pub mod config;
+mod disclose;
+mod doctor;
+mod error;
+mod figures;
+mod forum;
+mod import;
+mod keyring;
+mod node;
+mod readers;
+mod seal;
+mod serve;
+mod sync;
+mod verify;
+pub mod views;
+
+pub use approve::Stage;
+pub use disclose::profile_of;
+pub use doctor::Finding;
+pub use error::{Error, Result};
+pub use figures::{Data, FiguresQuery};
+pub use forum::{card, draft, sign};
+pub use import::{ImportOutcome, ImportRequest, Progress};
+pub use keyring::Keyring;
+pub use node::Node;
+pub use readers::{LogEntry, LogListing, ReleaseFilter};
+pub use serve::serve_network;
+pub use views::*;

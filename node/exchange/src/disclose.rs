@@ -1,0 +1,104 @@
+//! Disclose: the stage passes through its profile; what comes out is all that can ever be published.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use chancery_ledger::release::{Artefact, CHUNK_BYTES, DisclosureSummary, PARQUET};
+use chancery_policies::disclosure::{Profile, Report, profile_text, protection};
+use chancery_query::artefact::{self, ArtefactWriter, Facts};
+use chancery_schema::dataset::DatasetSchema;
+use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+
+/// What disclosure control made of a stage.
+pub(crate) struct Disclosed {
+    /// The file that would be published.
+    pub(crate) candidate: TempPath,
+    /// Its description.
+    pub(crate) artefact: Artefact,
+    /// What was done, in detail.
+    pub(crate) report: Report,
+    /// What was done, as signed.
+    pub(crate) summary: DisclosureSummary,
+}
+
+/// The text of the profile for a dataflow: the node's own, or the built-in one.
+pub fn profile_of(root: &Path, dataflow: &str) -> Result<String> {
+    let own = root.join("disclosure").join(format!("{dataflow}.toml"));
+    match std::fs::read_to_string(&own) {
+        Ok(text) => Ok(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(profile_text(dataflow).to_owned()),
+        Err(e) => Err(Error::file("read the disclosure profile", &own, e)),
+    }
+}
+
+impl Node {
+    /// Passes a sorted stage through its dataflow's profile. The stage is removed.
+    pub(crate) async fn disclose(&self, schema: &DatasetSchema, staged: TempPath) -> Result<Disclosed> {
+        let (schema, dir, root) = (schema.clone(), self.folder().stages(), self.folder().root().to_path_buf());
+        let work = move || {
+            let text = profile_of(&root, &schema.dataflow.id)?;
+            disclose(&schema, &staged, &dir, &text)
+        };
+        tokio::task::spawn_blocking(work).await.or_storage(|| "disclosure control was cut off".to_owned())?
+    }
+}
+
+fn disclose(schema: &DatasetSchema, staged: &Path, dir: &Path, profile_text: &str) -> Result<Disclosed> {
+    let failed = || "disclosure control failed".to_owned();
+    let profile = Profile::parse(profile_text).or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
+    let mut protection = protection(&profile, schema).or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
+    for batch in artefact::read(staged).or_storage(failed)? {
+        protection.observe(&batch.or_storage(failed)?).or_storage(failed)?;
+    }
+    protection.decide().or_storage(failed)?;
+    let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
+    let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(failed)?;
+    for batch in artefact::read(staged).or_storage(failed)? {
+        let protected = protection.apply(&batch.or_storage(failed)?).or_storage(failed)?;
+        writer.write(&protected).or_storage(failed)?;
+    }
+    let facts = writer.finish().or_storage(failed)?;
+    let candidate = out.into_temp_path();
+    let report = protection.report();
+    let report_bytes = serde_json::to_vec(&report).or_storage(failed)?;
+    let summary = DisclosureSummary {
+        profile: profile.name.clone(),
+        profile_sha256: hex::encode(Sha256::digest(profile_text)),
+        report_sha256: hex::encode(Sha256::digest(&report_bytes)),
+        suppressed_primary: report.suppressed_primary,
+        suppressed_secondary: report.suppressed_secondary,
+        rounded: report.rounded,
+    };
+    let artefact = describe(&candidate, &facts)?;
+    Ok(Disclosed { candidate, artefact, report, summary })
+}
+
+/// Hashes a file as a whole and chunk by chunk.
+fn describe(path: &Path, facts: &Facts) -> Result<Artefact> {
+    let mut file = File::open(path).map_err(|e| Error::file("open", path, e))?;
+    let (mut whole, mut chunks, mut bytes) = (Sha256::new(), Vec::new(), 0u64);
+    loop {
+        let mut chunk = Vec::new();
+        let n = file.by_ref().take(CHUNK_BYTES).read_to_end(&mut chunk).map_err(|e| Error::file("read", path, e))?;
+        if n == 0 {
+            break;
+        }
+        whole.update(&chunk);
+        chunks.push(hex::encode(Sha256::digest(&chunk)));
+        bytes += n as u64;
+    }
+    Ok(Artefact {
+        sha256: hex::encode(whole.finalize()),
+        bytes,
+        rows: facts.rows,
+        media_type: PARQUET.to_owned(),
+        periods: [facts.first_period.clone(), facts.last_period.clone()],
+        chunk_bytes: CHUNK_BYTES,
+        chunks,
+    })
+}

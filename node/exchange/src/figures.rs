@@ -1,0 +1,192 @@
+//! Figures: what the published releases say, with where each figure came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Float64Type;
+use chancery_ledger::time;
+use chancery_query::{QueryFailure, QueryStream, Source};
+use chancery_schema::DataQuery;
+use chancery_schema::dataset::{DatasetSchema, RELEASE};
+use chancery_store::releases::ReleaseRow;
+use futures::StreamExt as _;
+
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+use crate::views::{FiguresView, ObservationView, SeriesView};
+
+/// Attributes that every observation shows by itself.
+const SHOWN: [&str; 2] = ["OBS_STATUS", "CONF_STATUS"];
+
+/// Which figures the page wants.
+#[derive(Debug, Clone, Default)]
+pub struct FiguresQuery {
+    /// Dataflow id.
+    pub dataflow: String,
+    /// Component and codes, separated by commas.
+    pub filters: Vec<(String, String)>,
+    /// First period.
+    pub start: Option<String>,
+    /// Last period.
+    pub end: Option<String>,
+    /// What was known then: RFC 3339, or a day.
+    pub as_of: Option<String>,
+    /// Most observations.
+    pub limit: u64,
+}
+
+/// An answer that streams, and the releases it reads.
+pub struct Data {
+    /// The dataflow's components.
+    pub schema: DatasetSchema,
+    /// Record ids of the releases read, sorted.
+    pub releases: Vec<String>,
+    /// When the newest of them became known here, unix seconds.
+    pub updated_at: Option<i64>,
+    /// Batches.
+    pub stream: QueryStream,
+}
+
+fn failed(failure: QueryFailure) -> Error {
+    match failure {
+        QueryFailure::TimeLimit(_) | QueryFailure::Memory => Error::invalid(failure.to_string()),
+        QueryFailure::Engine(_) => Error::Storage { what: "cannot read the figures".to_owned(), cause: Some(Box::new(failure)) },
+    }
+}
+
+impl Node {
+    /// The files of some releases.
+    pub(crate) async fn sources(&self, rows: &[ReleaseRow]) -> Result<Vec<Source>> {
+        let ids: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
+        let artefacts = self.store().run(move |s| s.release_artefact_list(&ids)).await.or_storage(|| "cannot read the releases".to_owned())?;
+        let mut by_release: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+        for artefact in artefacts {
+            by_release.entry(artefact.release).or_default().push(self.files().path(&artefact.sha256));
+        }
+        Ok(by_release.into_iter().map(|(release, artefacts)| Source { release, artefacts }).collect())
+    }
+
+    /// Figures that anybody may read, as they stream from the files.
+    pub async fn data(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
+        let at = query.as_of.unwrap_or_else(|| self.now());
+        let mut rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
+        if let Some(after) = query.updated_after {
+            rows.retain(|r| r.received_at > after);
+        }
+        let mut releases: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
+        releases.sort();
+        let updated_at = rows.iter().map(|r| r.received_at).max();
+        let sources = self.sources(&rows).await?;
+        let stream = self.engine().run(schema, &sources, query).await.map_err(failed)?;
+        Ok(Data { schema: schema.clone(), releases, updated_at, stream })
+    }
+
+    /// How many observations and series a query asks for.
+    pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
+        let at = query.as_of.unwrap_or_else(|| self.now());
+        let sources = self.sources(&self.readable(Some(schema.dataflow.to_string()), at).await?).await?;
+        self.engine().count(schema, &sources, query).await.map_err(failed)
+    }
+
+    /// Figures for a chart and its table.
+    pub async fn figures_view(&self, wanted: FiguresQuery) -> Result<FiguresView> {
+        let schema = self.dataset_schema(&wanted.dataflow)?;
+        let mut query = DataQuery::all(&schema);
+        let bad = |e: chancery_schema::query::QueryError| Error::invalid(e.to_string());
+        for (component, values) in &wanted.filters {
+            query.add_filter(&schema, component, values).map_err(bad)?;
+        }
+        if let Some(start) = &wanted.start {
+            query.set_start(start).map_err(bad)?;
+        }
+        if let Some(end) = &wanted.end {
+            query.set_end(end).map_err(bad)?;
+        }
+        if let Some(text) = &wanted.as_of {
+            let day = || time::parse(&format!("{text}T23:59:59Z"));
+            let at = time::parse(text).or_else(day);
+            query.as_of = Some(at.ok_or_else(|| Error::invalid(format!("`{text}` is no time such as 2026-11-23T19:05:00Z, or a day")))?);
+        }
+        query.limit = Some(wanted.limit + 1);
+        let mut data = self.data(&schema, &query).await?;
+        let mut batches = Vec::new();
+        let mut left = wanted.limit as usize;
+        let mut truncated = false;
+        while let Some(batch) = data.stream.next().await {
+            let batch = batch.map_err(failed)?;
+            truncated |= batch.num_rows() > left;
+            batches.push(batch.slice(0, batch.num_rows().min(left)));
+            left -= left.min(batch.num_rows());
+        }
+        let mut view = collect(&schema, &batches);
+        view.truncated = truncated;
+        let used: BTreeSet<&str> = view.series.iter().flat_map(|s| &s.observations).map(|o| o.release.as_str()).collect();
+        let at = query.as_of.unwrap_or_else(|| self.now());
+        let rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
+        let rows = rows.into_iter().filter(|r| used.contains(r.id.as_str())).collect();
+        view.releases = self.release_views(rows).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
+        Ok(view)
+    }
+}
+
+/// Rows, sorted by series, into series.
+fn collect(schema: &DatasetSchema, batches: &[RecordBatch]) -> FiguresView {
+    let mut series: Vec<SeriesView> = Vec::new();
+    let mut constants: BTreeMap<String, Option<String>> = BTreeMap::new();
+    for batch in batches {
+        let text = |id: &str, row: usize| {
+            let column = batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>());
+            column.filter(|c| !c.is_null(row)).map(|c| c.value(row).to_owned())
+        };
+        let values = batch.column_by_name(&schema.measure.id).and_then(|c| c.as_primitive_opt::<Float64Type>());
+        for row in 0..batch.num_rows() {
+            let key: BTreeMap<String, String> =
+                schema.dimensions.iter().map(|d| (d.id.clone(), text(&d.id, row).unwrap_or_default())).collect();
+            let mut attributes = BTreeMap::new();
+            for attribute in schema.attributes.iter().filter(|a| !SHOWN.contains(&a.id.as_str())) {
+                let value = text(&attribute.id, row);
+                let constant = constants.entry(attribute.id.clone()).or_insert_with(|| value.clone());
+                if *constant != value {
+                    *constant = None;
+                }
+                if let Some(value) = value {
+                    attributes.insert(attribute.id.clone(), value);
+                }
+            }
+            let observation = ObservationView {
+                period: text(&schema.time.id, row).unwrap_or_default(),
+                value: values.filter(|v| !v.is_null(row)).map(|v| v.value(row)),
+                obs_status: text("OBS_STATUS", row),
+                conf_status: text("CONF_STATUS", row),
+                release: text(RELEASE, row).unwrap_or_default(),
+                attributes,
+            };
+            match series.last_mut().filter(|s| s.key == key) {
+                Some(last) => last.observations.push(observation),
+                None => series.push(SeriesView { labels: labels(schema, &key), key, observations: vec![observation] }),
+            }
+        }
+    }
+    let attributes: BTreeMap<String, String> = constants.into_iter().filter_map(|(id, value)| Some((id, value?))).collect();
+    for observation in series.iter_mut().flat_map(|s| &mut s.observations) {
+        observation.attributes.retain(|id, _| !attributes.contains_key(id));
+    }
+    FiguresView {
+        dataflow: schema.dataflow.id.clone(),
+        dimensions: schema.dimensions.iter().map(|d| d.id.clone()).collect(),
+        series,
+        attributes,
+        releases: BTreeMap::new(),
+        truncated: false,
+    }
+}
+
+fn labels(schema: &DatasetSchema, key: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let label = |d: &chancery_schema::Component| {
+        let code = key.get(&d.id)?;
+        let name = d.codes.as_ref().and_then(|c| c.name(code)).unwrap_or(code);
+        Some((d.id.clone(), name.to_owned()))
+    };
+    schema.dimensions.iter().filter_map(label).collect()
+}

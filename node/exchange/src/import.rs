@@ -1,0 +1,334 @@
+//! Import: a file's rows become a private stage, if every one of them is valid.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use chancery_ledger::audience::Audience;
+use chancery_ledger::release::{Intent, OperatorRole, OperatorSignature};
+use chancery_ledger::{Purpose, time};
+use chancery_policies::disclosure::Report;
+use chancery_query::artefact::{ArtefactWriter, scratch_writer};
+use chancery_schema::dataset::DatasetSchema;
+use chancery_schema::mapping::Mapping;
+use chancery_schema::validate::{MAX_PROBLEMS, Problem, ProblemKind, ROW, Validator};
+use chancery_store::stages::StageRow;
+use futures::StreamExt as _;
+use tempfile::{NamedTempFile, TempPath};
+
+use crate::disclose::Disclosed;
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+
+/// Rows collected before they are written.
+const BATCH_ROWS: usize = 8_192;
+/// Longest line, in bytes: a file without line ends must not fill the memory.
+const MAX_FIELDS: usize = 1_000;
+
+/// What to import.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// The CSV file.
+    pub file: PathBuf,
+    /// The mapping file's text.
+    pub mapping: String,
+    /// The release's title.
+    pub title: String,
+    /// The operator who imports.
+    pub operator: String,
+    /// Who may read it.
+    pub audience: Audience,
+    /// Not before, unix seconds.
+    pub embargo: Option<i64>,
+    /// Only check.
+    pub check_only: bool,
+}
+
+/// What an import did.
+#[derive(Debug, Clone)]
+pub struct ImportOutcome {
+    /// The stage's id; none if it was only checked.
+    pub stage: Option<String>,
+    /// The dataflow.
+    pub dataflow: String,
+    /// Valid rows.
+    pub rows: u64,
+    /// Rows the mapping's filters left out.
+    pub left_out: u64,
+    /// What disclosure control did.
+    pub report: Option<Report>,
+}
+
+/// How far the reading is, shared with whoever shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Bytes read.
+    pub read: Arc<AtomicU64>,
+    /// Bytes of the file.
+    pub total: Arc<AtomicU64>,
+}
+
+struct Counted<R> {
+    inner: R,
+    progress: Progress,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.progress.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// What reading a file gave.
+struct Scratch {
+    path: TempPath,
+    rows: u64,
+    left_out: u64,
+}
+
+impl Node {
+    /// Checks a file and stages it, filtered and signed by the importing operator. Nothing is staged unless all is valid.
+    pub async fn import(&self, request: ImportRequest, progress: Progress) -> Result<ImportOutcome> {
+        let mapping = Mapping::parse(&request.mapping).or_invalid(|| "the mapping file is not readable".to_owned())?;
+        let schema = self.dataset_schema(&mapping.dataflow)?;
+        let trust = self.trust()?;
+        let operator = self.keyring().operator(&request.operator)?;
+        trust
+            .key_for(self.member(), Purpose::Operator, &operator.public(), self.now())
+            .or_denied(&format!("`{}` may not import", request.operator))?;
+        let scratch = self.read_file(&request, mapping, schema.clone(), progress).await?;
+        let staged = self.sort(&scratch, &schema, &request.file).await?;
+        let mut outcome = ImportOutcome {
+            stage: None,
+            dataflow: schema.dataflow.to_string(),
+            rows: scratch.rows,
+            left_out: scratch.left_out,
+            report: None,
+        };
+        drop(scratch);
+        if request.check_only {
+            return Ok(outcome);
+        }
+        let disclosed = self.disclose(&schema, staged).await?;
+        let intent = Intent {
+            forum: trust.forum().to_owned(),
+            issuer: self.member().to_owned(),
+            dataflow: schema.dataflow.to_string(),
+            structure: schema.structure.to_string(),
+            title: request.title.clone(),
+            audience: request.audience.clone(),
+            embargo: request.embargo.map(time::format),
+            artefacts: vec![disclosed.artefact.clone()],
+            disclosure: disclosed.summary.clone(),
+        };
+        let signature =
+            intent.sign(OperatorRole::Prepare, &operator).or_storage(|| "cannot sign the intent".to_owned())?;
+        outcome.report = Some(disclosed.report.clone());
+        outcome.stage = Some(self.stage(&request, intent, signature, disclosed).await?);
+        Ok(outcome)
+    }
+
+    async fn read_file(
+        &self,
+        request: &ImportRequest,
+        mapping: Mapping,
+        schema: DatasetSchema,
+        progress: Progress,
+    ) -> Result<Scratch> {
+        let (path, dir) = (request.file.clone(), self.folder().stages());
+        let work = move || read_csv(&path, &dir, &mapping, &schema, &progress);
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the import was cut off".to_owned())?
+    }
+
+    /// Sorts the rows on disk and finds keys that are there twice, naming both lines.
+    async fn sort(&self, scratch: &Scratch, schema: &DatasetSchema, file: &Path) -> Result<TempPath> {
+        let dir = self.folder().stages();
+        let mut out = NamedTempFile::new_in(&dir).map_err(|e| Error::file("create a file in", &dir, e))?;
+        let keys: Vec<&str> = schema.dimensions.iter().chain([&schema.time]).map(|c| c.id.as_str()).collect();
+        let order: Vec<&str> = keys.iter().copied().chain([ROW]).collect();
+        let sorting = || "cannot sort the rows".to_owned();
+        let mut sorted = self.engine().sort_file(&scratch.path, &order).await.or_storage(sorting)?;
+        let mut duplicates = Duplicates::new(keys.len());
+        let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(sorting)?;
+        while let Some(batch) = sorted.next().await {
+            let batch = batch.or_storage(sorting)?;
+            duplicates.look(&batch);
+            if duplicates.total == 0 {
+                let columns: Vec<usize> = (0..batch.num_columns() - 1).collect();
+                let batch = batch.project(&columns).or_storage(sorting)?;
+                tokio::task::block_in_place(|| writer.write(&batch)).or_storage(|| "cannot write the stage".to_owned())?;
+            }
+        }
+        writer.finish().or_storage(|| "cannot write the stage".to_owned())?;
+        if duplicates.total > 0 {
+            return Err(Error::Problems {
+                file: file.display().to_string(),
+                rows: scratch.rows,
+                total: duplicates.total,
+                problems: duplicates.problems,
+            });
+        }
+        Ok(out.into_temp_path())
+    }
+
+    async fn stage(
+        &self,
+        request: &ImportRequest,
+        intent: Intent,
+        signature: OperatorSignature,
+        disclosed: Disclosed,
+    ) -> Result<String> {
+        let mut bytes = [0u8; 6];
+        getrandom::fill(&mut bytes).or_storage(|| "no randomness for the stage's id".to_owned())?;
+        let id = hex::encode(bytes);
+        let path = self.candidate_path(&id);
+        disclosed.candidate.persist(&path).map_err(|e| Error::file("keep the stage", &path, e.error))?;
+        let json = || "cannot write the stage".to_owned();
+        let now = self.now();
+        let row = StageRow {
+            id: id.clone(),
+            forum: intent.forum.clone(),
+            dataflow: intent.dataflow.clone(),
+            title: intent.title.clone(),
+            source: request.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            state: "staged".to_owned(),
+            created_at: now,
+            updated_at: now,
+            intent: serde_json::to_vec(&intent).or_storage(json)?,
+            operators: serde_json::to_vec(&[signature]).or_storage(json)?,
+            report: serde_json::to_vec(&disclosed.report).or_storage(json)?,
+        };
+        self.store().run(move |s| s.stage_put(&row)).await.or_storage(json)?;
+        Ok(id)
+    }
+
+    /// Where a stage's filtered file is kept until it is published.
+    pub(crate) fn candidate_path(&self, stage: &str) -> PathBuf {
+        self.folder().stages().join(format!("{stage}.parquet"))
+    }
+}
+
+fn read_csv(path: &Path, dir: &Path, mapping: &Mapping, schema: &DatasetSchema, progress: &Progress) -> Result<Scratch> {
+    let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
+    progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
+    let delimiter = u8::try_from(mapping.options.delimiter)
+        .map_err(|_| Error::invalid("`options.delimiter` is not a single byte: use `,`, `;` or a tab"))?;
+    let counted = Counted { inner: file, progress: progress.clone() };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(counted);
+    let headings = reader.headers().or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
+    let headings: Vec<String> = headings.iter().map(|h| h.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+    if headings.len() > MAX_FIELDS {
+        return Err(Error::invalid(format!("`{}` has {} columns, more than {MAX_FIELDS}", path.display(), headings.len())));
+    }
+    let bound = mapping.bind(schema, &headings).map_err(|errors| {
+        let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
+        Error::invalid(format!("the mapping does not fit `{}`:{all}", path.display()))
+    })?;
+    let mut validator = Validator::new(bound);
+    let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
+    let writing = || format!("cannot write in `{}`", dir.display());
+    let mut writer = scratch_writer(out.as_file_mut(), validator.batch_schema()).or_storage(writing)?;
+    let (mut rows, mut left_out) = (0u64, 0u64);
+    let mut record = csv::StringRecord::new();
+    loop {
+        let line = reader.position().line();
+        match reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {
+                rows += 1;
+                // The position before a record can stand on the end of the one before; its own is exact.
+                let line = record.position().map_or(line, csv::Position::line);
+                left_out += u64::from(!validator.push(line, &record));
+            }
+            Err(error) if error.is_io_error() => {
+                return Err(Error::Storage { what: format!("cannot read `{}`", path.display()), cause: Some(Box::new(error)) });
+            }
+            Err(error) => {
+                rows += 1;
+                validator.note(malformed(line, &error));
+            }
+        }
+        if validator.rows() >= BATCH_ROWS {
+            let batch = validator.take().or_storage(writing)?;
+            if validator.total() == 0 {
+                writer.write(&batch).or_storage(writing)?;
+            }
+        }
+    }
+    let batch = validator.take().or_storage(writing)?;
+    writer.write(&batch).and_then(|()| writer.close()).or_storage(writing)?;
+    if validator.total() > 0 {
+        let total = validator.total();
+        return Err(Error::Problems { file: path.display().to_string(), rows, total, problems: validator.into_problems() });
+    }
+    if rows == left_out {
+        return Err(Error::invalid(format!("`{}` has no rows to import ({left_out} left out by the mapping)", path.display())));
+    }
+    Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out })
+}
+
+fn malformed(row: u64, error: &csv::Error) -> Problem {
+    Problem {
+        row,
+        column: String::new(),
+        component: String::new(),
+        value: error.to_string().chars().take(200).collect(),
+        expected: "a line with the header's columns, in UTF-8".to_owned(),
+        nearest: None,
+        kind: ProblemKind::Malformed,
+    }
+}
+
+/// Finds equal keys in sorted batches.
+struct Duplicates {
+    keys: usize,
+    previous: Option<(Vec<String>, i64)>,
+    total: u64,
+    problems: Vec<Problem>,
+}
+
+impl Duplicates {
+    fn new(keys: usize) -> Self {
+        Self { keys, previous: None, total: 0, problems: Vec::new() }
+    }
+
+    fn look(&mut self, batch: &RecordBatch) {
+        let columns: Vec<_> = batch.columns().iter().take(self.keys).filter_map(|c| c.as_string_opt::<i32>()).collect();
+        let lines = batch.column(batch.num_columns() - 1).as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let same = match &self.previous {
+                _ if row > 0 => columns.iter().all(|c| c.value(row - 1) == c.value(row)),
+                Some((key, _)) => key.iter().map(String::as_str).eq(columns.iter().map(|c| c.value(row))),
+                None => false,
+            };
+            if same {
+                let before = if row > 0 { lines.value(row - 1) } else { self.previous.as_ref().map_or(0, |(_, line)| *line) };
+                self.report(lines.value(row), before, columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join("."));
+            }
+        }
+        if let Some(last) = batch.num_rows().checked_sub(1) {
+            self.previous = Some((columns.iter().map(|c| c.value(last).to_owned()).collect(), lines.value(last)));
+        }
+    }
+
+    fn report(&mut self, row: i64, before: i64, value: String) {
+        self.total += 1;
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem {
+                row: row as u64,
+                column: String::new(),
+                component: "key".to_owned(),
+                value,
+                expected: format!("a key that line {before} does not have already"),
+                nearest: None,
+                kind: ProblemKind::DuplicateKey,
+            });
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A node's key files. Each is PKCS#8 PEM, readable by its owner only; the authority key is encrypted under a passphrase.
+//!
+//! ```text
+//! keys/authority.pem   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
+//! ```
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use chancery_ledger::{KeyPair, Purpose};
+
+use crate::error::{Doing as _, Error, Result};
+
+/// The key files in a folder.
+#[derive(Debug, Clone)]
+pub struct Keyring {
+    dir: PathBuf,
+}
+
+impl Keyring {
+    /// The key files in `dir`.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// Makes every key a node needs. Refuses to replace one that is there.
+    pub fn create(&self, operators: &[String], passphrase: Option<&str>) -> Result<()> {
+        let authority = KeyPair::generate().or_storage(|| "cannot make the authority key".to_owned())?;
+        let pem = match passphrase {
+            Some(passphrase) => authority.to_encrypted_pem(passphrase),
+            None => authority.to_pem(),
+        };
+        let pem = pem.or_storage(|| "cannot write the authority key".to_owned())?;
+        let public = self.dir.join("authority.pub");
+        fs::create_dir_all(self.dir.join("operators")).map_err(|e| Error::file("create", &self.dir, e))?;
+        write_private(&self.dir.join("authority.pem"), pem.as_bytes())?;
+        fs::write(&public, format!("{}\n", authority.public())).map_err(|e| Error::file("write", &public, e))?;
+        let mut paths: Vec<PathBuf> = ["log", "witness", "publisher", "transport"].iter().map(|p| self.path(p)).collect();
+        paths.extend(operators.iter().map(|name| self.operator_path(name)));
+        for path in paths {
+            let key = KeyPair::generate().or_storage(|| format!("cannot make the key `{}`", path.display()))?;
+            let pem = key.to_pem().or_storage(|| format!("cannot write the key `{}`", path.display()))?;
+            write_private(&path, pem.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.pem"))
+    }
+
+    fn operator_path(&self, name: &str) -> PathBuf {
+        self.dir.join("operators").join(format!("{name}.pem"))
+    }
+
+    /// A purpose's key.
+    pub fn key(&self, purpose: Purpose) -> Result<KeyPair> {
+        read(&self.path(&purpose.to_string()))
+    }
+
+    /// An operator's key.
+    pub fn operator(&self, name: &str) -> Result<KeyPair> {
+        if !is_name(name) {
+            return Err(Error::invalid(format!("`{name}` is no operator's name: use letters, digits, `.`, `_`, `-`")));
+        }
+        let path = self.operator_path(name);
+        if !path.exists() {
+            let known = self.operators()?.join("`, `");
+            return Err(Error::not_found(format!("there is no key of an operator `{name}` here; there are `{known}`")));
+        }
+        read(&path)
+    }
+
+    /// Operators whose key is here.
+    pub fn operators(&self) -> Result<Vec<String>> {
+        let dir = self.dir.join("operators");
+        let entries = fs::read_dir(&dir).map_err(|e| Error::file("list", &dir, e))?;
+        let names = entries.flatten().filter_map(|e| e.path().file_stem().map(|s| s.to_string_lossy().into_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The authority's public key, as text.
+    pub fn authority_public(&self) -> Result<String> {
+        let path = self.dir.join("authority.pub");
+        Ok(fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?.trim().to_owned())
+    }
+
+    /// The authority key; `passphrase` is asked only if it is encrypted.
+    pub fn authority(&self, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
+        let path = self.path("authority");
+        let pem = fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?;
+        if pem.contains("ENCRYPTED") {
+            let passphrase = passphrase()?;
+            return KeyPair::from_encrypted_pem(&pem, &passphrase).or_invalid(|| format!("cannot open `{}`: is the passphrase right?", path.display()));
+        }
+        KeyPair::from_pem(&pem).or_invalid(|| format!("cannot read the key `{}`", path.display()))
+    }
+
+    /// Key files that others can read.
+    pub fn exposed(&self) -> Vec<PathBuf> {
+        let dirs = [self.dir.clone(), self.dir.join("operators")];
+        let files = dirs.iter().filter_map(|d| fs::read_dir(d).ok()).flat_map(|entries| entries.flatten().map(|e| e.path()));
+        files.filter(|p| p.extension().is_some_and(|e| e == "pem") && readable_by_others(p)).collect()
+    }
+}
+
+/// Whether `name` may be an operator's: it becomes a file's name.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+fn read(path: &Path) -> Result<KeyPair> {
+    let pem = fs::read_to_string(path).map_err(|e| Error::file("read the key", path, e))?;
+    KeyPair::from_pem(&pem).or_invalid(|| format!("`{}` is no private key: restore it from the backup", path.display()))
+}
+
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_path: &Path) -> bool {
+    false
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path).map_err(|e| Error::file("create", path, e))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| Error::file("write", path, e))
+}

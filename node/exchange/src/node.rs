@@ -1,0 +1,187 @@
+//! A node: its folder, database, engine, schema and what it believes of its forum.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chancery_ledger::{ForumBundle, Trust};
+use chancery_network::NetworkHandle;
+use chancery_query::{QueryConfig, QueryEngine};
+use chancery_schema::dataset::DatasetSchema;
+use chancery_schema::{Reference, Structures};
+use chancery_store::{ArtefactFiles, DataFolder, Store};
+
+use crate::config::NodeConfig;
+use crate::error::{Doing as _, Error, Result};
+use crate::keyring::Keyring;
+
+/// A node. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: NodeConfig,
+    folder: DataFolder,
+    store: Store,
+    files: ArtefactFiles,
+    engine: QueryEngine,
+    structures: Structures,
+    trust: RwLock<Option<Arc<Trust>>>,
+    network: OnceLock<NetworkHandle>,
+    /// Logs being pulled now: two peers must not feed one log at once.
+    pulling: Mutex<HashSet<String>>,
+    /// Files whose hash was found right, with the size and time they had then.
+    checked_files: Mutex<HashMap<String, (u64, SystemTime)>>,
+}
+
+impl Node {
+    /// Opens the node in `root` with `config`.
+    pub async fn open(root: &Path, config: NodeConfig) -> Result<Self> {
+        let folder = DataFolder::open(root).or_storage(|| format!("cannot open the data folder `{}`", root.display()))?;
+        let url = config.database.url.clone().unwrap_or_else(|| folder.database().to_string_lossy().into_owned());
+        let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
+        let store = opened.or_storage(|| "cannot open the database".to_owned())?.or_storage(|| "cannot open the database".to_owned())?;
+        let engine = QueryEngine::new(&QueryConfig {
+            memory_bytes: config.query.memory_mib << 20,
+            threads: config.query.threads,
+            spill_dir: folder.stages(),
+            time_limit: Duration::from_secs(config.query.time_limit_s),
+        });
+        let inner = Inner {
+            files: ArtefactFiles::new(&folder),
+            engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
+            structures: chancery_schema::shared::structures().or_storage(|| "the built-in schema is damaged".to_owned())?,
+            trust: RwLock::new(None),
+            network: OnceLock::new(),
+            pulling: Mutex::default(),
+            checked_files: Mutex::default(),
+            config,
+            folder,
+            store,
+        };
+        let node = Self { inner: Arc::new(inner) };
+        node.reload_trust().await?;
+        Ok(node)
+    }
+
+    /// Configuration.
+    pub fn config(&self) -> &NodeConfig {
+        &self.inner.config
+    }
+
+    /// This member's id.
+    pub fn member(&self) -> &str {
+        &self.inner.config.member.id
+    }
+
+    /// The shared structures.
+    pub fn structures(&self) -> &Structures {
+        &self.inner.structures
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &DataFolder {
+        &self.inner.folder
+    }
+
+    /// The key files.
+    pub fn keyring(&self) -> Keyring {
+        Keyring::new(self.inner.folder.keys())
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn files(&self) -> &ArtefactFiles {
+        &self.inner.files
+    }
+
+    pub(crate) fn engine(&self) -> &QueryEngine {
+        &self.inner.engine
+    }
+
+    pub(crate) fn network(&self) -> Option<&NetworkHandle> {
+        self.inner.network.get()
+    }
+
+    pub(crate) fn set_network(&self, network: NetworkHandle) -> Result<()> {
+        self.inner.network.set(network).map_err(|_| Error::conflict("this node is already on the network"))
+    }
+
+    /// Unix seconds now.
+    pub(crate) fn now(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+    }
+
+    /// What this node believes of its forum.
+    pub fn trust(&self) -> Result<Arc<Trust>> {
+        let trust = self.inner.trust.read().unwrap_or_else(PoisonError::into_inner).clone();
+        trust.ok_or_else(|| Error::invalid("this node has joined no forum yet: run `chancery forum join`"))
+    }
+
+    pub(crate) fn set_trust(&self, trust: Trust) {
+        *self.inner.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trust));
+    }
+
+    /// Reads the forum's bundle again: another process may have renewed delegations.
+    pub(crate) async fn reload_trust(&self) -> Result<()> {
+        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
+        if let Some(row) = forums.first() {
+            let bundle = ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
+            let known = self.trust().map_or(0, |t| t.delegations().count());
+            if known != bundle.delegations.len() {
+                let trust = Trust::verify(Some(&row.id), &bundle);
+                self.set_trust(trust.or_unverified(|| "the stored forum bundle does not hold".to_owned())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A dataflow by what a user calls it.
+    pub fn dataset_schema(&self, dataflow: &str) -> Result<DatasetSchema> {
+        let reference = self.structures().find_dataflow(dataflow).ok_or_else(|| {
+            let known = self.structures().dataflows.iter().map(|d| d.maintainable.id.as_str()).collect::<Vec<_>>();
+            Error::not_found(format!("there is no dataflow `{dataflow}`; there are {}", known.join(", ")))
+        })?;
+        self.schema_of(&reference)
+    }
+
+    pub(crate) fn schema_of(&self, dataflow: &Reference) -> Result<DatasetSchema> {
+        self.structures().dataset_schema(dataflow).map_err(|e| Error::not_found(e.to_string()))
+    }
+
+    /// Marks a log as being pulled; none if it is already.
+    pub(crate) fn pull_guard(&self, member: &str) -> Option<PullGuard> {
+        let mut pulling = self.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner);
+        pulling.insert(member.to_owned()).then(|| PullGuard { node: self.clone(), member: member.to_owned() })
+    }
+
+    /// Whether a file's bytes have its hash. Hashed once, and again whenever size or time of the file change.
+    pub(crate) fn file_holds(&self, sha256: &str) -> Result<(), String> {
+        let path: PathBuf = self.files().path(sha256);
+        let now = std::fs::metadata(&path).and_then(|m| Ok((m.len(), m.modified()?))).map_err(|e| format!("the file is not there: {e}"))?;
+        let known = |checked: &HashMap<_, _>| checked.get(sha256) == Some(&now);
+        if known(&self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        self.files().verify(sha256).map_err(|e| e.to_string())?;
+        self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256.to_owned(), now);
+        Ok(())
+    }
+}
+
+/// Ends the pull of a log when dropped.
+pub(crate) struct PullGuard {
+    node: Node,
+    member: String,
+}
+
+impl Drop for PullGuard {
+    fn drop(&mut self) {
+        self.node.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.member);
+    }
+}

@@ -1,0 +1,226 @@
+//! Verify: what a peer sent, before anything of it is stored; and what is stored, whenever a reader asks.
+
+use chancery_ledger::checkpoint::{self, Checkpoint};
+use chancery_ledger::log::{self, Hash, Tree};
+use chancery_ledger::release::{self, Artefact, VerifiedRelease};
+use chancery_ledger::{Audience, Envelope, Purpose, RecordKind, Trust, time};
+use chancery_network::message::{RecordItem, RecordPage};
+use chancery_query::artefact::{Limits, inspect};
+use chancery_store::Store;
+use chancery_store::logs::{HeadRow, RecordRow};
+use chancery_store::releases::{ReleaseArtefactRow, ReleaseRow};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+use crate::seal::StoredHashes;
+use crate::views::{CheckView, VerificationView};
+
+/// How far ahead of this node's clock a record's time may be, in seconds.
+const MAX_AHEAD_S: i64 = 600;
+
+/// A record of a page, checked as far as it can be without its artefacts.
+pub(crate) struct CheckedRecord {
+    pub(crate) position: u64,
+    pub(crate) id: String,
+    pub(crate) kind: RecordKind,
+    pub(crate) audience: Audience,
+    pub(crate) envelope: Envelope,
+    pub(crate) salt: Option<[u8; 32]>,
+}
+
+/// A page of a peer's log, whose leaves are proved to be in the signed head.
+pub(crate) struct CheckedPage {
+    pub(crate) head: Checkpoint,
+    pub(crate) note: String,
+    pub(crate) leaves: Vec<Vec<u8>>,
+    pub(crate) appended: log::Appended,
+    pub(crate) records: Vec<CheckedRecord>,
+    /// With the delegations of the page.
+    pub(crate) trust: Trust,
+    pub(crate) new_delegations: bool,
+}
+
+/// Checks a page of the log of `member` against the head held before.
+pub(crate) fn check_page(
+    store: &Store,
+    trust: &Trust,
+    member: &str,
+    held: Option<&HeadRow>,
+    page: &RecordPage,
+    now: i64,
+) -> Result<CheckedPage> {
+    let from = held.map_or(0, |h| h.size.max(0) as u64);
+    let leaves = page.leaves.iter().map(|l| STANDARD.decode(l)).collect::<Result<Vec<_>, _>>();
+    let leaves = leaves.or_unverified(|| "a leaf is not base64".to_owned())?;
+    let (mut trust, mut new_delegations) = (trust.clone(), false);
+    let mut records = Vec::new();
+    for item in &page.records {
+        let record = check_record(item, from, &leaves)?;
+        if record.kind == RecordKind::Delegation {
+            new_delegations |= trust.add(&record.envelope).or_unverified(|| format!("the delegation {} is refused", record.id))?;
+        }
+        records.push(record);
+    }
+    check_all_there(from, &leaves, &records)?;
+    let keys: Vec<_> = trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect();
+    let origin = checkpoint::origin(trust.forum(), member);
+    let head = Checkpoint::verify(&page.checkpoint, &origin, &keys).or_unverified(|| format!("the head of the log of `{member}` is refused"))?;
+    let hashes: Vec<Hash> = leaves.iter().map(|l| log::leaf_hash(l)).collect();
+    let stored = StoredHashes { store, forum: trust.forum(), member };
+    let appended = Tree(&stored).append(from, &hashes).or_unverified(|| "the log cannot be extended".to_owned())?;
+    let rest = chancery_ledger::proof::decode_hashes(&page.rest).ok_or_else(|| Error::unverified("a proof is not base64 hashes"))?;
+    log::check_consistency(&rest, head.size, head.root, appended.size, appended.root)
+        .or_unverified(|| format!("the records of `{member}` are not those of its signed log"))?;
+    let note = page.checkpoint.clone();
+    Ok(CheckedPage { head, note, leaves, appended, records, trust, new_delegations })
+}
+
+fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<CheckedRecord> {
+    let place = || format!("record at position {}", item.position);
+    let leaf = item.position.checked_sub(from).and_then(|i| leaves.get(i as usize));
+    let leaf = leaf.ok_or_else(|| Error::unverified(format!("{} has no leaf", place())))?;
+    let envelope = Envelope::parse(item.envelope.as_bytes()).or_unverified(place)?;
+    let id = envelope.id().or_unverified(place)?;
+    let kind = envelope.kind().ok_or_else(|| Error::unverified(format!("{} is of an unknown kind", place())))?;
+    let audience = match kind {
+        RecordKind::Release => envelope.payload::<release::Release>(kind).or_unverified(place)?.body.intent.audience,
+        _ => Audience::Public,
+    };
+    let salt = match &item.salt {
+        None => None,
+        Some(text) => {
+            let bytes = hex::decode(text).ok().and_then(|b| <[u8; 32]>::try_from(b).ok());
+            Some(bytes.ok_or_else(|| Error::unverified(format!("{} has a malformed salt", place())))?)
+        }
+    };
+    if salt.is_some() == (audience == Audience::Public) || log::leaf(kind, &audience, &id, salt.as_ref()) != *leaf {
+        return Err(Error::unverified(format!("{} is not the one its leaf commits to", place())));
+    }
+    Ok(CheckedRecord { position: item.position, id, kind, audience, envelope, salt })
+}
+
+/// A peer may keep back only what is not public.
+fn check_all_there(from: u64, leaves: &[Vec<u8>], records: &[CheckedRecord]) -> Result<()> {
+    for (position, leaf) in (from..).zip(leaves) {
+        let public = String::from_utf8_lossy(leaf).lines().nth(2) == Some("public");
+        if public && !records.iter().any(|r| r.position == position) {
+            return Err(Error::unverified(format!("the public record at position {position} is missing")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks a release's signatures, delegations, four eyes and time.
+pub(crate) fn check_release(trust: &Trust, envelope: &Envelope, member: &str, now: i64) -> Result<VerifiedRelease> {
+    let verified = release::verify(trust, envelope, member).or_unverified(|| "the release is refused".to_owned())?;
+    if verified.issued_at > now + MAX_AHEAD_S {
+        let at = &verified.payload.issued_at;
+        return Err(Error::unverified(format!("the release says it was issued at {at}, which is in the future")));
+    }
+    Ok(verified)
+}
+
+impl Node {
+    /// Checks a received file's rows against its dataflow and its description in the record.
+    pub(crate) fn check_artefact(&self, path: &std::path::Path, dataflow: &str, artefact: &Artefact) -> Result<()> {
+        let reference = dataflow.parse().or_unverified(|| "the dataflow is not a reference".to_owned())?;
+        let schema = self.structures().dataset_schema(&reference);
+        let schema = schema.or_unverified(|| format!("this node's schema has no dataflow `{dataflow}`"))?;
+        let what = || format!("the artefact {} does not fit the schema", artefact.sha256);
+        let facts = inspect(path, &schema, &Limits { rows: artefact.rows, ..Limits::default() }).or_unverified(what)?;
+        if facts.rows != artefact.rows {
+            return Err(Error::unverified(format!("{}: {} rows, {} were signed", what(), facts.rows, artefact.rows)));
+        }
+        Ok(())
+    }
+
+    /// Checks a stored release again: signatures, delegations, log proof, file.
+    pub(crate) fn check_stored(
+        &self,
+        trust: &Trust,
+        row: &ReleaseRow,
+        record: Option<&RecordRow>,
+        head: Option<&HeadRow>,
+        artefacts: &[ReleaseArtefactRow],
+    ) -> VerificationView {
+        let held = |detail: String| CheckView { ok: true, detail };
+        let failed = |detail: String| CheckView { ok: false, detail };
+        let envelope = record.map(|r| Envelope::parse(&r.envelope));
+        let (signature, delegation, four_eyes) = match envelope {
+            Some(Ok(envelope)) => match release::verify(trust, &envelope, &row.member) {
+                Ok(v) => {
+                    let operators = v.operators.iter().map(|(role, name)| format!("{name} ({role:?})")).collect::<Vec<_>>();
+                    (
+                        held(format!("signed by the publisher key {}", v.publisher.fingerprint())),
+                        held(format!("delegated by {} and in force at {}", row.member, time::format(v.issued_at))),
+                        held(format!("signed by {}", operators.join(" and ").to_lowercase())),
+                    )
+                }
+                Err(e) => {
+                    let all = failed(e.to_string());
+                    (all.clone(), all.clone(), all)
+                }
+            },
+            Some(Err(e)) => {
+                let all = failed(e.to_string());
+                (all.clone(), all.clone(), all)
+            }
+            None => {
+                let all = failed("the record is not here".to_owned());
+                (all.clone(), all.clone(), all)
+            }
+        };
+        let log_proof = match self.check_log_proof(trust, row, record, head) {
+            Ok(detail) => held(detail),
+            Err(e) => failed(e.to_string()),
+        };
+        let broken = artefacts.iter().find_map(|a| self.file_holds(&a.sha256).err());
+        let artefact = broken.map_or_else(|| held(format!("{} file(s) have the signed hash", artefacts.len())), failed);
+        let ok = signature.ok && delegation.ok && four_eyes.ok && log_proof.ok && artefact.ok;
+        VerificationView { signature, delegation, four_eyes, log_proof, artefact, ok, checked_at: time::format(self.now()) }
+    }
+
+    fn check_log_proof(&self, trust: &Trust, row: &ReleaseRow, record: Option<&RecordRow>, head: Option<&HeadRow>) -> Result<String> {
+        let missing = |what: &str| Error::unverified(format!("the {what} is not here"));
+        let (record, head) = (record.ok_or_else(|| missing("record"))?, head.ok_or_else(|| missing("log's head"))?);
+        let proof = self.prove(trust, record, head)?;
+        let size = proof.checkpoint.size;
+        let salt = salt_of(record)?;
+        let audience = Audience::parse(&record.audience).ok_or_else(|| missing("audience"))?;
+        let leaf = log::leaf(RecordKind::Release, &audience, &row.id, salt.as_ref());
+        let position = record.position.max(0) as u64;
+        log::check_inclusion(&proof.inclusion, size, proof.checkpoint.root, position, log::leaf_hash(&leaf))
+            .or_unverified(|| "the log proof does not hold".to_owned())?;
+        Ok(format!("leaf {position} of {size} in the log of {}, whose head is signed", row.member))
+    }
+
+    /// The inclusion proof of a record in its log's signed head.
+    pub(crate) fn prove(&self, trust: &Trust, record: &RecordRow, head: &HeadRow) -> Result<Proof> {
+        let origin = checkpoint::origin(trust.forum(), &head.member);
+        let keys = chancery_ledger::proof::log_keys(trust, &head.member);
+        let checkpoint = Checkpoint::verify(&head.checkpoint, &origin, &keys).or_unverified(|| "the log's head is not signed".to_owned())?;
+        if checkpoint.size != head.size.max(0) as u64 {
+            return Err(Error::unverified("the log is not here as far as its signed head: synchronisation is under way"));
+        }
+        let stored = StoredHashes { store: self.store(), forum: trust.forum(), member: &head.member };
+        let inclusion = Tree(&stored)
+            .prove_inclusion(checkpoint.size, record.position.max(0) as u64)
+            .or_unverified(|| "the log cannot prove the record".to_owned())?;
+        Ok(Proof { checkpoint, inclusion })
+    }
+}
+
+/// A record's place in a signed head.
+pub(crate) struct Proof {
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) inclusion: Vec<Hash>,
+}
+
+/// A stored record's salt.
+pub(crate) fn salt_of(record: &RecordRow) -> Result<Option<[u8; 32]>> {
+    let salt = record.salt.as_ref().map(|s| <[u8; 32]>::try_from(s.as_slice())).transpose();
+    salt.map_err(|_| Error::unverified("the stored salt is damaged"))
+}
