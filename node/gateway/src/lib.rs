@@ -1,1 +1,11 @@
-//! chancery-gateway
+//! HTTP: the SDMX REST service, the JSON the page reads, artefacts, and the page itself. Handlers extract, call one use case, convert.
+
+mod api;
+mod artefacts;
+mod error;
+mod negotiate;
+mod page;
+mod sdmx;
+mod server;
+
+pub use server::{ServeError, Server};

@@ -1,0 +1,46 @@
+//! SDMX REST 2 under `/sdmx/3`: structure, schema, data and availability queries.
+
+mod data;
+mod params;
+mod structure;
+
+use actix_web::web::{self, ServiceConfig};
+
+/// Adds the routes. Trailing parts of a path may be left out, as the standard allows.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    for path in [
+        "/structure/{kind}",
+        "/structure/{kind}/",
+        "/structure/{kind}/{agency}",
+        "/structure/{kind}/{agency}/",
+        "/structure/{kind}/{agency}/{id}",
+        "/structure/{kind}/{agency}/{id}/",
+        "/structure/{kind}/{agency}/{id}/{version}",
+        "/structure/{kind}/{agency}/{id}/{version}/",
+    ] {
+        config.route(path, web::get().to(structure::structures));
+    }
+    for path in ["/schema/{context}/{agency}/{id}", "/schema/{context}/{agency}/{id}/{version}", "/schema/{context}/{agency}/{id}/{version}/"] {
+        config.route(path, web::get().to(structure::schema));
+    }
+    for path in [
+        "/data/{context}/{agency}/{id}",
+        "/data/{context}/{agency}/{id}/",
+        "/data/{context}/{agency}/{id}/{version}",
+        "/data/{context}/{agency}/{id}/{version}/",
+        "/data/{context}/{agency}/{id}/{version}/{key}",
+        "/data/{context}/{agency}/{id}/{version}/{key}/",
+    ] {
+        config.route(path, web::get().to(data::data));
+        config.route(path, web::head().to(data::data));
+    }
+    for path in [
+        "/availability/{context}/{agency}/{id}",
+        "/availability/{context}/{agency}/{id}/{version}",
+        "/availability/{context}/{agency}/{id}/{version}/",
+        "/availability/{context}/{agency}/{id}/{version}/{key}",
+        "/availability/{context}/{agency}/{id}/{version}/{key}/{component}",
+    ] {
+        config.route(path, web::get().to(structure::availability));
+    }
+}

@@ -1,0 +1,72 @@
+//! Path segments and parameters, decoded by SDMX's rules: a `+` is a plus, not a space.
+
+use actix_web::HttpRequest;
+use chancery_exchange::Node;
+use chancery_schema::message::MessageHeader;
+use chancery_schema::structure::select::compare_versions;
+use chancery_schema::{DatasetSchema, Reference};
+use percent_encoding::percent_decode_str;
+
+use crate::error::HttpError;
+
+/// Most parameters of one request.
+const MAX_PARAMETERS: usize = 200;
+
+/// The decoded query string.
+pub(crate) struct Params(pub(crate) Vec<(String, String)>);
+
+impl Params {
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, HttpError> {
+        let decode = |text: &str| percent_decode_str(text).decode_utf8().map(|t| t.into_owned());
+        let pairs = request.query_string().split('&').filter(|p| !p.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        });
+        let pairs: Result<Vec<_>, std::str::Utf8Error> = pairs.collect();
+        let pairs = pairs.map_err(|_| HttpError::bad_request("the parameters are not UTF-8"))?;
+        if pairs.len() > MAX_PARAMETERS {
+            return Err(HttpError::bad_request(format!("more than {MAX_PARAMETERS} parameters")));
+        }
+        Ok(Self(pairs))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A segment of the path, decoded, or `default` if it was left out.
+pub(crate) fn segment(request: &HttpRequest, name: &str, default: &str) -> Result<String, HttpError> {
+    match request.match_info().get(name) {
+        None | Some("") => Ok(default.to_owned()),
+        Some(text) => {
+            let decoded = percent_decode_str(text).decode_utf8();
+            decoded.map(|t| t.into_owned()).map_err(|_| HttpError::bad_request("the path is not UTF-8"))
+        }
+    }
+}
+
+/// The one dataflow a path names: `{context}/{agency}/{id}/{version}`.
+pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSchema, HttpError> {
+    let context = segment(request, "context", "*")?;
+    if !matches!(context.as_str(), "dataflow" | "datastructure" | "*") {
+        return Err(HttpError::bad_request(format!("unknown context `{}`: use dataflow or datastructure", context.chars().take(40).collect::<String>())));
+    }
+    let (agency, id, version) = (segment(request, "agency", "*")?, segment(request, "id", "*")?, segment(request, "version", "+")?);
+    let any_version = matches!(version.as_str(), "*" | "+" | "~" | "latest");
+    let references = node.structures().dataflows.iter().map(|d| d.maintainable.reference());
+    let found: Option<Reference> = references
+        .filter(|r| r.id == id && (agency == "*" || agency == r.agency))
+        .filter(|r| any_version || version == r.version || compare_versions(version.trim_end_matches(['+', '~']), &r.version).is_eq() || format!("{version}.0") == r.version)
+        .max_by(|a, b| compare_versions(&a.version, &b.version));
+    let shown: String = format!("{agency}:{id}({version})").chars().take(120).collect();
+    let found = found.ok_or_else(|| HttpError::not_found(format!("there is no dataflow `{shown}`")))?;
+    node.structures().dataset_schema(&found).map_err(|e| HttpError::not_found(e.to_string()))
+}
+
+/// A message's header; the same answer gets the same one.
+pub(crate) fn header(node: &Node, id: &str, prepared: Option<i64>) -> MessageHeader {
+    let prepared = prepared.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).unwrap_or_else(chrono::Utc::now);
+    let member = &node.config().member;
+    MessageHeader { id: id.to_owned(), prepared, sender_id: member.id.clone(), sender_name: member.name.clone() }
+}
