@@ -24,32 +24,32 @@ Exit codes: 0 done; 1 unexpected failure; 2 wrong usage; 3 invalid input; 4 not 
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "chancery", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXIT_CODES)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Options every command understands.
 #[derive(Debug, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// The node's folder: configuration, keys, database, artefacts.
     ///
     /// Default: `.chancery`, and `.demo` for the demo.
     #[arg(long, short = 'd', global = true, env = "CHANCERY_DIR", value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
     /// Print the result as JSON, for scripts.
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Log filter, for example `info` or `chancery_network=debug`.
     #[arg(long, global = true, env = "CHANCERY_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make a node: folder, configuration file and keys.
     Init(Init),
     /// Found, sign, join and show a forum.
@@ -65,6 +65,8 @@ pub enum Command {
     Approve(Approve),
     /// Seal an approved stage: sign, append to the log, make it public.
     Publish(StageArg),
+    /// Withdraw one of this member's releases: a tombstone in the log, its figures no longer served.
+    Withdraw(Withdraw),
     /// Run the node: page, SDMX service, exchange with peers.
     Serve(Serve),
     /// Read published figures.
@@ -85,39 +87,39 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Init {
+pub(crate) struct Init {
     /// The member's id: ISO 3166-1 alpha-3 for a state, for example `GTM`.
     #[arg(long)]
-    pub member: String,
+    pub(crate) member: String,
     /// The agency's name, as others will see it.
     #[arg(long)]
-    pub name: String,
+    pub(crate) name: String,
     /// The member's role in the forum.
     #[arg(long, value_enum, default_value_t = RoleArg::MemberState)]
-    pub role: RoleArg,
+    pub(crate) role: RoleArg,
     /// An operator who may import or approve; give it at least twice.
     #[arg(long = "operator", value_name = "NAME", default_values = ["preparer", "approver"])]
-    pub operators: Vec<String>,
+    pub(crate) operators: Vec<String>,
     /// Address to serve the page and the SDMX service on.
     #[arg(long, default_value = "127.0.0.1:8600", value_name = "IP:PORT")]
-    pub http: String,
+    pub(crate) http: String,
     /// libp2p address to listen on; peers are told the same ones. May be given several times.
     #[arg(long, value_name = "MULTIADDR", default_values = ["/ip4/127.0.0.1/tcp/8700"])]
-    pub listen: Vec<String>,
+    pub(crate) listen: Vec<String>,
     /// Keep the authority key unencrypted: only for trials.
     #[arg(long)]
-    pub no_passphrase: bool,
+    pub(crate) no_passphrase: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum RoleArg {
+pub(crate) enum RoleArg {
     MemberState,
     Observer,
     Secretariat,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Forum {
+pub(crate) enum Forum {
     /// Write this node's card: member id, name, role, authority key, addresses.
     Card {
         /// Where to write it; `-` for the terminal.
@@ -168,83 +170,92 @@ pub enum Forum {
 }
 
 #[derive(Debug, Args)]
-pub struct Import {
+pub(crate) struct Import {
     /// The CSV file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// The mapping file (TOML) that says which column is which component.
     #[arg(long, short)]
-    pub mapping: PathBuf,
+    pub(crate) mapping: PathBuf,
     /// The release's title.
     #[arg(long)]
-    pub title: String,
+    pub(crate) title: String,
     /// The operator who imports.
     #[arg(long, default_value = "preparer")]
-    pub operator: String,
+    pub(crate) operator: String,
     /// Who may read it: `public`, `forum`, or member ids separated by commas.
     #[arg(long, default_value = "public")]
-    pub audience: String,
+    pub(crate) audience: String,
     /// Not before this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
-    pub embargo: Option<String>,
+    pub(crate) embargo: Option<String>,
     /// Only check: stage nothing.
     #[arg(long)]
-    pub check: bool,
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct StageArg {
+pub(crate) struct StageArg {
     /// The stage's id, as `import` printed it; without it, the only open one.
-    pub stage: Option<String>,
+    pub(crate) stage: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct Approve {
+pub(crate) struct Approve {
     /// The stage's id; without it, the only one waiting.
-    pub stage: Option<String>,
+    pub(crate) stage: Option<String>,
     /// The operator who approves: not the one who imported.
     #[arg(long, default_value = "approver")]
-    pub operator: String,
+    pub(crate) operator: String,
 }
 
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(crate) struct Withdraw {
+    /// The release's id.
+    pub(crate) release: String,
+    /// Why, for readers.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
     /// Address of the page and the SDMX service; the configuration's otherwise.
     #[arg(long, value_name = "IP:PORT")]
-    pub http: Option<String>,
+    pub(crate) http: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct Query {
+pub(crate) struct Query {
     /// The dataflow, for example `RETURNS`; without it, the dataflows are listed.
-    pub dataflow: Option<String>,
+    pub(crate) dataflow: Option<String>,
     /// Series key: codes in the dimensions' order, `*` for any, `,` between alternatives, `.` between dimensions.
     #[arg(long, short, default_value = "*")]
-    pub key: String,
+    pub(crate) key: String,
     /// A filter on one component, for example `ORIGIN=MEX` or `TIME_PERIOD=ge:2020`.
     #[arg(long = "where", short = 'w', value_name = "COMPONENT=VALUE")]
-    pub filters: Vec<String>,
+    pub(crate) filters: Vec<String>,
     /// First period.
     #[arg(long)]
-    pub start: Option<String>,
+    pub(crate) start: Option<String>,
     /// Last period.
     #[arg(long)]
-    pub end: Option<String>,
+    pub(crate) end: Option<String>,
     /// What this node knew at that time (RFC 3339).
     #[arg(long, value_name = "TIME")]
-    pub as_of: Option<String>,
+    pub(crate) as_of: Option<String>,
     /// At most so many observations.
     #[arg(long)]
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = QueryFormat::Table)]
-    pub format: QueryFormat,
+    pub(crate) format: QueryFormat,
     /// Where to write it; Parquet needs a file.
     #[arg(long, short)]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum QueryFormat {
+pub(crate) enum QueryFormat {
     Table,
     Csv,
     Json,
@@ -253,44 +264,44 @@ pub enum QueryFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(crate) struct Verify {
     /// A proof bundle (`.json`) or an artefact (`.parquet`), or a release id this node holds.
-    pub what: String,
+    pub(crate) what: String,
     /// The proof bundle that goes with an artefact.
     #[arg(long)]
-    pub proof: Option<PathBuf>,
+    pub(crate) proof: Option<PathBuf>,
     /// An artefact to check against the proof bundle's hash.
     #[arg(long)]
-    pub artefact: Option<PathBuf>,
+    pub(crate) artefact: Option<PathBuf>,
     /// The forum's genesis id, told to you out of band; without it, this node's forum.
     #[arg(long)]
-    pub genesis: Option<String>,
+    pub(crate) genesis: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct Log {
+pub(crate) struct Log {
     /// The member whose log to show; this node's own otherwise.
-    pub member: Option<String>,
+    pub(crate) member: Option<String>,
     /// Recompute every hash and compare with the signed head.
     #[arg(long)]
-    pub check: bool,
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// The secretariat's page; the members follow on the next ports.
     #[arg(long, default_value_t = 8600)]
-    pub port: u16,
+    pub(crate) port: u16,
     /// Which forum.
     #[arg(long, value_enum, default_value_t = Example::Puebla)]
-    pub example: Example,
+    pub(crate) example: Example,
     /// Stop once everything is published and every node holds everything.
     #[arg(long)]
-    pub once: bool,
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Example {
+pub(crate) enum Example {
     Puebla,
     Budapest,
 }

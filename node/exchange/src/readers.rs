@@ -221,6 +221,14 @@ impl Node {
         self.release_views(rows.into_iter().filter(|r| self.may(Action::Discover, r)).collect()).await
     }
 
+    /// How many releases are held, unchecked.
+    pub async fn releases_count(&self, filter: ReleaseFilter) -> Result<usize> {
+        let forum = self.trust()?.forum().to_owned();
+        let selection = ReleaseSelection { member: filter.member, ..ReleaseSelection::default() };
+        let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await.or_storage(|| "cannot read the releases".to_owned())?;
+        Ok(rows.len())
+    }
+
     /// Rows with their checks.
     pub(crate) async fn release_views(&self, rows: Vec<ReleaseRow>) -> Result<Vec<ReleaseView>> {
         let (node, trust) = (self.clone(), self.trust()?);

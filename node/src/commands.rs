@@ -1,0 +1,69 @@
+//! Runs a command: opens what it needs, calls the use case, prints.
+
+mod figures;
+pub(crate) mod forum;
+pub(crate) mod node;
+mod publishing;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use chancery_exchange::Node;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+use crate::{demo, settings};
+
+/// What every command gets.
+pub(crate) struct Context {
+    pub(crate) dir: PathBuf,
+    pub(crate) json: bool,
+}
+
+impl Context {
+    /// Opens the node in the folder.
+    pub(crate) async fn node(&self) -> Result<Node> {
+        open(&self.dir).await
+    }
+}
+
+/// Opens the node in `dir`.
+pub(crate) async fn open(dir: &Path) -> Result<Node> {
+    Ok(Node::open(dir, settings::load(dir)?).await?)
+}
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    let default = if matches!(cli.command, Command::Demo(_)) { ".demo" } else { ".chancery" };
+    let context = Context { dir: cli.global.dir.unwrap_or_else(|| default.into()), json: cli.global.json };
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut crate::cli::Cli::command(), "chancery", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(dispatch(context, cli.command));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(args) => node::init(&context, args)?,
+        Command::Forum { command } => forum::run(&context, command).await?,
+        Command::Import(args) => publishing::import(&context, args).await?,
+        Command::Preview(args) => publishing::preview(&context, args.stage.as_deref()).await?,
+        Command::Approve(args) => publishing::approve(&context, args).await?,
+        Command::Publish(args) => publishing::publish(&context, args.stage.as_deref()).await?,
+        Command::Withdraw(args) => publishing::withdraw(&context, args).await?,
+        Command::Serve(args) => node::serve(&context, args).await?,
+        Command::Query(args) => figures::query(&context, args).await?,
+        Command::Verify(args) => return verify::verify(&context, args).await,
+        Command::Log(args) => return verify::log(&context, args).await,
+        Command::Doctor => return node::doctor(&context).await,
+        Command::Demo(args) => demo::run(&context.dir, args).await?,
+        Command::Completions { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,100 @@
+//! `query`.
+
+use std::io::Write as _;
+
+use anyhow::{Result, bail};
+use chancery_exchange::{Error, Node};
+use chancery_schema::data::{DataFormat, WriteOptions, writer};
+use chancery_schema::message::MessageHeader;
+use chancery_schema::query::rest;
+use futures::StreamExt as _;
+
+use super::Context;
+use super::publishing::show;
+use crate::cli::{Query, QueryFormat};
+use crate::output;
+
+/// Rows a table shows unless `--limit` says otherwise.
+const TABLE_ROWS: u64 = 50;
+
+pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
+    let node = context.node().await?;
+    let Some(dataflow) = &args.dataflow else { return list(context, &node).await };
+    let schema = node.dataset_schema(dataflow)?;
+    let mut parameters: Vec<(String, String)> = Vec::new();
+    for filter in &args.filters {
+        let Some((component, values)) = filter.split_once('=') else {
+            bail!(Error::invalid(format!("`{filter}` is no filter such as ORIGIN=MEX")));
+        };
+        parameters.push((format!("c[{component}]"), values.to_owned()));
+    }
+    let table = args.format == QueryFormat::Table && !context.json;
+    let limit = args.limit.or(table.then_some(TABLE_ROWS));
+    let named = [("startPeriod", args.start), ("endPeriod", args.end), ("asOf", args.as_of), ("limit", limit.map(|l| l.to_string()))];
+    parameters.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let query = rest::parse(&schema, &args.key, &parameters).map_err(|e| Error::invalid(e.to_string()))?;
+    let mut data = node.data(&schema, &query).await?;
+    if table {
+        let mut batches = Vec::new();
+        while let Some(batch) = data.stream.next().await {
+            batches.push(batch?);
+        }
+        show(&batches);
+        let count = node.count(&schema, &query).await?;
+        let shown: usize = batches.iter().map(|b| b.num_rows()).sum();
+        if count > shown as u64 {
+            output::line(format!("{shown} of {count} figures; --limit shows more"));
+        }
+        return Ok(());
+    }
+    let mut out: Box<dyn std::io::Write + Send> = match &args.output {
+        Some(path) => Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|e| Error::file("create", path, e))?)),
+        None if args.format == QueryFormat::Parquet => bail!(Error::invalid("Parquet needs a file: give `--output`")),
+        None => Box::new(std::io::stdout()),
+    };
+    let format = match args.format {
+        QueryFormat::Csv => DataFormat::Csv,
+        QueryFormat::Xml => DataFormat::Xml,
+        QueryFormat::Json | QueryFormat::Table => DataFormat::Json,
+        QueryFormat::Parquet => {
+            let mut writer = chancery_query::artefact::scratch_writer(&mut out, schema.arrow_schema())?;
+            let columns: Vec<usize> = (0..schema.components().count()).collect();
+            while let Some(batch) = data.stream.next().await {
+                writer.write(&batch?.project(&columns)?)?;
+            }
+            writer.close()?;
+            return Ok(());
+        }
+    };
+    let member = &node.config().member;
+    let header = MessageHeader {
+        id: format!("DATA_{}", schema.dataflow.id),
+        prepared: chrono::Utc::now(),
+        sender_id: member.id.clone(),
+        sender_name: member.name.clone(),
+    };
+    let mut writer = writer(format, &schema, header, WriteOptions::default());
+    let mut bytes = Vec::new();
+    while let Some(batch) = data.stream.next().await {
+        writer.write(&batch?, &mut bytes)?;
+        out.write_all(&bytes)?;
+        bytes.clear();
+    }
+    writer.finish(&mut bytes)?;
+    out.write_all(&bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+async fn list(context: &Context, node: &Node) -> Result<()> {
+    let dataflows = node.dataflows_view().await?;
+    if context.json {
+        return output::json(&dataflows);
+    }
+    let mut table = output::table(&["dataflow", "name", "releases", "members"]);
+    for dataflow in &dataflows {
+        table.add_row([&dataflow.id, &dataflow.name, &dataflow.releases.to_string(), &dataflow.members.join(" ")]);
+    }
+    output::line(table.to_string());
+    Ok(())
+}

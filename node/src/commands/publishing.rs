@@ -1,0 +1,177 @@
+//! `import`, `preview`, `approve`, `publish`, `withdraw`.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use arrow::array::RecordBatch;
+use chancery_exchange::{Error, ImportRequest, Progress, Stage};
+use chancery_ledger::{Audience, time};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Context;
+use crate::cli::{Approve, Import, Withdraw};
+use crate::output;
+
+/// Rows shown by `preview`.
+const PREVIEW_ROWS: usize = 40;
+
+pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
+    let mapping = std::fs::read_to_string(&args.mapping).map_err(|e| Error::file("read the mapping", &args.mapping, e))?;
+    let audience = Audience::parse(&args.audience);
+    let Some(audience) = audience else {
+        bail!(Error::invalid(format!("`{}` is no audience: use `public`, `forum`, or member ids separated by commas", args.audience)));
+    };
+    let embargo = match &args.embargo {
+        None => None,
+        Some(text) => match time::parse(text) {
+            Some(at) => Some(at),
+            None => bail!(Error::invalid(format!("`{text}` is no time such as 2026-12-01T09:00:00Z"))),
+        },
+    };
+    let node = context.node().await?;
+    let request = ImportRequest {
+        file: args.file,
+        mapping,
+        title: args.title,
+        operator: args.operator,
+        audience,
+        embargo,
+        check_only: args.check,
+    };
+    let progress = Progress::default();
+    let bar = show_progress(&progress);
+    let outcome = node.import(request, progress).await;
+    bar.abort();
+    let outcome = outcome?;
+    if context.json {
+        return output::json(&serde_json::json!({
+            "stage": outcome.stage, "dataflow": outcome.dataflow, "rows": outcome.rows, "left_out": outcome.left_out,
+            "report": outcome.report,
+        }));
+    }
+    output::line(format!("{}: {} rows valid, {} left out by the mapping", outcome.dataflow, outcome.rows, outcome.left_out));
+    match (&outcome.stage, &outcome.report) {
+        (Some(stage), Some(report)) => {
+            output::line(format!(
+                "staged as `{stage}`: {} figures would be published ({} %), {} suppressed as small, {} to protect those",
+                report.published, report.published_percent, report.suppressed_primary, report.suppressed_secondary
+            ));
+            output::line("next: `chancery preview`, then `chancery approve` by another operator");
+        }
+        _ => output::line("checked only: nothing was staged"),
+    }
+    Ok(())
+}
+
+/// A bar on the terminal, fed from the reading's counters; silent where there is no terminal.
+fn show_progress(progress: &Progress) -> tokio::task::JoinHandle<()> {
+    let progress = progress.clone();
+    tokio::spawn(async move {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left") {
+            bar.set_style(style);
+        }
+        loop {
+            bar.set_length(progress.total.load(Ordering::Relaxed));
+            bar.set_position(progress.read.load(Ordering::Relaxed));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+}
+
+pub(crate) async fn preview(context: &Context, stage: Option<&str>) -> Result<()> {
+    let node = context.node().await?;
+    let stage = node.find_stage(stage, None).await?;
+    let (_, batches) = node.stage_figures(&stage, PREVIEW_ROWS).await?;
+    if context.json {
+        return output::json(&serde_json::json!({
+            "stage": stage.id, "state": stage.state, "source": stage.source, "intent": stage.intent,
+            "operators": stage.operators.len(), "report": stage.report, "rows": rows(&batches),
+        }));
+    }
+    describe(&stage);
+    show(&batches);
+    Ok(())
+}
+
+fn describe(stage: &Stage) {
+    let (intent, report) = (&stage.intent, &stage.report);
+    output::line(format!("stage `{}`, {}: {} from `{}`", stage.id, stage.state, intent.title, stage.source));
+    output::line(format!("{} for {}, {} rows, profile `{}`", intent.dataflow, intent.audience.text(), intent.rows(), report.profile));
+    for rule in &report.rules {
+        output::line(format!("  rule: {rule}"));
+    }
+    output::line(format!(
+        "  {} cells: {} published ({} %), {} had no figure, {} suppressed as small, {} to protect those, {} rounded",
+        report.cells,
+        report.published,
+        report.published_percent,
+        report.missing,
+        report.suppressed_primary,
+        report.suppressed_secondary,
+        report.rounded
+    ));
+}
+
+/// Rows as JSON objects, empty cells left out.
+fn rows(batches: &[RecordBatch]) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let schema = batch.schema();
+            let cells = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+                let text = arrow::util::display::array_value_to_string(column, row).unwrap_or_default();
+                (field.name().clone(), serde_json::Value::from(text))
+            });
+            rows.push(cells.filter(|(_, v)| v != "").collect());
+        }
+    }
+    rows
+}
+
+/// A table of the columns that vary or matter.
+pub(crate) fn show(batches: &[RecordBatch]) {
+    let Some(first) = batches.first() else { return output::line("no figures") };
+    let schema = first.schema();
+    let hidden = |name: &str| matches!(name, "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE");
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).filter(|n| !hidden(n)).collect();
+    let mut table = output::table(&names);
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let cell = |name: &&str| {
+                let column = batch.column_by_name(name);
+                column.and_then(|c| arrow::util::display::array_value_to_string(c, row).ok()).unwrap_or_default()
+            };
+            table.add_row(names.iter().map(cell).collect::<Vec<_>>());
+        }
+    }
+    output::line(table.to_string());
+}
+
+pub(crate) async fn approve(context: &Context, args: Approve) -> Result<()> {
+    let stage = context.node().await?.approve(args.stage.as_deref(), &args.operator).await?;
+    if context.json {
+        return output::json(&serde_json::json!({ "stage": stage.id, "state": stage.state }));
+    }
+    output::line(format!("stage `{}` approved by {}; next: `chancery publish`", stage.id, args.operator));
+    Ok(())
+}
+
+pub(crate) async fn publish(context: &Context, stage: Option<&str>) -> Result<()> {
+    let id = context.node().await?.publish(stage).await?;
+    if context.json {
+        return output::json(&serde_json::json!({ "release": id }));
+    }
+    output::line(format!("published as release {id}"));
+    Ok(())
+}
+
+pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<()> {
+    context.node().await?.withdraw(&args.release, &args.reason).await?;
+    if context.json {
+        return output::json(&serde_json::json!({ "withdrawn": args.release }));
+    }
+    output::line(format!("release {} withdrawn", args.release));
+    Ok(())
+}

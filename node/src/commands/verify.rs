@@ -1,0 +1,93 @@
+//! `verify` and `log`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use chancery_exchange::Error;
+use chancery_ledger::proof::ProofBundle;
+use chancery_ledger::record::is_sha256;
+use chancery_store::artefacts::sha256_of;
+
+use super::Context;
+use crate::cli::{Log, Verify};
+use crate::{output, settings};
+
+pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> {
+    let mut artefact: Option<PathBuf> = args.artefact.clone();
+    let bytes = if is_sha256(&args.what) {
+        context.node().await?.release_proof(&args.what).await?
+    } else {
+        let path = Path::new(&args.what);
+        let bundle = match (path.extension().is_some_and(|e| e == "parquet"), &args.proof) {
+            (false, _) => path,
+            (true, Some(proof)) => {
+                artefact = Some(path.to_path_buf());
+                proof.as_path()
+            }
+            (true, None) => bail!(Error::invalid("an artefact proves nothing alone: give its proof bundle with `--proof`")),
+        };
+        std::fs::read(bundle).map_err(|e| Error::file("read", bundle, e))?
+    };
+    let genesis = match &args.genesis {
+        Some(genesis) => Some(genesis.clone()),
+        None if settings::file(&context.dir).exists() => Some(context.node().await?.trust()?.forum().to_owned()),
+        None => None,
+    };
+    let refuse = |e: Box<dyn std::error::Error + Send + Sync>| Error::Unverified { what: "the proof does not hold".to_owned(), cause: Some(e) };
+    let report = ProofBundle::parse(&bytes).and_then(|b| b.verify(genesis.as_deref())).map_err(|e| refuse(Box::new(e)))?;
+    let mut steps = report.steps.clone();
+    match &artefact {
+        Some(path) => steps.push(check_artefact(path, &report.release)?),
+        None => steps.push("no artefact was given: the figures themselves were not checked".to_owned()),
+    }
+    let unanchored = genesis.is_none();
+    if context.json {
+        let intent = &report.release.payload.body.intent;
+        output::json(&serde_json::json!({
+            "ok": true, "release": report.release.id, "issuer": intent.issuer, "dataflow": intent.dataflow, "title": intent.title,
+            "forum": report.forum, "forum_name": report.forum_name, "genesis_given": !unanchored, "artefact_checked": artefact.is_some(), "steps": steps,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for step in steps {
+        output::line(format!("ok  {step}"));
+    }
+    if unanchored {
+        output::line(format!("!!  without `--genesis` this proves only what the forum `{}` says, whoever founded it", report.forum));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_artefact(path: &Path, release: &chancery_ledger::release::VerifiedRelease) -> Result<String> {
+    let found = sha256_of(path)?;
+    let signed = release.payload.body.intent.artefacts.iter().find(|a| a.sha256 == found);
+    match signed {
+        Some(a) => Ok(format!("`{}` has the signed hash {} ({} rows)", path.display(), a.sha256, a.rows)),
+        None => bail!(Error::unverified(format!("`{}` has the hash {found}, which the release does not sign: it was changed or cut short", path.display()))),
+    }
+}
+
+pub(crate) async fn log(context: &Context, args: Log) -> Result<ExitCode> {
+    let node = context.node().await?;
+    let member = args.member.unwrap_or_else(|| node.member().to_owned());
+    let listing = node.log_listing(&member, args.check).await?;
+    let failed = listing.checked == Some(false);
+    if context.json {
+        output::json(&listing)?;
+    } else {
+        let mut table = output::table(&["leaf", "kind", "audience", "record", "held"]);
+        for entry in &listing.entries {
+            let held = if entry.held { "yes" } else { "no" };
+            table.add_row([entry.position.to_string().as_str(), &entry.kind, &entry.audience, &entry.record, held]);
+        }
+        output::line(table.to_string());
+        output::line(format!("log of {}: {} leaves, root {}", listing.member, listing.size, listing.root));
+        match listing.checked {
+            None => {}
+            Some(true) => output::line("every hash agrees with the signed head"),
+            Some(false) => output::line("the leaves do NOT agree with the signed head: restore a backup"),
+        }
+    }
+    Ok(if failed { ExitCode::from(7) } else { ExitCode::SUCCESS })
+}
