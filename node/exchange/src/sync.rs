@@ -275,8 +275,10 @@ impl Node {
         let Ok(trust) = self.trust() else { return };
         let (forum, peer, what, now) = (trust.forum().to_owned(), peer.to_owned(), what.to_owned(), self.now());
         let noted = self.store().run(move |s| s.refusal_put(&forum, &peer, &what, &reason, now)).await;
-        if let Err(error) = noted {
-            tracing::error!(%error, "cannot note a refusal");
+        match noted {
+            // The node is stopping.
+            Ok(()) | Err(chancery_store::StoreError::Task) => {}
+            Err(error) => tracing::error!(%error, "cannot note a refusal"),
         }
     }
 

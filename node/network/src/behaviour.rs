@@ -1,7 +1,6 @@
 //! The swarm's behaviour. Who may connect comes first, so that its denial comes first.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use libp2p::allow_block_list::{self, AllowedPeers};
 use libp2p::connection_limits::{self, ConnectionLimits};
@@ -13,19 +12,20 @@ use libp2p::{StreamProtocol, identify, memory_connection_limits, ping};
 use sha2::{Digest, Sha256};
 
 use crate::codec::Bounded;
-use crate::message::{ARTEFACT, HEAD_TOPIC, MAX_CHUNK_RESPONSE, MAX_GOSSIP, MAX_REQUEST, MAX_SYNC_RESPONSE, SYNC};
+use crate::limits::Limits;
+use crate::message::{HEAD_TOPIC, MAX_GOSSIP, MAX_REQUEST, MAX_SYNC_RESPONSE, SYNC};
 
 pub(crate) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, WhitelistSubscriptionFilter>;
 
-/// Longest wait for an answer. A chunk of 1 MiB takes 8 s at one megabit a second.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections still being set up: strangers cost a handshake each.
 const MAX_PENDING: u32 = 32;
 /// Connections to one peer: both sides may dial at once, over TCP and QUIC.
 const MAX_PER_PEER: u32 = 4;
+/// Connections in all: a forum of 60 members at the limit for each, and some that are being replaced.
+const MAX_ESTABLISHED: u32 = 256;
 /// Beyond this much memory of the process, no new connections.
 const MAX_PROCESS_BYTES: usize = 4 << 30;
-/// Requests of one connection under way at once.
+/// Sync requests of one connection under way at once.
 const MAX_STREAMS: usize = 32;
 
 #[derive(NetworkBehaviour)]
@@ -37,7 +37,7 @@ pub(crate) struct Behaviour {
     identify: identify::Behaviour,
     pub(crate) gossip: Gossip,
     pub(crate) sync: request_response::Behaviour<Bounded>,
-    pub(crate) artefact: request_response::Behaviour<Bounded>,
+    pub(crate) streams: libp2p_stream::Behaviour,
 }
 
 /// The topic of a forum's heads.
@@ -46,32 +46,32 @@ pub(crate) fn head_topic(forum: &str) -> IdentTopic {
 }
 
 impl Behaviour {
-    pub(crate) fn new(key: &Keypair, forum: &str) -> Result<Self, String> {
-        let limits = ConnectionLimits::default()
+    pub(crate) fn new(key: &Keypair, forum: &str, limits: &Limits) -> Result<Self, String> {
+        let connections = ConnectionLimits::default()
             .with_max_pending_incoming(Some(MAX_PENDING))
             .with_max_pending_outgoing(Some(MAX_PENDING))
+            .with_max_established(Some(MAX_ESTABLISHED))
             .with_max_established_per_peer(Some(MAX_PER_PEER));
-        // The agent says no version: a list of who runs what is of use to an attacker only.
+        // The agent says no version: a list of who runs what is of use to an attacker only. Addresses come from the
+        // charter alone: none are told, and what a peer says of its own is not kept.
         let identify = identify::Config::new("/chancery/1".to_owned(), key.public())
             .with_agent_version("chancery".to_owned())
-            .with_hide_listen_addrs(true);
-        let exchange = |protocol: &'static str, max_response| {
-            let codec = Bounded { max_request: MAX_REQUEST, max_response };
-            let protocols = [(StreamProtocol::new(protocol), ProtocolSupport::Full)];
-            let config = request_response::Config::default()
-                .with_request_timeout(REQUEST_TIMEOUT)
-                .with_max_concurrent_streams(MAX_STREAMS);
-            request_response::Behaviour::with_codec(codec, protocols, config)
-        };
+            .with_hide_listen_addrs(true)
+            .with_cache_size(0);
+        let codec = Bounded { max_request: MAX_REQUEST, max_response: MAX_SYNC_RESPONSE };
+        let sync = request_response::Config::default()
+            .with_request_timeout(limits.request_timeout)
+            .with_max_concurrent_streams(MAX_STREAMS);
+        let protocols = [(StreamProtocol::new(SYNC), ProtocolSupport::Full)];
         Ok(Self {
             allowed: allow_block_list::Behaviour::default(),
-            limits: connection_limits::Behaviour::new(limits),
+            limits: connection_limits::Behaviour::new(connections),
             memory: memory_connection_limits::Behaviour::with_max_bytes(MAX_PROCESS_BYTES),
             ping: ping::Behaviour::default(),
             identify: identify::Behaviour::new(identify),
             gossip: gossip(key, forum)?,
-            sync: exchange(SYNC, MAX_SYNC_RESPONSE),
-            artefact: exchange(ARTEFACT, MAX_CHUNK_RESPONSE),
+            sync: request_response::Behaviour::with_codec(codec, protocols, sync),
+            streams: libp2p_stream::Behaviour::new(),
         })
     }
 }

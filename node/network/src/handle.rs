@@ -1,9 +1,14 @@
 //! How the rest of the node talks with the network: commands in, typed events out.
 
+use std::sync::Arc;
+
 use libp2p::{Multiaddr, PeerId};
+use libp2p_stream::Control;
+use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::message::{ChunkRequest, ChunkResponse, HeadHint, SyncRequest, SyncResponse};
+use crate::message::{ArtefactRequest, ChunkRequest, ChunkResponse, HeadHint, SyncRequest, SyncResponse};
+use crate::transfer::client::{Client, FetchCause, FetchError};
 
 /// How the network starts.
 pub struct NetworkConfig {
@@ -67,6 +72,12 @@ pub enum NetworkError {
         /// Why.
         reason: String,
     },
+    /// Too many requests of this node are under way already.
+    #[error("too many requests are under way: ask `{0}` again later")]
+    Busy(String),
+    /// What was to be sent is not fit to be.
+    #[error("not sent, since it is malformed: {0}")]
+    Unfit(String),
     /// The network task has ended.
     #[error("the network has stopped")]
     Stopped,
@@ -101,7 +112,7 @@ pub enum NetworkEvent {
         /// Where the answer goes; dropping it refuses.
         reply: oneshot::Sender<SyncResponse>,
     },
-    /// A member asks for a chunk.
+    /// A member asks for a chunk; a longer range is asked for chunk by chunk, so that each is decided anew.
     ChunkRequested {
         /// Who.
         member: String,
@@ -124,16 +135,24 @@ pub(crate) enum Command {
     Admit(Vec<AdmittedPeer>),
     Announce(HeadHint),
     Sync { member: String, request: SyncRequest, reply: oneshot::Sender<Result<SyncResponse, NetworkError>> },
-    Chunk { member: String, request: ChunkRequest, reply: oneshot::Sender<Result<ChunkResponse, NetworkError>> },
+    PeerOf { member: String, reply: oneshot::Sender<Option<PeerId>> },
     Connected(oneshot::Sender<Vec<String>>),
     Addresses(oneshot::Sender<Vec<Multiaddr>>),
-    Stop,
+    Stop(oneshot::Sender<()>),
 }
 
 /// A handle on the network task.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NetworkHandle {
     pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) control: Control,
+}
+
+impl std::fmt::Debug for NetworkHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NetworkHandle").finish_non_exhaustive()
+    }
 }
 
 impl NetworkHandle {
@@ -147,26 +166,68 @@ impl NetworkHandle {
         answer.await.map_err(|_| NetworkError::Stopped)
     }
 
-    /// Who may be connected from now on; everybody else is cut off.
+    /// Who may be connected from now on; everybody else is cut off. Connections to all of them are kept up, dialled
+    /// with growing waits. May be called as often as one likes with the same peers.
     pub async fn admit(&self, peers: Vec<AdmittedPeer>) -> Result<(), NetworkError> {
         self.send(Command::Admit(peers)).await
     }
 
     /// Tells the forum of a new head. A hint: nobody need hear it.
+    ///
+    /// # Errors
+    /// A head that peers would refuse, or a network that has stopped.
     pub async fn announce(&self, head: HeadHint) -> Result<(), NetworkError> {
+        head.check().map_err(|e| NetworkError::Unfit(e.to_string()))?;
         self.send(Command::Announce(head)).await
     }
 
-    /// Asks a member.
+    /// Asks a member, and waits at most [`crate::Limits::request_timeout`]. The answer is within its bounds, and not
+    /// checked further.
+    ///
+    /// # Errors
+    /// Not connected, no answer, a malformed answer. A peer that says no answers [`SyncResponse::Refused`].
     pub async fn sync(&self, member: &str, request: SyncRequest) -> Result<SyncResponse, NetworkError> {
+        request.check().map_err(|e| NetworkError::Unfit(e.to_string()))?;
         let member = member.to_owned();
         self.ask(|reply| Command::Sync { member, request, reply }).await?
     }
 
-    /// Asks a member for a chunk of an artefact.
+    /// Fetches a range of an artefact from a member into `out`, a frame at a time, and returns its length.
+    ///
+    /// The bytes are what the member sent: check them, for instance with [`crate::ChunkVerifier`] as `out`.
+    ///
+    /// # Errors
+    /// Says how many bytes came before it broke off; ask for the rest from there, of this member or another.
+    pub async fn fetch_artefact<W: AsyncWrite + Unpin + Send + ?Sized>(
+        &self,
+        member: &str,
+        request: &ArtefactRequest,
+        out: &mut W,
+    ) -> Result<u64, FetchError> {
+        let failed = |(received, cause)| FetchError { member: member.to_owned(), received, cause };
+        let asked = self.ask(|reply| Command::PeerOf { member: member.to_owned(), reply }).await;
+        let peer = asked.map_err(|e| failed((0, FetchCause::NotAsked(e.to_string()))))?;
+        let peer = peer.ok_or_else(|| failed((0, FetchCause::NotConnected)))?;
+        self.client.fetch(&mut self.control.clone(), peer, request, out).await.map_err(failed)
+    }
+
+    /// Fetches a chunk of an artefact, at most 1 MiB, into memory. Fewer bytes than asked for: the artefact ends there.
+    ///
+    /// # Errors
+    /// Not connected, no answer, a malformed answer. A peer that says no answers [`ChunkResponse::Refused`].
     pub async fn chunk(&self, member: &str, request: ChunkRequest) -> Result<ChunkResponse, NetworkError> {
-        let member = member.to_owned();
-        self.ask(|reply| Command::Chunk { member, request, reply }).await?
+        let mut bytes = Vec::new();
+        let fetched = self.fetch_artefact(member, &request.into(), &mut bytes).await;
+        let Err(FetchError { member, cause, .. }) = fetched else { return Ok(ChunkResponse::Bytes(bytes)) };
+        match cause {
+            FetchCause::Short => Ok(ChunkResponse::Bytes(bytes)),
+            FetchCause::Refused(reason) => Ok(ChunkResponse::Refused(reason)),
+            FetchCause::NotConnected => Err(NetworkError::NotConnected(member)),
+            FetchCause::NotAsked(reason) => Err(NetworkError::Unfit(reason)),
+            FetchCause::Malformed(error) => Err(NetworkError::Malformed { member, reason: error.to_string() }),
+            FetchCause::Broken(error) => Err(NetworkError::NoAnswer { member, reason: error.to_string() }),
+            cause => Err(NetworkError::NoAnswer { member, reason: cause.to_string() }),
+        }
     }
 
     /// Members connected now.
@@ -179,8 +240,9 @@ impl NetworkHandle {
         self.ask(Command::Addresses).await
     }
 
-    /// Ends the network task.
+    /// Ends the network: nothing new is taken, what is under way may finish for [`crate::Limits::stop_within`].
+    /// Returns when the ports are free again.
     pub async fn stop(&self) {
-        let _ = self.send(Command::Stop).await;
+        let _ = self.ask(Command::Stop).await;
     }
 }

@@ -4,13 +4,22 @@
 
 mod behaviour;
 mod codec;
+mod dial;
+mod gate;
 pub mod handle;
+pub mod limits;
 pub mod message;
+mod report;
 mod service;
+mod start;
+mod transfer;
 
 pub use handle::{AdmittedPeer, NetworkConfig, NetworkError, NetworkEvent, NetworkHandle};
 pub use libp2p::{Multiaddr, PeerId};
-pub use service::start;
+pub use limits::Limits;
+pub use start::{start, start_with};
+pub use transfer::client::{FetchCause, FetchError};
+pub use transfer::verifier::{ChunkVerifier, WrongChunk};
 
 /// The peer id of an Ed25519 transport key; none if the key is no curve point.
 pub fn peer_id_of(public_key: &[u8; 32]) -> Option<PeerId> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Protocol for heads, records and bundles.
 pub const SYNC: &str = "/chancery/sync/1";
-/// Protocol for artefacts, one chunk a request.
+/// Protocol for artefacts, a stream for each range.
 pub const ARTEFACT: &str = "/chancery/artefact/1";
 /// Prefix of gossip topics; the forum's id follows.
 pub const HEAD_TOPIC: &str = "/chancery/head/1/";
@@ -13,12 +13,24 @@ pub const HEAD_TOPIC: &str = "/chancery/head/1/";
 pub const MAX_REQUEST: usize = 64 << 10;
 /// Longest answer to a sync request: a page of records, of which one may be nearly 1 MiB and grows by half in transit.
 pub const MAX_SYNC_RESPONSE: usize = 4 << 20;
-/// Longest chunk of an artefact, and the byte before it that says whether there is one.
-pub const MAX_CHUNK_RESPONSE: usize = (1 << 20) + 1;
+/// Longest piece of an artefact that the node is asked for at once: the size of the chunks whose hashes are signed.
+pub const MAX_PIECE: usize = 1 << 20;
+/// Longest frame of an artefact on the wire. Smaller than a piece, so that a slow line shows progress.
+pub const MAX_FRAME: usize = 256 << 10;
+/// Longest reason for a refusal, in bytes.
+pub const MAX_REASON: usize = 2 << 10;
 /// Longest gossip message: a head with its signatures.
 pub const MAX_GOSSIP: usize = 16 << 10;
+/// Longest signed note of a head.
+pub const MAX_CHECKPOINT: usize = 4 << 10;
 /// Most leaves in one answer.
 pub const MAX_LEAVES: usize = 512;
+/// Most heads in one answer: one for every member a charter may ever have had.
+pub const MAX_HEADS: usize = 1_000;
+/// Most hashes in one proof: a tree of 2^63 leaves needs no more.
+pub const MAX_PROOF: usize = 64;
+/// Longest leaf, base64.
+pub const MAX_LEAF: usize = 8 << 10;
 
 /// A new head, as a hint: the one who hears it asks for the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,36 +126,192 @@ pub struct ChunkRequest {
     pub sha256: String,
     /// First byte.
     pub offset: u64,
-    /// Bytes: at most 1 MiB.
+    /// Bytes: 1 to [`MAX_PIECE`].
     pub length: u32,
 }
 
 /// The bytes, or why there are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkResponse {
-    /// The bytes asked for.
+    /// The bytes asked for; fewer only where the artefact ends.
     Bytes(Vec<u8>),
     /// Why not.
     Refused(String),
 }
 
-impl ChunkResponse {
-    pub(crate) fn encode(self) -> Vec<u8> {
-        let (mark, body) = match self {
-            Self::Bytes(bytes) => (0u8, bytes),
-            Self::Refused(reason) => (1, reason.into_bytes()),
-        };
-        let mut out = Vec::with_capacity(body.len() + 1);
-        out.push(mark);
-        out.extend(body);
-        out
+/// A range of an artefact, of any length: what opens a stream of [`ARTEFACT`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtefactRequest {
+    /// Forum id.
+    pub forum: String,
+    /// The artefact.
+    pub sha256: String,
+    /// First byte.
+    pub offset: u64,
+    /// Bytes, at least 1.
+    pub length: u64,
+}
+
+/// What is wrong with a message that is JSON of the right shape.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A text that is not what it should be.
+    #[error("`{0}` is malformed")]
+    Text(&'static str),
+    /// Too many or too long.
+    #[error("`{0}` is beyond its limit")]
+    Limit(&'static str),
+}
+
+fn hash(name: &'static str, text: &str) -> Result<(), Unfit> {
+    let lower_hex = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if lower_hex { Ok(()) } else { Err(Unfit::Text(name)) }
+}
+
+fn member(text: &str) -> Result<(), Unfit> {
+    let letters = text.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
+    if letters && first && (2..=16).contains(&text.len()) { Ok(()) } else { Err(Unfit::Text("member")) }
+}
+
+fn at_most(name: &'static str, length: usize, limit: usize) -> Result<(), Unfit> {
+    if length <= limit { Ok(()) } else { Err(Unfit::Limit(name)) }
+}
+
+impl HeadHint {
+    /// Checks the bounds that JSON does not give.
+    pub fn check(&self) -> Result<(), Unfit> {
+        hash("forum", &self.forum)?;
+        member(&self.member)?;
+        at_most("checkpoint", self.checkpoint.len(), MAX_CHECKPOINT)
+    }
+}
+
+impl SyncRequest {
+    /// Checks the bounds that JSON does not give.
+    pub fn check(&self) -> Result<(), Unfit> {
+        match self {
+            Self::Heads { forum } => hash("forum", forum),
+            Self::Records { forum, member: owner, .. } => hash("forum", forum).and_then(|()| member(owner)),
+        }
+    }
+}
+
+impl SyncResponse {
+    /// Checks the bounds that JSON does not give.
+    pub fn check(&self) -> Result<(), Unfit> {
+        match self {
+            Self::Heads(heads) => {
+                at_most("heads", heads.len(), MAX_HEADS)?;
+                heads.iter().try_for_each(|head| {
+                    member(&head.member)?;
+                    at_most("checkpoint", head.checkpoint.len(), MAX_CHECKPOINT)
+                })
+            }
+            Self::Records(page) => page.check(),
+            Self::Refused(reason) => at_most("refused", reason.len(), MAX_REASON),
+        }
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first()? {
-            (0, body) => Some(Self::Bytes(body.to_vec())),
-            (1, body) => Some(Self::Refused(String::from_utf8_lossy(body).chars().take(500).collect())),
-            _ => None,
+    /// A refusal whose reason is cut to what a peer accepts.
+    pub fn refused(reason: &str) -> Self {
+        Self::Refused(cut_reason(reason))
+    }
+}
+
+impl RecordPage {
+    fn check(&self) -> Result<(), Unfit> {
+        at_most("checkpoint", self.checkpoint.len(), MAX_CHECKPOINT)?;
+        at_most("leaves", self.leaves.len(), MAX_LEAVES)?;
+        self.leaves.iter().try_for_each(|leaf| at_most("leaves", leaf.len(), MAX_LEAF))?;
+        at_most("records", self.records.len(), self.leaves.len())?;
+        self.records.iter().try_for_each(|record| record.salt.as_ref().map_or(Ok(()), |salt| hash("salt", salt)))?;
+        at_most("consistency", self.consistency.len(), MAX_PROOF)?;
+        at_most("rest", self.rest.len(), MAX_PROOF)
+    }
+}
+
+impl ArtefactRequest {
+    /// Checks the bounds that JSON does not give.
+    pub fn check(&self) -> Result<(), Unfit> {
+        hash("forum", &self.forum)?;
+        hash("sha256", &self.sha256)?;
+        if self.length == 0 || self.offset.checked_add(self.length).is_none() { Err(Unfit::Limit("length")) } else { Ok(()) }
+    }
+}
+
+impl From<ChunkRequest> for ArtefactRequest {
+    fn from(chunk: ChunkRequest) -> Self {
+        Self { forum: chunk.forum, sha256: chunk.sha256, offset: chunk.offset, length: u64::from(chunk.length) }
+    }
+}
+
+/// A reason cut to [`MAX_REASON`] bytes, at a character.
+pub(crate) fn cut_reason(reason: &str) -> String {
+    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|i| reason.is_char_boundary(*i)).unwrap_or(0);
+    reason.get(..end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(json: &str) -> Result<(), String> {
+        let request: SyncRequest = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        request.check().map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn only_well_formed_requests_pass() {
+        let forum = "0a".repeat(32);
+        let good = |json: String| assert_eq!(request(&json), Ok(()), "{json}");
+        let bad = |json: String| assert!(request(&json).is_err(), "{json}");
+        good(format!(r#"{{"heads":{{"forum":"{forum}"}}}}"#));
+        good(format!(r#"{{"records":{{"forum":"{forum}","member":"MEX","from":0}}}}"#));
+        bad(format!(r#"{{"records":{{"forum":"{forum}","member":"mex","from":0}}}}"#));
+        bad(format!(r#"{{"records":{{"forum":"{forum}","member":"../MEX","from":0}}}}"#));
+        bad(format!(r#"{{"records":{{"forum":"{forum}","member":"MEX","from":-1}}}}"#));
+        bad(format!(r#"{{"records":{{"forum":"{forum}","member":"MEX","from":0,"more":1}}}}"#));
+        bad(format!(r#"{{"heads":{{"forum":"{}"}}}}"#, "0A".repeat(32)));
+        bad(r#"{"heads":{"forum":""}}"#.to_owned());
+        bad("[".repeat(10_000));
+    }
+
+    #[test]
+    fn answers_beyond_their_limits_are_unfit() {
+        let head = |size| HeadInfo { member: "MEX".to_owned(), checkpoint: "x".repeat(size) };
+        let page = |leaves, records| {
+            let item = RecordItem { position: 0, envelope: "{}".to_owned(), salt: None };
+            SyncResponse::Records(Box::new(RecordPage {
+                checkpoint: String::new(),
+                leaves: vec!["bA==".to_owned(); leaves],
+                records: vec![item; records],
+                consistency: Vec::new(),
+                rest: Vec::new(),
+                root: String::new(),
+            }))
+        };
+        let cases = [
+            (SyncResponse::Heads(vec![head(MAX_CHECKPOINT); MAX_HEADS]), None),
+            (SyncResponse::Heads(vec![head(1); MAX_HEADS + 1]), Some(Unfit::Limit("heads"))),
+            (SyncResponse::Heads(vec![head(MAX_CHECKPOINT + 1)]), Some(Unfit::Limit("checkpoint"))),
+            (page(MAX_LEAVES, MAX_LEAVES), None),
+            (page(MAX_LEAVES + 1, 0), Some(Unfit::Limit("leaves"))),
+            (page(1, 2), Some(Unfit::Limit("records"))),
+            (SyncResponse::refused(&"é".repeat(MAX_REASON)), None),
+            (SyncResponse::Refused("x".repeat(MAX_REASON + 1)), Some(Unfit::Limit("refused"))),
+        ];
+        for (answer, expected) in cases {
+            assert_eq!(answer.check().err(), expected);
         }
+    }
+
+    #[test]
+    fn a_range_has_bytes_and_an_end() {
+        let range = |offset, length| {
+            ArtefactRequest { forum: "0a".repeat(32), sha256: "0b".repeat(32), offset, length }.check().is_ok()
+        };
+        assert_eq!([range(0, 1), range(0, 0), range(u64::MAX, 1), range(u64::MAX - 1, 1)], [true, false, false, true]);
     }
 }
