@@ -89,9 +89,20 @@ pub(crate) async fn run(dir: &Path, args: Demo) -> Result<()> {
         config.http.listen = format!("127.0.0.1:{}", args.port + index);
         serving.push(node::Serving::start(Node::open(node_dir, config).await?).await?);
     }
-    let Some(first) = serving.first() else { bail!("the example has no members") };
-    output::line(format!("{}: {} nodes are up after {:.1} s", script.name, serving.len(), started.elapsed().as_secs_f32()));
-    output::line(format!("page: {}/   SDMX: {}/sdmx/3/structure/dataflow/RCP/*/+", first.address(), first.address()));
+    let Some(first) = serving.first() else {
+        bail!("the example has no members")
+    };
+    output::line(format!(
+        "{}: {} nodes are up after {:.1} s",
+        script.name,
+        serving.len(),
+        started.elapsed().as_secs_f32()
+    ));
+    output::line(format!(
+        "page: {}/   SDMX: {}/sdmx/3/structure/dataflow/RCP/*/+",
+        first.address(),
+        first.address()
+    ));
     for (member, node) in script.member.iter().zip(&serving) {
         output::line(format!("  {:4} {}  {}", member.id, node.address(), member.name));
     }
@@ -99,7 +110,11 @@ pub(crate) async fn run(dir: &Path, args: Demo) -> Result<()> {
     let work = async {
         publish_all(dir, &nodes, &script, args.example).await?;
         settle(&nodes, script.publication.len()).await?;
-        output::line(format!("{} releases are published and held by every node after {:.1} s; Ctrl-C stops the forum", script.publication.len(), started.elapsed().as_secs_f32()));
+        output::line(format!(
+            "{} releases are published and held by every node after {:.1} s; Ctrl-C stops the forum",
+            script.publication.len(),
+            started.elapsed().as_secs_f32()
+        ));
         Ok::<(), anyhow::Error>(())
     };
     tokio::select! {
@@ -121,7 +136,10 @@ fn check_same_example(dir: &Path, example: Example) -> Result<()> {
     let path = dir.join("example");
     match std::fs::read_to_string(&path) {
         Ok(found) if found == example_name(example) => Ok(()),
-        Ok(found) => bail!(Error::conflict(format!("`{}` holds the example `{found}`: choose another folder with --dir", dir.display()))),
+        Ok(found) => bail!(Error::conflict(format!(
+            "`{}` holds the example `{found}`: choose another folder with --dir",
+            dir.display()
+        ))),
         Err(_) => Ok(std::fs::write(&path, example_name(example)).map_err(|e| Error::file("write", &path, e))?),
     }
 }
@@ -132,7 +150,9 @@ fn check_ports(port: u16, members: usize) -> Result<()> {
     for base in [port, port.saturating_add(NETWORK_PORTS)] {
         for port in base..base.saturating_add(members) {
             if let Err(e) = TcpListener::bind(("127.0.0.1", port)) {
-                bail!(Error::conflict(format!("port {port} is not free ({e}): choose another range with --port")));
+                bail!(Error::conflict(format!(
+                    "port {port} is not free ({e}): choose another range with --port"
+                )));
             }
         }
     }
@@ -150,14 +170,25 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
     let mut cards = Vec::new();
     for ((index, node_dir), member) in (0u16..).zip(dirs).zip(&script.member) {
         let config = NodeConfig {
-            member: MemberConfig { id: member.id.clone(), name: member.name.clone(), role: member.role.clone() },
-            http: HttpConfig { listen: format!("127.0.0.1:{}", port + index), workers: 1, public_url: None },
+            member: MemberConfig {
+                id: member.id.clone(),
+                name: member.name.clone(),
+                role: member.role.clone(),
+            },
+            http: HttpConfig {
+                listen: format!("127.0.0.1:{}", port + index),
+                workers: 1,
+                public_url: None,
+            },
             network: NetworkConfig {
                 listen: vec![format!("/ip4/127.0.0.1/tcp/{}", port + NETWORK_PORTS + index)],
                 ..NetworkConfig::default()
             },
             database: DatabaseConfig::default(),
-            query: QueryLimits { memory_mib: 64, ..QueryLimits::default() },
+            query: QueryLimits {
+                memory_mib: 64,
+                ..QueryLimits::default()
+            },
         };
         node::create(node_dir, &config, &operators, None)?;
         cards.push(card(&config, &chancery_exchange::Keyring::new(node_dir.join("keys")))?);
@@ -184,11 +215,17 @@ async fn publish_all(dir: &Path, nodes: &[Node], script: &Script, example: Examp
     let waves: std::collections::BTreeSet<u32> = script.publication.iter().map(|p| p.wave).collect();
     for wave in waves {
         let work = nodes.iter().map(|node| {
-            let own: Vec<Publication> =
-                script.publication.iter().filter(|p| p.member == node.member() && p.wave == wave).cloned().collect();
+            let own: Vec<Publication> = script
+                .publication
+                .iter()
+                .filter(|p| p.member == node.member() && p.wave == wave)
+                .cloned()
+                .collect();
             async move {
                 for publication in own {
-                    publish(dir, node, &publication, example).await.with_context(|| format!("{}: {}", publication.member, publication.title))?;
+                    publish(dir, node, &publication, example)
+                        .await
+                        .with_context(|| format!("{}: {}", publication.member, publication.title))?;
                 }
                 Ok::<(), anyhow::Error>(())
             }
@@ -204,7 +241,10 @@ async fn publish_all(dir: &Path, nodes: &[Node], script: &Script, example: Examp
 /// Import, approval and sealing by two operators; goes on from wherever an earlier start was cut off.
 async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Example) -> Result<()> {
     let stages = node.stages().await?;
-    let mut stage = stages.into_iter().find(|s| s.intent.title == publication.title).map(|s| (s.id, s.state));
+    let mut stage = stages
+        .into_iter()
+        .find(|s| s.intent.title == publication.title)
+        .map(|s| (s.id, s.state));
     if stage.is_none() {
         let file = dir.join("files").join(&publication.file);
         if let Some(parent) = file.parent() {
@@ -223,7 +263,9 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
         let outcome = node.import(request, Progress::default()).await?;
         stage = outcome.stage.map(|id| (id, "staged".to_owned()));
     }
-    let Some((id, state)) = stage else { bail!("nothing was staged") };
+    let Some((id, state)) = stage else {
+        bail!("nothing was staged")
+    };
     if state == "staged" {
         node.approve(Some(&id), "approver").await?;
     }
@@ -243,7 +285,10 @@ async fn settle(nodes: &[Node], releases: usize) -> Result<()> {
                 break;
             }
             if Instant::now() > deadline {
-                bail!(Error::unavailable(format!("{} holds {held} of {releases} releases: `chancery doctor` says why", node.member())));
+                bail!(Error::unavailable(format!(
+                    "{} holds {held} of {releases} releases: `chancery doctor` says why",
+                    node.member()
+                )));
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
         }

@@ -22,15 +22,21 @@ pub(crate) fn load(dir: &Path) -> Result<NodeConfig> {
         )));
     }
     // The folder and the log filter are settings of the program, not of the node.
-    let env = Env::prefixed("CHANCERY_").split("__").filter(|key| key.as_str().contains('.'));
+    let env = Env::prefixed("CHANCERY_")
+        .split("__")
+        .filter(|key| key.as_str().contains('.'));
     let config = Figment::new().merge(Toml::file(&path)).merge(env).extract();
-    config.with_context(|| chancery_exchange::Error::invalid(format!("the configuration `{}` is wrong", path.display())).to_string())
+    config.with_context(|| {
+        chancery_exchange::Error::invalid(format!("the configuration `{}` is wrong", path.display())).to_string()
+    })
 }
 
 /// Writes a new configuration file.
 pub(crate) fn write(dir: &Path, config: &NodeConfig) -> Result<()> {
     let text = toml::to_string_pretty(config).context("cannot write the configuration")?;
-    let text = format!("# A Chancery node. Every key can be overridden: CHANCERY_HTTP__LISTEN=0.0.0.0:80 for `listen` under [http].\n\n{text}");
+    let text = format!(
+        "# A Chancery node. Every key can be overridden: CHANCERY_HTTP__LISTEN=0.0.0.0:80 for `listen` under [http].\n\n{text}"
+    );
     let path = file(dir);
     std::fs::write(&path, text).map_err(|e| chancery_exchange::Error::file("write", &path, e))?;
     Ok(())

@@ -122,7 +122,9 @@ impl Period {
 
     fn months(year: i32, first: u32, count: u32, length: Length) -> Option<Self> {
         let start = NaiveDate::from_ymd_opt(year, first, 1)?;
-        let end = start.checked_add_months(Months::new(count))?.checked_sub_days(Days::new(1))?;
+        let end = start
+            .checked_add_months(Months::new(count))?
+            .checked_sub_days(Days::new(1))?;
         Some(Self { start, end, length })
     }
 
@@ -134,16 +136,28 @@ impl Period {
 
     fn week(year: i32, week: u32) -> Option<Self> {
         let start = NaiveDate::from_isoywd_opt(year, week, Weekday::Mon)?;
-        Some(Self { start, end: start.checked_add_days(Days::new(6))?, length: Length::Week })
+        Some(Self {
+            start,
+            end: start.checked_add_days(Days::new(6))?,
+            length: Length::Week,
+        })
     }
 
     fn day(day: NaiveDate) -> Option<Self> {
-        Some(Self { start: day, end: day, length: Length::Day })
+        Some(Self {
+            start: day,
+            end: day,
+            length: Length::Day,
+        })
     }
 }
 
 fn number(digits: &str) -> Option<u32> {
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -167,13 +181,32 @@ mod tests {
             ("2020-01-31", "2020-01-31", "2020-01-31"),
         ] {
             let period = Period::parse(text).unwrap();
-            assert_eq!((period.start.to_string(), period.end.to_string()), (start.into(), end.into()), "{text}");
+            assert_eq!(
+                (period.start.to_string(), period.end.to_string()),
+                (start.into(), end.into()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn impossible_periods_are_refused() {
-        for text in ["", "20", "2020-", "2020-13", "2020-00", "2021-02-30", "2021-W53", "2020-Q5", "2020-S3", "20200101", "2020-1", "+202", "２０２０", "2020-01-01T00"] {
+        for text in [
+            "",
+            "20",
+            "2020-",
+            "2020-13",
+            "2020-00",
+            "2021-02-30",
+            "2021-W53",
+            "2020-Q5",
+            "2020-S3",
+            "20200101",
+            "2020-1",
+            "+202",
+            "２０２０",
+            "2020-01-01T00",
+        ] {
             assert!(Period::parse(text).is_none(), "{text}");
         }
     }

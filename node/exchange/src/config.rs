@@ -48,7 +48,11 @@ pub struct HttpConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8600".to_owned(), workers: 2, public_url: None }
+        Self {
+            listen: "127.0.0.1:8600".to_owned(),
+            workers: 2,
+            public_url: None,
+        }
     }
 }
 
@@ -66,7 +70,11 @@ pub struct NetworkConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self { listen: vec!["/ip4/127.0.0.1/tcp/8700".to_owned()], announce: Vec::new(), anti_entropy_s: 15 }
+        Self {
+            listen: vec!["/ip4/127.0.0.1/tcp/8700".to_owned()],
+            announce: Vec::new(),
+            anti_entropy_s: 15,
+        }
     }
 }
 
@@ -92,6 +100,10 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { memory_mib: 256, threads: 2, time_limit_s: 60 }
+        Self {
+            memory_mib: 256,
+            threads: 2,
+            time_limit_s: 60,
+        }
     }
 }

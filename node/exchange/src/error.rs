@@ -85,7 +85,10 @@ pub enum Error {
 impl Error {
     /// The request is wrong.
     pub fn invalid(what: impl Into<String>) -> Self {
-        Self::Invalid { what: what.into(), cause: None }
+        Self::Invalid {
+            what: what.into(),
+            cause: None,
+        }
     }
 
     /// There is no such thing.
@@ -100,27 +103,41 @@ impl Error {
 
     /// Something is in the way.
     pub fn conflict(what: impl Into<String>) -> Self {
-        Self::Conflict { what: what.into(), cause: None }
+        Self::Conflict {
+            what: what.into(),
+            cause: None,
+        }
     }
 
     /// A check failed.
     pub fn unverified(what: impl Into<String>) -> Self {
-        Self::Unverified { what: what.into(), cause: None }
+        Self::Unverified {
+            what: what.into(),
+            cause: None,
+        }
     }
 
     /// Something is not there now.
     pub fn unavailable(what: impl Into<String>) -> Self {
-        Self::Unavailable { what: what.into(), cause: None }
+        Self::Unavailable {
+            what: what.into(),
+            cause: None,
+        }
     }
 
     /// A file operation on `path` failed while doing `doing`; says so for a full disk.
     pub fn file(doing: &str, path: &std::path::Path, cause: std::io::Error) -> Self {
         let advice = match cause.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "; the disk is full: free space and try again",
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                "; the disk is full: free space and try again"
+            }
             std::io::ErrorKind::PermissionDenied => "; permission denied: check the owner of the folder",
             _ => "",
         };
-        Self::Storage { what: format!("cannot {doing} `{}`{advice}", path.display()), cause: Some(Box::new(cause)) }
+        Self::Storage {
+            what: format!("cannot {doing} `{}`{advice}", path.display()),
+            cause: Some(Box::new(cause)),
+        }
     }
 }
 
@@ -140,22 +157,36 @@ pub(crate) trait Doing<T> {
 
 impl<T, E: Into<Cause>> Doing<T> for std::result::Result<T, E> {
     fn or_invalid(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Invalid { what: doing(), cause: Some(e.into()) })
+        self.map_err(|e| Error::Invalid {
+            what: doing(),
+            cause: Some(e.into()),
+        })
     }
 
     fn or_unverified(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Unverified { what: doing(), cause: Some(e.into()) })
+        self.map_err(|e| Error::Unverified {
+            what: doing(),
+            cause: Some(e.into()),
+        })
     }
 
     fn or_denied(self, doing: &str) -> Result<T> {
-        self.map_err(|e| Error::Denied { what: format!("{doing}: {}", e.into()) })
+        self.map_err(|e| Error::Denied {
+            what: format!("{doing}: {}", e.into()),
+        })
     }
 
     fn or_storage(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Storage { what: doing(), cause: Some(e.into()) })
+        self.map_err(|e| Error::Storage {
+            what: doing(),
+            cause: Some(e.into()),
+        })
     }
 
     fn or_unavailable(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Unavailable { what: doing(), cause: Some(e.into()) })
+        self.map_err(|e| Error::Unavailable {
+            what: doing(),
+            cause: Some(e.into()),
+        })
     }
 }

@@ -127,8 +127,9 @@ impl Node {
             artefacts: vec![disclosed.artefact.clone()],
             disclosure: disclosed.summary.clone(),
         };
-        let signature =
-            intent.sign(OperatorRole::Prepare, &operator).or_storage(|| "cannot sign the intent".to_owned())?;
+        let signature = intent
+            .sign(OperatorRole::Prepare, &operator)
+            .or_storage(|| "cannot sign the intent".to_owned())?;
         outcome.report = Some(disclosed.report.clone());
         outcome.stage = Some(self.stage(&request, intent, signature, disclosed).await?);
         Ok(outcome)
@@ -143,17 +144,28 @@ impl Node {
     ) -> Result<Scratch> {
         let (path, dir) = (request.file.clone(), self.folder().stages());
         let work = move || read_csv(&path, &dir, &mapping, &schema, &progress);
-        tokio::task::spawn_blocking(work).await.or_storage(|| "the import was cut off".to_owned())?
+        tokio::task::spawn_blocking(work)
+            .await
+            .or_storage(|| "the import was cut off".to_owned())?
     }
 
     /// Sorts the rows on disk and finds keys that are there twice, naming both lines.
     async fn sort(&self, scratch: &Scratch, schema: &DatasetSchema, file: &Path) -> Result<TempPath> {
         let dir = self.folder().stages();
         let mut out = NamedTempFile::new_in(&dir).map_err(|e| Error::file("create a file in", &dir, e))?;
-        let keys: Vec<&str> = schema.dimensions.iter().chain([&schema.time]).map(|c| c.id.as_str()).collect();
+        let keys: Vec<&str> = schema
+            .dimensions
+            .iter()
+            .chain([&schema.time])
+            .map(|c| c.id.as_str())
+            .collect();
         let order: Vec<&str> = keys.iter().copied().chain([ROW]).collect();
         let sorting = || "cannot sort the rows".to_owned();
-        let mut sorted = self.engine().sort_file(&scratch.path, &order).await.or_storage(sorting)?;
+        let mut sorted = self
+            .engine()
+            .sort_file(&scratch.path, &order)
+            .await
+            .or_storage(sorting)?;
         let mut duplicates = Duplicates::new(keys.len());
         let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(sorting)?;
         while let Some(batch) = sorted.next().await {
@@ -162,7 +174,8 @@ impl Node {
             if duplicates.total == 0 {
                 let columns: Vec<usize> = (0..batch.num_columns() - 1).collect();
                 let batch = batch.project(&columns).or_storage(sorting)?;
-                tokio::task::block_in_place(|| writer.write(&batch)).or_storage(|| "cannot write the stage".to_owned())?;
+                tokio::task::block_in_place(|| writer.write(&batch))
+                    .or_storage(|| "cannot write the stage".to_owned())?;
             }
         }
         writer.finish().or_storage(|| "cannot write the stage".to_owned())?;
@@ -188,7 +201,10 @@ impl Node {
         getrandom::fill(&mut bytes).or_storage(|| "no randomness for the stage's id".to_owned())?;
         let id = hex::encode(bytes);
         let path = self.candidate_path(&id);
-        disclosed.candidate.persist(&path).map_err(|e| Error::file("keep the stage", &path, e.error))?;
+        disclosed
+            .candidate
+            .persist(&path)
+            .map_err(|e| Error::file("keep the stage", &path, e.error))?;
         let json = || "cannot write the stage".to_owned();
         let now = self.now();
         let row = StageRow {
@@ -196,7 +212,10 @@ impl Node {
             forum: intent.forum.clone(),
             dataflow: intent.dataflow.clone(),
             title: intent.title.clone(),
-            source: request.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            source: request
+                .file
+                .file_name()
+                .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             state: "staged".to_owned(),
             created_at: now,
             updated_at: now,
@@ -214,17 +233,37 @@ impl Node {
     }
 }
 
-fn read_csv(path: &Path, dir: &Path, mapping: &Mapping, schema: &DatasetSchema, progress: &Progress) -> Result<Scratch> {
+fn read_csv(
+    path: &Path,
+    dir: &Path,
+    mapping: &Mapping,
+    schema: &DatasetSchema,
+    progress: &Progress,
+) -> Result<Scratch> {
     let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
-    progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
+    progress
+        .total
+        .store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
     let delimiter = u8::try_from(mapping.options.delimiter)
         .map_err(|_| Error::invalid("`options.delimiter` is not a single byte: use `,`, `;` or a tab"))?;
-    let counted = Counted { inner: file, progress: progress.clone() };
+    let counted = Counted {
+        inner: file,
+        progress: progress.clone(),
+    };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(counted);
-    let headings = reader.headers().or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
-    let headings: Vec<String> = headings.iter().map(|h| h.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+    let headings = reader
+        .headers()
+        .or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
+    let headings: Vec<String> = headings
+        .iter()
+        .map(|h| h.trim_start_matches('\u{feff}').trim().to_owned())
+        .collect();
     if headings.len() > MAX_FIELDS {
-        return Err(Error::invalid(format!("`{}` has {} columns, more than {MAX_FIELDS}", path.display(), headings.len())));
+        return Err(Error::invalid(format!(
+            "`{}` has {} columns, more than {MAX_FIELDS}",
+            path.display(),
+            headings.len()
+        )));
     }
     let bound = mapping.bind(schema, &headings).map_err(|errors| {
         let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
@@ -247,7 +286,10 @@ fn read_csv(path: &Path, dir: &Path, mapping: &Mapping, schema: &DatasetSchema, 
                 left_out += u64::from(!validator.push(line, &record));
             }
             Err(error) if error.is_io_error() => {
-                return Err(Error::Storage { what: format!("cannot read `{}`", path.display()), cause: Some(Box::new(error)) });
+                return Err(Error::Storage {
+                    what: format!("cannot read `{}`", path.display()),
+                    cause: Some(Box::new(error)),
+                });
             }
             Err(error) => {
                 rows += 1;
@@ -265,12 +307,24 @@ fn read_csv(path: &Path, dir: &Path, mapping: &Mapping, schema: &DatasetSchema, 
     writer.write(&batch).and_then(|()| writer.close()).or_storage(writing)?;
     if validator.total() > 0 {
         let total = validator.total();
-        return Err(Error::Problems { file: path.display().to_string(), rows, total, problems: validator.into_problems() });
+        return Err(Error::Problems {
+            file: path.display().to_string(),
+            rows,
+            total,
+            problems: validator.into_problems(),
+        });
     }
     if rows == left_out {
-        return Err(Error::invalid(format!("`{}` has no rows to import ({left_out} left out by the mapping)", path.display())));
+        return Err(Error::invalid(format!(
+            "`{}` has no rows to import ({left_out} left out by the mapping)",
+            path.display()
+        )));
     }
-    Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out })
+    Ok(Scratch {
+        path: out.into_temp_path(),
+        rows: rows - left_out,
+        left_out,
+    })
 }
 
 fn malformed(row: u64, error: &csv::Error) -> Problem {
@@ -295,11 +349,21 @@ struct Duplicates {
 
 impl Duplicates {
     fn new(keys: usize) -> Self {
-        Self { keys, previous: None, total: 0, problems: Vec::new() }
+        Self {
+            keys,
+            previous: None,
+            total: 0,
+            problems: Vec::new(),
+        }
     }
 
     fn look(&mut self, batch: &RecordBatch) {
-        let columns: Vec<_> = batch.columns().iter().take(self.keys).filter_map(|c| c.as_string_opt::<i32>()).collect();
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .take(self.keys)
+            .filter_map(|c| c.as_string_opt::<i32>())
+            .collect();
         let lines = batch.column(batch.num_columns() - 1).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let same = match &self.previous {
@@ -308,12 +372,23 @@ impl Duplicates {
                 None => false,
             };
             if same {
-                let before = if row > 0 { lines.value(row - 1) } else { self.previous.as_ref().map_or(0, |(_, line)| *line) };
-                self.report(lines.value(row), before, columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join("."));
+                let before = if row > 0 {
+                    lines.value(row - 1)
+                } else {
+                    self.previous.as_ref().map_or(0, |(_, line)| *line)
+                };
+                self.report(
+                    lines.value(row),
+                    before,
+                    columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join("."),
+                );
             }
         }
         if let Some(last) = batch.num_rows().checked_sub(1) {
-            self.previous = Some((columns.iter().map(|c| c.value(last).to_owned()).collect(), lines.value(last)));
+            self.previous = Some((
+                columns.iter().map(|c| c.value(last).to_owned()).collect(),
+                lines.value(last),
+            ));
         }
     }
 

@@ -40,10 +40,17 @@ struct Inner {
 impl Node {
     /// Opens the node in `root` with `config`.
     pub async fn open(root: &Path, config: NodeConfig) -> Result<Self> {
-        let folder = DataFolder::open(root).or_storage(|| format!("cannot open the data folder `{}`", root.display()))?;
-        let url = config.database.url.clone().unwrap_or_else(|| folder.database().to_string_lossy().into_owned());
+        let folder =
+            DataFolder::open(root).or_storage(|| format!("cannot open the data folder `{}`", root.display()))?;
+        let url = config
+            .database
+            .url
+            .clone()
+            .unwrap_or_else(|| folder.database().to_string_lossy().into_owned());
         let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
-        let store = opened.or_storage(|| "cannot open the database".to_owned())?.or_storage(|| "cannot open the database".to_owned())?;
+        let store = opened
+            .or_storage(|| "cannot open the database".to_owned())?
+            .or_storage(|| "cannot open the database".to_owned())?;
         let engine = QueryEngine::new(&QueryConfig {
             memory_bytes: config.query.memory_mib << 20,
             threads: config.query.threads,
@@ -53,7 +60,8 @@ impl Node {
         let inner = Inner {
             files: ArtefactFiles::new(&folder),
             engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
-            structures: chancery_schema::shared::structures().or_storage(|| "the built-in schema is damaged".to_owned())?,
+            structures: chancery_schema::shared::structures()
+                .or_storage(|| "the built-in schema is damaged".to_owned())?,
             trust: RwLock::new(None),
             network: OnceLock::new(),
             pulling: Mutex::default(),
@@ -109,12 +117,17 @@ impl Node {
     }
 
     pub(crate) fn set_network(&self, network: NetworkHandle) -> Result<()> {
-        self.inner.network.set(network).map_err(|_| Error::conflict("this node is already on the network"))
+        self.inner
+            .network
+            .set(network)
+            .map_err(|_| Error::conflict("this node is already on the network"))
     }
 
     /// Unix seconds now.
     pub(crate) fn now(&self) -> i64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs() as i64)
     }
 
     /// What this node believes of its forum.
@@ -129,9 +142,14 @@ impl Node {
 
     /// Reads the forum's bundle again: another process may have renewed delegations.
     pub(crate) async fn reload_trust(&self) -> Result<()> {
-        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
+        let forums = self
+            .store()
+            .run(Store::forum_list)
+            .await
+            .or_storage(|| "cannot read the forum".to_owned())?;
         if let Some(row) = forums.first() {
-            let bundle = ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
+            let bundle =
+                ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
             let known = self.trust().map_or(0, |t| t.delegations().count());
             if known != bundle.delegations.len() {
                 let trust = Trust::verify(Some(&row.id), &bundle);
@@ -144,32 +162,51 @@ impl Node {
     /// A dataflow by what a user calls it.
     pub fn dataset_schema(&self, dataflow: &str) -> Result<DatasetSchema> {
         let reference = self.structures().find_dataflow(dataflow).ok_or_else(|| {
-            let known = self.structures().dataflows.iter().map(|d| d.maintainable.id.as_str()).collect::<Vec<_>>();
-            Error::not_found(format!("there is no dataflow `{dataflow}`; there are {}", known.join(", ")))
+            let known = self
+                .structures()
+                .dataflows
+                .iter()
+                .map(|d| d.maintainable.id.as_str())
+                .collect::<Vec<_>>();
+            Error::not_found(format!(
+                "there is no dataflow `{dataflow}`; there are {}",
+                known.join(", ")
+            ))
         })?;
         self.schema_of(&reference)
     }
 
     pub(crate) fn schema_of(&self, dataflow: &Reference) -> Result<DatasetSchema> {
-        self.structures().dataset_schema(dataflow).map_err(|e| Error::not_found(e.to_string()))
+        self.structures()
+            .dataset_schema(dataflow)
+            .map_err(|e| Error::not_found(e.to_string()))
     }
 
     /// Marks a log as being pulled; none if it is already.
     pub(crate) fn pull_guard(&self, member: &str) -> Option<PullGuard> {
         let mut pulling = self.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner);
-        pulling.insert(member.to_owned()).then(|| PullGuard { node: self.clone(), member: member.to_owned() })
+        pulling.insert(member.to_owned()).then(|| PullGuard {
+            node: self.clone(),
+            member: member.to_owned(),
+        })
     }
 
     /// Whether a file's bytes have its hash. Hashed once, and again whenever size or time of the file change.
     pub(crate) fn file_holds(&self, sha256: &str) -> Result<(), String> {
         let path: PathBuf = self.files().path(sha256);
-        let now = std::fs::metadata(&path).and_then(|m| Ok((m.len(), m.modified()?))).map_err(|e| format!("the file is not there: {e}"))?;
+        let now = std::fs::metadata(&path)
+            .and_then(|m| Ok((m.len(), m.modified()?)))
+            .map_err(|e| format!("the file is not there: {e}"))?;
         let known = |checked: &HashMap<_, _>| checked.get(sha256) == Some(&now);
         if known(&self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
         self.files().verify(sha256).map_err(|e| e.to_string())?;
-        self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256.to_owned(), now);
+        self.inner
+            .checked_files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(sha256.to_owned(), now);
         Ok(())
     }
 }
@@ -182,6 +219,11 @@ pub(crate) struct PullGuard {
 
 impl Drop for PullGuard {
     fn drop(&mut self) {
-        self.node.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.member);
+        self.node
+            .inner
+            .pulling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.member);
     }
 }

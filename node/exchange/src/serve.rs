@@ -25,18 +25,30 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskTracker) -> Result<()> {
     let trust = node.trust()?;
     let listen = node.config().network.listen.iter().map(|text| {
-        text.parse::<Multiaddr>().or_invalid(|| format!("`{text}` in `network.listen` is no multiaddress such as /ip4/0.0.0.0/tcp/8700"))
+        text.parse::<Multiaddr>()
+            .or_invalid(|| format!("`{text}` in `network.listen` is no multiaddress such as /ip4/0.0.0.0/tcp/8700"))
     });
     let config = NetworkConfig {
         seed: *node.keyring().key(Purpose::Transport)?.seed(),
         listen: listen.collect::<Result<_>>()?,
         forum: trust.forum().to_owned(),
     };
-    let (network, events) =
-        chancery_network::start(config).await.map_err(|e| Error::Conflict { what: e.to_string(), cause: None })?;
+    let (network, events) = chancery_network::start(config).await.map_err(|e| Error::Conflict {
+        what: e.to_string(),
+        cause: None,
+    })?;
     node.set_network(network.clone())?;
-    network.admit(admitted(node)?).await.or_unavailable(|| "the network has stopped".to_owned())?;
-    let worker = Worker { node: node.clone(), network, stop, tracker: tracker.clone(), peers: HashMap::new() };
+    network
+        .admit(admitted(node)?)
+        .await
+        .or_unavailable(|| "the network has stopped".to_owned())?;
+    let worker = Worker {
+        node: node.clone(),
+        network,
+        stop,
+        tracker: tracker.clone(),
+        peers: HashMap::new(),
+    };
     tracker.spawn(worker.run(events));
     Ok(())
 }
@@ -51,7 +63,12 @@ fn admitted(node: &Node) -> Result<Vec<AdmittedPeer>> {
         for delegation in trust.in_force(&member.id, Purpose::Transport, now) {
             if let Some(peer_id) = chancery_network::peer_id_of(delegation.delegation.key.as_bytes()) {
                 let not_after = delegation.not_after;
-                peers.push(AdmittedPeer { member: member.id.clone(), peer_id, addresses: addresses.clone(), not_after });
+                peers.push(AdmittedPeer {
+                    member: member.id.clone(),
+                    peer_id,
+                    addresses: addresses.clone(),
+                    not_after,
+                });
             }
         }
     }
@@ -109,14 +126,18 @@ impl Worker {
             NetworkEvent::SyncRequested { member, request, reply } => {
                 let (node, answers) = (self.node.clone(), std::sync::Arc::clone(answers));
                 self.tracker.spawn(async move {
-                    let Ok(_permit) = answers.acquire_owned().await else { return };
+                    let Ok(_permit) = answers.acquire_owned().await else {
+                        return;
+                    };
                     let _ = reply.send(node.answer_sync(&member, request).await);
                 });
             }
             NetworkEvent::ChunkRequested { member, request, reply } => {
                 let (node, answers) = (self.node.clone(), std::sync::Arc::clone(answers));
                 self.tracker.spawn(async move {
-                    let Ok(_permit) = answers.acquire_owned().await else { return };
+                    let Ok(_permit) = answers.acquire_owned().await else {
+                        return;
+                    };
                     let _ = reply.send(node.answer_chunk(&member, request).await);
                 });
             }
@@ -131,7 +152,13 @@ impl Worker {
         self.seen(&member).await;
         let (wake, woken) = mpsc::channel(WAKES);
         let stop = self.stop.child_token();
-        let pull = pull_loop(self.node.clone(), self.network.clone(), member.clone(), woken, stop.clone());
+        let pull = pull_loop(
+            self.node.clone(),
+            self.network.clone(),
+            member.clone(),
+            woken,
+            stop.clone(),
+        );
         self.tracker.spawn(pull);
         if let Some((_, old)) = self.peers.insert(member, (wake, stop)) {
             old.cancel();
@@ -156,9 +183,17 @@ impl Worker {
     async fn look_after_own(&mut self, known_head: &mut String) -> Result<()> {
         self.node.reload_trust().await?;
         let peers = admitted(&self.node)?;
-        self.network.admit(peers).await.or_unavailable(|| "the network has stopped".to_owned())?;
+        self.network
+            .admit(peers)
+            .await
+            .or_unavailable(|| "the network has stopped".to_owned())?;
         let (forum, member) = (self.node.trust()?.forum().to_owned(), self.node.member().to_owned());
-        let head = self.node.store().run(move |s| s.head_get(&forum, &member)).await.or_storage(|| "cannot read the head".to_owned())?;
+        let head = self
+            .node
+            .store()
+            .run(move |s| s.head_get(&forum, &member))
+            .await
+            .or_storage(|| "cannot read the head".to_owned())?;
         let head = head.map(|h| h.checkpoint).unwrap_or_default();
         if head != *known_head {
             self.node.announce(&self.network).await?;
@@ -169,7 +204,13 @@ impl Worker {
 }
 
 /// Pulls from one peer: at once, whenever woken, and at an interval, since a hint can be lost.
-async fn pull_loop(node: Node, network: NetworkHandle, peer: String, mut woken: mpsc::Receiver<()>, stop: CancellationToken) {
+async fn pull_loop(
+    node: Node,
+    network: NetworkHandle,
+    peer: String,
+    mut woken: mpsc::Receiver<()>,
+    stop: CancellationToken,
+) {
     let interval = Duration::from_secs(node.config().network.anti_entropy_s.max(1));
     loop {
         let pull = node.pull_from(&network, &peer);

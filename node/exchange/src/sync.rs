@@ -37,12 +37,15 @@ impl Node {
         let heads = match network.sync(peer, SyncRequest::Heads { forum: forum.clone() }).await {
             Ok(SyncResponse::Heads(heads)) => heads,
             Ok(SyncResponse::Refused(reason)) => return Err(Error::unavailable(format!("`{peer}` refused: {reason}"))),
-            Ok(SyncResponse::Records(_)) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
+            Ok(SyncResponse::Records(_)) => {
+                return Err(Error::unverified(format!("`{peer}` answered another question")));
+            }
             Err(e) => return Err(Error::unavailable(e.to_string())),
         };
         for head in heads.into_iter().take(1_000).filter(|h| h.member != self.member()) {
             if let Err(error) = self.pull_log(network, peer, &forum, &head).await {
-                self.note_refusal(peer, &format!("log of {}", head.member), &error).await;
+                self.note_refusal(peer, &format!("log of {}", head.member), &error)
+                    .await;
             }
         }
         Ok(())
@@ -53,11 +56,17 @@ impl Node {
         let trust = self.trust()?;
         let member = info.member.clone();
         if trust.charter().member(&member).is_none() {
-            return Err(Error::denied(format!("`{}` is no member", member.chars().take(20).collect::<String>())));
+            return Err(Error::denied(format!(
+                "`{}` is no member",
+                member.chars().take(20).collect::<String>()
+            )));
         }
         let origin = checkpoint::origin(forum, &member);
-        let offered = Checkpoint::read(&info.checkpoint, &origin).or_unverified(|| format!("the head of `{member}`"))?;
-        let Some(_guard) = self.pull_guard(&member) else { return Ok(()) };
+        let offered =
+            Checkpoint::read(&info.checkpoint, &origin).or_unverified(|| format!("the head of `{member}`"))?;
+        let Some(_guard) = self.pull_guard(&member) else {
+            return Ok(());
+        };
         loop {
             let held = self.head_of(forum, &member).await?;
             let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);
@@ -65,10 +74,16 @@ impl Node {
             if offered.size <= size {
                 return Ok(());
             }
-            let request = SyncRequest::Records { forum: forum.to_owned(), member: member.clone(), from: size };
+            let request = SyncRequest::Records {
+                forum: forum.to_owned(),
+                member: member.clone(),
+                from: size,
+            };
             let page = match network.sync(peer, request).await {
                 Ok(SyncResponse::Records(page)) if !page.leaves.is_empty() && page.leaves.len() <= MAX_LEAVES => page,
-                Ok(SyncResponse::Refused(reason)) => return Err(Error::unavailable(format!("`{peer}` refused: {reason}"))),
+                Ok(SyncResponse::Refused(reason)) => {
+                    return Err(Error::unavailable(format!("`{peer}` refused: {reason}")));
+                }
                 Ok(_) => return Err(Error::unverified(format!("`{peer}` sent no page of records"))),
                 Err(e) => return Err(Error::unavailable(e.to_string())),
             };
@@ -78,21 +93,42 @@ impl Node {
 
     async fn head_of(&self, forum: &str, member: &str) -> Result<Option<HeadRow>> {
         let (forum, member) = (forum.to_owned(), member.to_owned());
-        self.store().run(move |s| s.head_get(&forum, &member)).await.or_storage(|| "cannot read a log's head".to_owned())
+        self.store()
+            .run(move |s| s.head_get(&forum, &member))
+            .await
+            .or_storage(|| "cannot read a log's head".to_owned())
     }
 
     /// Two signed heads of one size with different roots prove that the log was forked: both are kept.
     async fn check_fork(&self, held: Option<&HeadRow>, offered: &Checkpoint, info: &HeadInfo) -> Result<()> {
-        let Some(held) = held.filter(|h| h.size.max(0) as u64 == offered.size && h.root != offered.root.0) else { return Ok(()) };
+        let Some(held) = held.filter(|h| h.size.max(0) as u64 == offered.size && h.root != offered.root.0) else {
+            return Ok(());
+        };
         let trust = self.trust()?;
         let keys = chancery_ledger::proof::log_keys(&trust, &info.member);
-        Checkpoint::verify(&info.checkpoint, &offered.origin, &keys).or_unverified(|| "a head with another root".to_owned())?;
-        tracing::error!(member = info.member, size = offered.size, "the log was forked: two signed heads of one size differ");
-        let (forum, member, seen, against) = (held.forum.clone(), info.member.clone(), info.checkpoint.clone(), held.checkpoint.clone());
+        Checkpoint::verify(&info.checkpoint, &offered.origin, &keys)
+            .or_unverified(|| "a head with another root".to_owned())?;
+        tracing::error!(
+            member = info.member,
+            size = offered.size,
+            "the log was forked: two signed heads of one size differ"
+        );
+        let (forum, member, seen, against) = (
+            held.forum.clone(),
+            info.member.clone(),
+            info.checkpoint.clone(),
+            held.checkpoint.clone(),
+        );
         let now = self.now();
-        let stored = self.store().run(move |s| s.evidence_put(&forum, &member, &seen, &against, now)).await;
+        let stored = self
+            .store()
+            .run(move |s| s.evidence_put(&forum, &member, &seen, &against, now))
+            .await;
         stored.or_storage(|| "cannot keep the evidence".to_owned())?;
-        Err(Error::unverified(format!("the log of `{}` was forked at {} leaves: both heads are kept as evidence", info.member, offered.size)))
+        Err(Error::unverified(format!(
+            "the log of `{}` was forked at {} leaves: both heads are kept as evidence",
+            info.member, offered.size
+        )))
     }
 
     /// Checks a page, fetches its artefacts, and stores all of it in one transaction.
@@ -108,7 +144,9 @@ impl Node {
         let expected_size = held.as_ref().map_or(0, |h| h.size);
         let now = self.now();
         let work = move || check_page(node.store(), &trust, &owner, held.as_ref(), &page, now);
-        let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;
+        let checked = tokio::task::spawn_blocking(work)
+            .await
+            .or_storage(|| "a check was cut off".to_owned())??;
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
         for record in &checked.records {
             match record.kind {
@@ -119,7 +157,10 @@ impl Node {
                     }
                     // Not there now is no reason to pass it over: the page is asked for again.
                     Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
-                    Err(error) => self.note_refusal(member, &format!("release {}", record.id), &error).await,
+                    Err(error) => {
+                        self.note_refusal(member, &format!("release {}", record.id), &error)
+                            .await
+                    }
                 },
                 RecordKind::Withdrawal => match verify_withdrawal(&checked.trust, &record.envelope, member) {
                     Ok(payload) => {
@@ -128,24 +169,39 @@ impl Node {
                     }
                     Err(error) => {
                         let error = Error::unverified(error.to_string());
-                        self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
+                        self.note_refusal(member, &format!("withdrawal {}", record.id), &error)
+                            .await;
                     }
                 },
-                RecordKind::Delegation | RecordKind::Charter => extension.records.push(record_row(record, &checked, member, now)?),
+                RecordKind::Delegation | RecordKind::Charter => {
+                    extension.records.push(record_row(record, &checked, member, now)?)
+                }
             }
         }
         let withdrawn = std::mem::take(&mut extension.withdrawn);
         extension.withdrawn = self.only_of(member, withdrawn, &extension).await?;
-        self.store().run(move |s| s.log_extend(&extension)).await.or_storage(|| format!("cannot store the log of `{member}`"))?;
+        self.store()
+            .run(move |s| s.log_extend(&extension))
+            .await
+            .or_storage(|| format!("cannot store the log of `{member}`"))?;
         if checked.new_delegations {
             self.set_trust(checked.trust);
         }
-        tracing::info!(member, peer, from = expected_size, leaves = checked.leaves.len(), "log extended");
+        tracing::info!(
+            member,
+            peer,
+            from = expected_size,
+            leaves = checked.leaves.len(),
+            "log extended"
+        );
         Ok(())
     }
 
     fn extension_of(&self, checked: &CheckedPage, member: &str, expected_size: i64, now: i64) -> Result<LogExtension> {
-        let bundle = checked.new_delegations.then(|| serde_json::to_vec(&checked.trust.bundle())).transpose();
+        let bundle = checked
+            .new_delegations
+            .then(|| serde_json::to_vec(&checked.trust.bundle()))
+            .transpose();
         Ok(LogExtension {
             expected_size,
             head: HeadRow {
@@ -172,7 +228,11 @@ impl Node {
         let mut own = Vec::new();
         for id in ids {
             let wanted = id.clone();
-            let row = self.store().run(move |s| s.release_get(&wanted)).await.or_storage(|| "cannot read a release".to_owned())?;
+            let row = self
+                .store()
+                .run(move |s| s.release_get(&wanted))
+                .await
+                .or_storage(|| "cannot read a release".to_owned())?;
             let arriving = extension.releases.iter().any(|r| r.release.id == id);
             if arriving || row.is_some_and(|r| r.member == member) {
                 own.push(id);
@@ -194,7 +254,8 @@ impl Node {
         let intent = &verified.payload.body.intent;
         for artefact in &intent.artefacts {
             if !self.files().has(&artefact.sha256, artefact.bytes) {
-                self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact).await?;
+                self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact)
+                    .await?;
             }
         }
         let mut release = new_release(&record.id, &verified.payload, now, None);
@@ -203,9 +264,23 @@ impl Node {
     }
 
     /// Fetches an artefact from the peer, or from any other that is connected, and checks it whole before it gets its name.
-    async fn fetch(&self, network: &NetworkHandle, peer: &str, forum: &str, dataflow: &str, artefact: &Artefact) -> Result<()> {
+    async fn fetch(
+        &self,
+        network: &NetworkHandle,
+        peer: &str,
+        forum: &str,
+        dataflow: &str,
+        artefact: &Artefact,
+    ) -> Result<()> {
         let mut sources = vec![peer.to_owned()];
-        sources.extend(network.connected().await.unwrap_or_default().into_iter().filter(|m| m != peer));
+        sources.extend(
+            network
+                .connected()
+                .await
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|m| m != peer),
+        );
         let path = self.folder().temporary().join(format!("{}.part", artefact.sha256));
         let mut last = Error::unavailable("nobody is connected");
         for source in sources {
@@ -213,16 +288,22 @@ impl Node {
                 Ok(()) => {
                     let (node, dataflow, artefact) = (self.clone(), dataflow.to_owned(), artefact.clone());
                     let finish = move || {
-                        let temporary = tempfile::TempPath::try_from_path(&path).map_err(|e| Error::file("keep", &path, e))?;
+                        let temporary =
+                            tempfile::TempPath::try_from_path(&path).map_err(|e| Error::file("keep", &path, e))?;
                         node.check_artefact(&temporary, &dataflow, &artefact)?;
-                        node.files().commit(temporary, &artefact.sha256).or_unverified(|| "the artefact".to_owned())?;
+                        node.files()
+                            .commit(temporary, &artefact.sha256)
+                            .or_unverified(|| "the artefact".to_owned())?;
                         Ok(())
                     };
-                    return tokio::task::spawn_blocking(finish).await.or_storage(|| "a check was cut off".to_owned())?;
+                    return tokio::task::spawn_blocking(finish)
+                        .await
+                        .or_storage(|| "a check was cut off".to_owned())?;
                 }
                 Err(error @ Error::Storage { .. }) => return Err(error),
                 Err(error) => {
-                    self.note_refusal(&source, &format!("artefact {}", artefact.sha256), &error).await;
+                    self.note_refusal(&source, &format!("artefact {}", artefact.sha256), &error)
+                        .await;
                     last = Error::unavailable(error.to_string());
                 }
             }
@@ -232,27 +313,52 @@ impl Node {
 
     /// Fetches chunks, a few at once, in order; each is checked against its signed hash before it is written. What an earlier
     /// attempt wrote is kept.
-    async fn fetch_from(&self, network: &NetworkHandle, source: &str, forum: &str, artefact: &Artefact, path: &std::path::Path) -> Result<()> {
-        let mut file = std::fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(|e| Error::file("write", path, e))?;
+    async fn fetch_from(
+        &self,
+        network: &NetworkHandle,
+        source: &str,
+        forum: &str,
+        artefact: &Artefact,
+        path: &std::path::Path,
+    ) -> Result<()> {
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| Error::file("write", path, e))?;
         let have = file.metadata().map_or(0, |m| m.len()) / CHUNK_BYTES;
         let have = have.min(artefact.chunks.len() as u64);
-        file.set_len(have * CHUNK_BYTES).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|e| Error::file("write", path, e))?;
+        file.set_len(have * CHUNK_BYTES)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(|e| Error::file("write", path, e))?;
         let wanted = (0u64..).zip(artefact.chunks.clone()).skip(have as usize);
         let mut chunks = futures::stream::iter(wanted.map(|(index, hash)| {
             let offset = index * CHUNK_BYTES;
             let length = (artefact.bytes - offset).min(CHUNK_BYTES) as u32;
-            let request = ChunkRequest { forum: forum.to_owned(), sha256: artefact.sha256.clone(), offset, length };
+            let request = ChunkRequest {
+                forum: forum.to_owned(),
+                sha256: artefact.sha256.clone(),
+                offset,
+                length,
+            };
             async move { (hash, length, network.chunk(source, request).await) }
         }))
         .buffered(CHUNKS_AT_ONCE);
         while let Some((hash, length, answer)) = chunks.next().await {
             let bytes = match answer {
                 Ok(ChunkResponse::Bytes(bytes)) => bytes,
-                Ok(ChunkResponse::Refused(reason)) => return Err(Error::unavailable(format!("`{source}` refused: {reason}"))),
+                Ok(ChunkResponse::Refused(reason)) => {
+                    return Err(Error::unavailable(format!("`{source}` refused: {reason}")));
+                }
                 Err(e) => return Err(Error::unavailable(e.to_string())),
             };
             if bytes.len() != length as usize || hex::encode(Sha256::digest(&bytes)) != hash {
-                return Err(Error::unverified(format!("`{source}` sent a chunk of artefact {} with other bytes than were signed", artefact.sha256)));
+                return Err(Error::unverified(format!(
+                    "`{source}` sent a chunk of artefact {} with other bytes than were signed",
+                    artefact.sha256
+                )));
             }
             file.write_all(&bytes).map_err(|e| Error::file("write", path, e))?;
         }
@@ -274,7 +380,10 @@ impl Node {
         tracing::warn!(peer, what, reason, "refused");
         let Ok(trust) = self.trust() else { return };
         let (forum, peer, what, now) = (trust.forum().to_owned(), peer.to_owned(), what.to_owned(), self.now());
-        let noted = self.store().run(move |s| s.refusal_put(&forum, &peer, &what, &reason, now)).await;
+        let noted = self
+            .store()
+            .run(move |s| s.refusal_put(&forum, &peer, &what, &reason, now))
+            .await;
         match noted {
             // The node is stopping.
             Ok(()) | Err(chancery_store::StoreError::Task) => {}
@@ -286,7 +395,11 @@ impl Node {
     pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
         let answer = match request {
             SyncRequest::Heads { forum } => self.answer_heads(&forum).await,
-            SyncRequest::Records { forum, member: owner, from } => self.answer_records(member, &forum, owner, from).await,
+            SyncRequest::Records {
+                forum,
+                member: owner,
+                from,
+            } => self.answer_records(member, &forum, owner, from).await,
         };
         answer.unwrap_or_else(|error| {
             tracing::debug!(peer = member, %error, "sync request not answered");
@@ -297,13 +410,24 @@ impl Node {
     async fn answer_heads(&self, forum: &str) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let wanted = forum.to_owned();
-        let rows = self.store().run(move |s| s.head_list(&wanted)).await.or_storage(|| "cannot read the heads".to_owned())?;
-        let heads = rows.into_iter().filter(complete).map(|h| HeadInfo { member: h.member, checkpoint: h.checkpoint });
+        let rows = self
+            .store()
+            .run(move |s| s.head_list(&wanted))
+            .await
+            .or_storage(|| "cannot read the heads".to_owned())?;
+        let heads = rows.into_iter().filter(complete).map(|h| HeadInfo {
+            member: h.member,
+            checkpoint: h.checkpoint,
+        });
         Ok(SyncResponse::Heads(heads.collect()))
     }
 
     fn check_forum(&self, forum: &str) -> Result<()> {
-        if self.trust()?.forum() == forum { Ok(()) } else { Err(Error::denied("this node is in another forum: the charters differ")) }
+        if self.trust()?.forum() == forum {
+            Ok(())
+        } else {
+            Err(Error::denied("this node is in another forum: the charters differ"))
+        }
     }
 
     async fn answer_records(&self, peer: &str, forum: &str, owner: String, from: u64) -> Result<SyncResponse> {
@@ -312,7 +436,9 @@ impl Node {
         let head = head.ok_or_else(|| Error::not_found(format!("no complete log of `{owner}` is held here")))?;
         let (node, forum, peer) = (self.clone(), forum.to_owned(), peer.to_owned());
         let work = move || node.page(&forum, &head, &peer, from);
-        let page = tokio::task::spawn_blocking(work).await.or_storage(|| "an answer was cut off".to_owned())??;
+        let page = tokio::task::spawn_blocking(work)
+            .await
+            .or_storage(|| "an answer was cut off".to_owned())??;
         Ok(SyncResponse::Records(Box::new(page)))
     }
 
@@ -321,13 +447,25 @@ impl Node {
         let failed = || "cannot read the log".to_owned();
         let size = head.size.max(0) as u64;
         if from >= size {
-            return Err(Error::invalid(format!("the log of `{}` has {size} leaves here", head.member)));
+            return Err(Error::invalid(format!(
+                "the log of `{}` has {size} leaves here",
+                head.member
+            )));
         }
-        let mut leaves = self.store().leaf_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
-        let rows = self.store().record_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
+        let mut leaves = self
+            .store()
+            .leaf_list(forum, &head.member, from, MAX_LEAVES as u32)
+            .or_storage(failed)?;
+        let rows = self
+            .store()
+            .record_list(forum, &head.member, from, MAX_LEAVES as u32)
+            .or_storage(failed)?;
         let mut bytes = 0;
         let mut records = Vec::new();
-        for row in rows.into_iter().filter(|r| (r.position.max(0) as u64) < from + leaves.len() as u64) {
+        for row in rows
+            .into_iter()
+            .filter(|r| (r.position.max(0) as u64) < from + leaves.len() as u64)
+        {
             bytes += row.envelope.len();
             if bytes > PAGE_BYTES && !records.is_empty() {
                 leaves.truncate((row.position.max(0) as u64 - from) as usize);
@@ -342,7 +480,11 @@ impl Node {
             }
         }
         let reached = from + leaves.len() as u64;
-        let stored = StoredHashes { store: self.store(), forum, member: &head.member };
+        let stored = StoredHashes {
+            store: self.store(),
+            forum,
+            member: &head.member,
+        };
         let tree = Tree(&stored);
         let rest = tree.prove_consistency(size, reached).or_storage(failed)?;
         let consistency = tree.prove_consistency(size, from).or_storage(failed)?;
@@ -360,17 +502,29 @@ impl Node {
         if row.kind != RecordKind::Release.as_str() {
             return Ok(true);
         }
-        let release = self.store().release_get(&row.id).or_storage(|| "cannot read a release".to_owned())?;
+        let release = self
+            .store()
+            .release_get(&row.id)
+            .or_storage(|| "cannot read a release".to_owned())?;
         let resource = match &release {
             Some(release) => resource_of(release),
-            None => Resource { owner: row.issuer.clone(), audience: named(&row.audience), embargo: None },
+            None => Resource {
+                owner: row.issuer.clone(),
+                audience: named(&row.audience),
+                embargo: None,
+            },
         };
         self.decide(peer, &resource, &row.id)
     }
 
     /// Decides whether a peer may hold a copy, and keeps the decision.
     fn decide(&self, peer: &str, resource: &Resource, id: &str) -> Result<bool> {
-        let decision = decide(&Subject::Member(peer.to_owned()), Action::Replicate, resource, self.now());
+        let decision = decide(
+            &Subject::Member(peer.to_owned()),
+            Action::Replicate,
+            resource,
+            self.now(),
+        );
         let row = NewDecision {
             at: self.now(),
             subject: peer.to_owned(),
@@ -379,7 +533,9 @@ impl Node {
             allowed: decision.allowed,
             policy: decision.policy.to_owned(),
         };
-        self.store().decision_put(&[row]).or_storage(|| "cannot keep the decision".to_owned())?;
+        self.store()
+            .decision_put(&[row])
+            .or_storage(|| "cannot keep the decision".to_owned())?;
         Ok(decision.allowed)
     }
 
@@ -400,7 +556,10 @@ impl Node {
         if u64::from(request.length) > CHUNK_BYTES {
             return Err(Error::invalid("a chunk is at most 1 MiB"));
         }
-        let releases = self.store().release_list_by_artefact(&request.sha256).or_storage(|| "cannot read the releases".to_owned())?;
+        let releases = self
+            .store()
+            .release_list_by_artefact(&request.sha256)
+            .or_storage(|| "cannot read the releases".to_owned())?;
         let mut allowed = false;
         for release in &releases {
             let resource = resource_of(release);
@@ -417,9 +576,12 @@ impl Node {
         }
         let path = self.files().path(&request.sha256);
         let mut file = std::fs::File::open(&path).map_err(|_| not_here())?;
-        file.seek(SeekFrom::Start(request.offset)).map_err(|e| Error::file("read", &path, e))?;
+        file.seek(SeekFrom::Start(request.offset))
+            .map_err(|e| Error::file("read", &path, e))?;
         let mut bytes = Vec::new();
-        file.take(u64::from(request.length)).read_to_end(&mut bytes).map_err(|e| Error::file("read", &path, e))?;
+        file.take(u64::from(request.length))
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::file("read", &path, e))?;
         Ok(bytes)
     }
 
@@ -427,8 +589,15 @@ impl Node {
     pub(crate) async fn announce(&self, network: &NetworkHandle) -> Result<()> {
         let trust = self.trust()?;
         if let Some(head) = self.head_of(trust.forum(), self.member()).await? {
-            let hint = HeadHint { forum: trust.forum().to_owned(), member: self.member().to_owned(), checkpoint: head.checkpoint };
-            network.announce(hint).await.or_unavailable(|| "the network has stopped".to_owned())?;
+            let hint = HeadHint {
+                forum: trust.forum().to_owned(),
+                member: self.member().to_owned(),
+                checkpoint: head.checkpoint,
+            };
+            network
+                .announce(hint)
+                .await
+                .or_unavailable(|| "the network has stopped".to_owned())?;
         }
         Ok(())
     }
@@ -444,7 +613,10 @@ fn record_row(record: &CheckedRecord, checked: &CheckedPage, member: &str, now: 
         audience: record.audience.text(),
         issued_at: now,
         received_at: now,
-        envelope: record.envelope.to_bytes().or_storage(|| "cannot write the record".to_owned())?,
+        envelope: record
+            .envelope
+            .to_bytes()
+            .or_storage(|| "cannot write the record".to_owned())?,
         salt: record.salt.map(|s| s.to_vec()),
     })
 }

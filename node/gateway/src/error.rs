@@ -21,7 +21,12 @@ pub struct HttpError {
 impl HttpError {
     /// An error of the request itself.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), cause: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            cause: None,
+        }
     }
 
     /// 400.
@@ -65,7 +70,12 @@ impl From<ExchangeError> for HttpError {
         } else {
             error.to_string()
         };
-        Self { status, code, message, cause: Some(error) }
+        Self {
+            status,
+            code,
+            message,
+            cause: Some(error),
+        }
     }
 }
 

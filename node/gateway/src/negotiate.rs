@@ -49,7 +49,10 @@ fn accepted(request: &HttpRequest) -> Option<Vec<String>> {
         .filter_map(|range| {
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next()?.to_ascii_lowercase();
-            let quality = parts.find_map(|p| p.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
+            let quality = parts
+                .find_map(|p| p.strip_prefix("q="))
+                .and_then(|q| q.parse().ok())
+                .unwrap_or(1.0);
             (quality > 0.0).then_some((quality, media))
         })
         .collect();
@@ -65,10 +68,14 @@ pub(crate) fn structure(request: &HttpRequest, format: Option<&str>) -> Result<S
         Some(other) => return Err(unknown(other, "jsonstructure, structure")),
         None => {}
     }
-    let Some(ranges) = accepted(request) else { return Ok(StructureFormat::Json) };
+    let Some(ranges) = accepted(request) else {
+        return Ok(StructureFormat::Json);
+    };
     let found = ranges.iter().find_map(|media| match media.as_str() {
         "application/vnd.sdmx.structure+json" | "application/json" | "text/json" => Some(StructureFormat::Json),
-        "application/vnd.sdmx.structure+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => Some(StructureFormat::Xml),
+        "application/vnd.sdmx.structure+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => {
+            Some(StructureFormat::Xml)
+        }
         _ => None,
     });
     found.ok_or_else(|| HttpError::not_acceptable("structures come as application/vnd.sdmx.structure+json;version=2.0.0 and application/vnd.sdmx.structure+xml;version=3.0.0"))
@@ -77,18 +84,24 @@ pub(crate) fn structure(request: &HttpRequest, format: Option<&str>) -> Result<S
 /// For figures, likewise.
 pub(crate) fn figures(request: &HttpRequest, format: Option<&str>) -> Result<Figures, HttpError> {
     match format {
-        Some("csvdata" | "csv" | "csvfile" | "csvfilewithlabels" | "sdmx-csv") => return Ok(Figures::Text(DataFormat::Csv)),
+        Some("csvdata" | "csv" | "csvfile" | "csvfilewithlabels" | "sdmx-csv") => {
+            return Ok(Figures::Text(DataFormat::Csv));
+        }
         Some("jsondata" | "json" | "sdmx-json") => return Ok(Figures::Text(DataFormat::Json)),
         Some("structurespecificdata" | "xml" | "sdmx-ml") => return Ok(Figures::Text(DataFormat::Xml)),
         Some("parquet") => return Ok(Figures::Parquet),
         Some(other) => return Err(unknown(other, "csvdata, jsondata, structurespecificdata, parquet")),
         None => {}
     }
-    let Some(ranges) = accepted(request) else { return Ok(Figures::Text(DataFormat::Json)) };
+    let Some(ranges) = accepted(request) else {
+        return Ok(Figures::Text(DataFormat::Json));
+    };
     let found = ranges.iter().find_map(|media| match media.as_str() {
         "application/vnd.sdmx.data+csv" | "text/csv" | "application/csv" => Some(Figures::Text(DataFormat::Csv)),
         "application/vnd.sdmx.data+json" | "application/json" => Some(Figures::Text(DataFormat::Json)),
-        "application/vnd.sdmx.data+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => Some(Figures::Text(DataFormat::Xml)),
+        "application/vnd.sdmx.data+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => {
+            Some(Figures::Text(DataFormat::Xml))
+        }
         "application/vnd.apache.parquet" => Some(Figures::Parquet),
         "text/*" => Some(Figures::Text(DataFormat::Csv)),
         _ => None,
@@ -102,7 +115,10 @@ pub(crate) fn figures(request: &HttpRequest, format: Option<&str>) -> Result<Fig
 }
 
 fn unknown(format: &str, known: &str) -> HttpError {
-    HttpError::not_acceptable(format!("unknown format `{}`: use one of {known}", format.chars().take(40).collect::<String>()))
+    HttpError::not_acceptable(format!(
+        "unknown format `{}`: use one of {known}",
+        format.chars().take(40).collect::<String>()
+    ))
 }
 
 #[cfg(test)]
@@ -120,9 +136,18 @@ mod tests {
         let none = TestRequest::default().to_http_request();
         assert_eq!(structure(&none, None).unwrap(), StructureFormat::Json);
         assert_eq!(structure(&with("*/*"), None).unwrap(), StructureFormat::Xml);
-        assert_eq!(structure(&with("application/vnd.sdmx.structure+json;version=2.0.0"), None).unwrap(), StructureFormat::Json);
-        assert_eq!(figures(&with("text/csv;q=0.5, application/json;q=0.9"), None).unwrap(), Figures::Text(DataFormat::Json));
-        assert_eq!(figures(&with("image/png, */*;q=0.1"), None).unwrap(), Figures::Text(DataFormat::Xml));
+        assert_eq!(
+            structure(&with("application/vnd.sdmx.structure+json;version=2.0.0"), None).unwrap(),
+            StructureFormat::Json
+        );
+        assert_eq!(
+            figures(&with("text/csv;q=0.5, application/json;q=0.9"), None).unwrap(),
+            Figures::Text(DataFormat::Json)
+        );
+        assert_eq!(
+            figures(&with("image/png, */*;q=0.1"), None).unwrap(),
+            Figures::Text(DataFormat::Xml)
+        );
         assert_eq!(figures(&with("image/png"), Some("parquet")).unwrap(), Figures::Parquet);
         assert!(figures(&with("image/png"), None).is_err());
         assert!(figures(&none, Some("xls")).is_err());

@@ -20,7 +20,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     ] {
         config.route(path, web::get().to(structure::structures));
     }
-    for path in ["/schema/{context}/{agency}/{id}", "/schema/{context}/{agency}/{id}/{version}", "/schema/{context}/{agency}/{id}/{version}/"] {
+    for path in [
+        "/schema/{context}/{agency}/{id}",
+        "/schema/{context}/{agency}/{id}/{version}",
+        "/schema/{context}/{agency}/{id}/{version}/",
+    ] {
         config.route(path, web::get().to(structure::schema));
     }
     for path in [

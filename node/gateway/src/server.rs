@@ -20,7 +20,9 @@ const MAX_CONNECTIONS: usize = 1_024;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on `{listen}`: {source}; is the port in use? choose another with `http.listen` in chancery.toml or `--http`")]
+#[error(
+    "cannot listen on `{listen}`: {source}; is the port in use? choose another with `http.listen` in chancery.toml or `--http`"
+)]
 pub struct ServeError {
     listen: String,
     #[source]
@@ -36,15 +38,24 @@ pub struct Server {
 impl Server {
     /// Starts serving `node`. Must be called within a tokio runtime.
     pub fn start(node: Node, config: &HttpConfig) -> Result<Self, ServeError> {
-        let refuse = |source| ServeError { listen: config.listen.clone(), source };
+        let refuse = |source| ServeError {
+            listen: config.listen.clone(),
+            source,
+        };
         let data = Data::new(node);
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(Data::clone(&data))
-                .app_data(web::QueryConfig::default().error_handler(|e, _| HttpError::bad_request(e.to_string()).into()))
+                .app_data(
+                    web::QueryConfig::default().error_handler(|e, _| HttpError::bad_request(e.to_string()).into()),
+                )
                 .wrap(Compress::default())
                 // Published figures are for every page on the web.
-                .wrap(DefaultHeaders::new().add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")).add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+                .wrap(
+                    DefaultHeaders::new()
+                        .add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+                        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")),
+                )
                 .service(web::scope("/api/v1").configure(api::routes))
                 .service(web::scope("/sdmx/3").configure(sdmx::routes))
                 .service(artefacts::download)
@@ -79,5 +90,8 @@ impl Server {
 }
 
 async fn not_found(request: actix_web::HttpRequest) -> Result<actix_web::HttpResponse, HttpError> {
-    Err(HttpError::not_found(format!("nothing is at `{}`: the page is at /, SDMX at /sdmx/3, JSON at /api/v1", request.path().chars().take(200).collect::<String>())))
+    Err(HttpError::not_found(format!(
+        "nothing is at `{}`: the page is at /, SDMX at /sdmx/3, JSON at /api/v1",
+        request.path().chars().take(200).collect::<String>()
+    )))
 }

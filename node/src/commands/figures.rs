@@ -19,7 +19,9 @@ const TABLE_ROWS: u64 = 50;
 
 pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
     let node = context.node().await?;
-    let Some(dataflow) = &args.dataflow else { return list(context, &node).await };
+    let Some(dataflow) = &args.dataflow else {
+        return list(context, &node).await;
+    };
     let schema = node.dataset_schema(dataflow)?;
     let mut parameters: Vec<(String, String)> = Vec::new();
     for filter in &args.filters {
@@ -30,8 +32,17 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
     }
     let table = args.format == QueryFormat::Table && !context.json;
     let limit = args.limit.or(table.then_some(TABLE_ROWS));
-    let named = [("startPeriod", args.start), ("endPeriod", args.end), ("asOf", args.as_of), ("limit", limit.map(|l| l.to_string()))];
-    parameters.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let named = [
+        ("startPeriod", args.start),
+        ("endPeriod", args.end),
+        ("asOf", args.as_of),
+        ("limit", limit.map(|l| l.to_string())),
+    ];
+    parameters.extend(
+        named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+    );
     let query = rest::parse(&schema, &args.key, &parameters).map_err(|e| Error::invalid(e.to_string()))?;
     let mut data = node.data(&schema, &query).await?;
     if table {
@@ -48,7 +59,9 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
         return Ok(());
     }
     let mut out: Box<dyn std::io::Write + Send> = match &args.output {
-        Some(path) => Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|e| Error::file("create", path, e))?)),
+        Some(path) => Box::new(std::io::BufWriter::new(
+            std::fs::File::create(path).map_err(|e| Error::file("create", path, e))?,
+        )),
         None if args.format == QueryFormat::Parquet => bail!(Error::invalid("Parquet needs a file: give `--output`")),
         None => Box::new(std::io::stdout()),
     };
@@ -93,7 +106,12 @@ async fn list(context: &Context, node: &Node) -> Result<()> {
     }
     let mut table = output::table(&["dataflow", "name", "releases", "members"]);
     for dataflow in &dataflows {
-        table.add_row([&dataflow.id, &dataflow.name, &dataflow.releases.to_string(), &dataflow.members.join(" ")]);
+        table.add_row([
+            &dataflow.id,
+            &dataflow.name,
+            &dataflow.releases.to_string(),
+            &dataflow.members.join(" "),
+        ]);
     }
     output::line(table.to_string());
     Ok(())

@@ -23,30 +23,63 @@ pub(crate) fn init(context: &Context, args: Init) -> Result<()> {
         RoleArg::Secretariat => "secretariat",
     };
     let config = NodeConfig {
-        member: MemberConfig { id: args.member, name: args.name, role: role.to_owned() },
-        http: HttpConfig { listen: args.http, ..HttpConfig::default() },
-        network: NetworkConfig { listen: args.listen, ..NetworkConfig::default() },
+        member: MemberConfig {
+            id: args.member,
+            name: args.name,
+            role: role.to_owned(),
+        },
+        http: HttpConfig {
+            listen: args.http,
+            ..HttpConfig::default()
+        },
+        network: NetworkConfig {
+            listen: args.listen,
+            ..NetworkConfig::default()
+        },
         database: DatabaseConfig::default(),
         query: QueryLimits::default(),
     };
-    let passphrase = if args.no_passphrase { None } else { Some(new_passphrase()?) };
+    let passphrase = if args.no_passphrase {
+        None
+    } else {
+        Some(new_passphrase()?)
+    };
     let public = create(&context.dir, &config, &args.operators, passphrase.as_deref())?;
     if context.json {
-        return output::json(&serde_json::json!({ "dir": context.dir, "member": config.member.id, "authority_key": public }));
+        return output::json(
+            &serde_json::json!({ "dir": context.dir, "member": config.member.id, "authority_key": public }),
+        );
     }
-    output::line(format!("node of {} made in `{}`", config.member.id, context.dir.display()));
+    output::line(format!(
+        "node of {} made in `{}`",
+        config.member.id,
+        context.dir.display()
+    ));
     output::line(format!("authority key: {public}"));
-    output::line("next: `chancery forum card` for whoever drafts the charter; move keys/authority.pem off this machine after signing");
+    output::line(
+        "next: `chancery forum card` for whoever drafts the charter; move keys/authority.pem off this machine after signing",
+    );
     Ok(())
 }
 
 /// Makes a node's folder, configuration and keys; the authority's public key is returned.
-pub(crate) fn create(dir: &std::path::Path, config: &NodeConfig, operators: &[String], passphrase: Option<&str>) -> Result<String> {
+pub(crate) fn create(
+    dir: &std::path::Path,
+    config: &NodeConfig,
+    operators: &[String],
+    passphrase: Option<&str>,
+) -> Result<String> {
     if !is_member_id(&config.member.id) {
-        bail!(Error::invalid(format!("`{}` is no member id: use two to sixteen of A-Z, 0-9, _, such as `GTM`", config.member.id)));
+        bail!(Error::invalid(format!(
+            "`{}` is no member id: use two to sixteen of A-Z, 0-9, _, such as `GTM`",
+            config.member.id
+        )));
     }
     if settings::file(dir).exists() {
-        bail!(Error::conflict(format!("there is a node in `{}` already: choose another folder", dir.display())));
+        bail!(Error::conflict(format!(
+            "there is a node in `{}` already: choose another folder",
+            dir.display()
+        )));
     }
     let folder = DataFolder::open(dir)?;
     let keyring = Keyring::new(folder.keys());
@@ -59,7 +92,10 @@ fn new_passphrase() -> Result<String> {
     if let Ok(given) = std::env::var("CHANCERY_PASSPHRASE") {
         return Ok(given);
     }
-    let ask = |prompt| rpassword::prompt_password(prompt).context("cannot ask for a passphrase: set CHANCERY_PASSPHRASE, or use --no-passphrase for a trial");
+    let ask = |prompt| {
+        rpassword::prompt_password(prompt)
+            .context("cannot ask for a passphrase: set CHANCERY_PASSPHRASE, or use --no-passphrase for a trial")
+    };
     let first = ask("passphrase for the authority key: ")?;
     if first.chars().count() < 12 {
         bail!(Error::invalid("the passphrase is shorter than 12 characters"));
@@ -90,7 +126,13 @@ impl Serving {
             tracing::warn!("this node has joined no forum: it serves its page only");
         }
         let server = Server::start(node.clone(), &node.config().http)?;
-        Ok(Self { node, server, stop, tracker, _lock: lock })
+        Ok(Self {
+            node,
+            server,
+            stop,
+            tracker,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn node(&self) -> &Node {

@@ -17,16 +17,22 @@ use crate::output;
 const PREVIEW_ROWS: usize = 40;
 
 pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
-    let mapping = std::fs::read_to_string(&args.mapping).map_err(|e| Error::file("read the mapping", &args.mapping, e))?;
+    let mapping =
+        std::fs::read_to_string(&args.mapping).map_err(|e| Error::file("read the mapping", &args.mapping, e))?;
     let audience = Audience::parse(&args.audience);
     let Some(audience) = audience else {
-        bail!(Error::invalid(format!("`{}` is no audience: use `public`, `forum`, or member ids separated by commas", args.audience)));
+        bail!(Error::invalid(format!(
+            "`{}` is no audience: use `public`, `forum`, or member ids separated by commas",
+            args.audience
+        )));
     };
     let embargo = match &args.embargo {
         None => None,
         Some(text) => match time::parse(text) {
             Some(at) => Some(at),
-            None => bail!(Error::invalid(format!("`{text}` is no time such as 2026-12-01T09:00:00Z"))),
+            None => bail!(Error::invalid(format!(
+                "`{text}` is no time such as 2026-12-01T09:00:00Z"
+            ))),
         },
     };
     let node = context.node().await?;
@@ -50,7 +56,10 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
             "report": outcome.report,
         }));
     }
-    output::line(format!("{}: {} rows valid, {} left out by the mapping", outcome.dataflow, outcome.rows, outcome.left_out));
+    output::line(format!(
+        "{}: {} rows valid, {} left out by the mapping",
+        outcome.dataflow, outcome.rows, outcome.left_out
+    ));
     match (&outcome.stage, &outcome.report) {
         (Some(stage), Some(report)) => {
             output::line(format!(
@@ -97,8 +106,17 @@ pub(crate) async fn preview(context: &Context, stage: Option<&str>) -> Result<()
 
 fn describe(stage: &Stage) {
     let (intent, report) = (&stage.intent, &stage.report);
-    output::line(format!("stage `{}`, {}: {} from `{}`", stage.id, stage.state, intent.title, stage.source));
-    output::line(format!("{} for {}, {} rows, profile `{}`", intent.dataflow, intent.audience.text(), intent.rows(), report.profile));
+    output::line(format!(
+        "stage `{}`, {}: {} from `{}`",
+        stage.id, stage.state, intent.title, stage.source
+    ));
+    output::line(format!(
+        "{} for {}, {} rows, profile `{}`",
+        intent.dataflow,
+        intent.audience.text(),
+        intent.rows(),
+        report.profile
+    ));
     for rule in &report.rules {
         output::line(format!("  rule: {rule}"));
     }
@@ -132,16 +150,30 @@ fn rows(batches: &[RecordBatch]) -> Vec<serde_json::Map<String, serde_json::Valu
 
 /// A table of the columns that vary or matter.
 pub(crate) fn show(batches: &[RecordBatch]) {
-    let Some(first) = batches.first() else { return output::line("no figures") };
+    let Some(first) = batches.first() else {
+        return output::line("no figures");
+    };
     let schema = first.schema();
-    let hidden = |name: &str| matches!(name, "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE");
-    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).filter(|n| !hidden(n)).collect();
+    let hidden = |name: &str| {
+        matches!(
+            name,
+            "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE"
+        )
+    };
+    let names: Vec<&str> = schema
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .filter(|n| !hidden(n))
+        .collect();
     let mut table = output::table(&names);
     for batch in batches {
         for row in 0..batch.num_rows() {
             let cell = |name: &&str| {
                 let column = batch.column_by_name(name);
-                column.and_then(|c| arrow::util::display::array_value_to_string(c, row).ok()).unwrap_or_default()
+                column
+                    .and_then(|c| arrow::util::display::array_value_to_string(c, row).ok())
+                    .unwrap_or_default()
             };
             table.add_row(names.iter().map(cell).collect::<Vec<_>>());
         }
@@ -150,11 +182,18 @@ pub(crate) fn show(batches: &[RecordBatch]) {
 }
 
 pub(crate) async fn approve(context: &Context, args: Approve) -> Result<()> {
-    let stage = context.node().await?.approve(args.stage.as_deref(), &args.operator).await?;
+    let stage = context
+        .node()
+        .await?
+        .approve(args.stage.as_deref(), &args.operator)
+        .await?;
     if context.json {
         return output::json(&serde_json::json!({ "stage": stage.id, "state": stage.state }));
     }
-    output::line(format!("stage `{}` approved by {}; next: `chancery publish`", stage.id, args.operator));
+    output::line(format!(
+        "stage `{}` approved by {}; next: `chancery publish`",
+        stage.id, args.operator
+    ));
     Ok(())
 }
 

@@ -70,7 +70,9 @@ pub enum StoreError {
         reason: String,
     },
     /// Made by a newer program.
-    #[error("the database `{place}` was made by a newer chancery (migration {migration}): run that version, or restore a backup")]
+    #[error(
+        "the database `{place}` was made by a newer chancery (migration {migration}): run that version, or restore a backup"
+    )]
     Newer {
         /// Where, without password.
         place: String,
@@ -98,22 +100,36 @@ impl StoreError {
     /// A file operation failed; says so if the disk is full.
     pub fn file(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
         let advice = match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ": the disk is full; free space and try again",
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                ": the disk is full; free space and try again"
+            }
             std::io::ErrorKind::PermissionDenied => ": permission denied; check who owns the folder",
             std::io::ErrorKind::NotFound => ": it is not there",
             _ => "",
         };
-        Self::File { doing, path: path.to_path_buf(), advice, source }
+        Self::File {
+            doing,
+            path: path.to_path_buf(),
+            advice,
+            source,
+        }
     }
 }
 
 fn full(error: &diesel::result::Error) -> &'static str {
-    if error.to_string().contains("disk is full") { "; free space and try again" } else { "" }
+    if error.to_string().contains("disk is full") {
+        "; free space and try again"
+    } else {
+        ""
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {
     fn from(source: diesel::result::Error) -> Self {
-        Self::Database { doing: "complete the transaction", source }
+        Self::Database {
+            doing: "complete the transaction",
+            source,
+        }
     }
 }
 
@@ -155,7 +171,10 @@ impl Store {
     /// Opens `url`: `postgres://…` or a path for SQLite. Brings the tables up to this program's version.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         let place = without_password(url);
-        let open = |reason: String| StoreError::Open { place: place.clone(), reason };
+        let open = |reason: String| StoreError::Open {
+            place: place.clone(),
+            reason,
+        };
         let pool = Pool::builder()
             .max_size(MAX_CONNECTIONS)
             .min_idle(Some(0))
@@ -178,11 +197,16 @@ impl Store {
         work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || work(&store)).await.map_err(|_| StoreError::Task)?
+        tokio::task::spawn_blocking(move || work(&store))
+            .await
+            .map_err(|_| StoreError::Task)?
     }
 
     pub(crate) fn connection(&self) -> Result<PooledConnection<ConnectionManager<AnyConnection>>, StoreError> {
-        self.pool.get().map_err(|e| StoreError::Open { place: "pool".to_owned(), reason: e.to_string() })
+        self.pool.get().map_err(|e| StoreError::Open {
+            place: "pool".to_owned(),
+            reason: e.to_string(),
+        })
     }
 
     /// Runs `work` in one transaction that holds the writer's lock from its first statement on.
@@ -209,7 +233,10 @@ where
     EmbeddedMigrations: diesel::migration::MigrationSource<<C as diesel::Connection>::Backend>,
 {
     use diesel::migration::MigrationSource as _;
-    let open = |reason: String| StoreError::Open { place: place.to_owned(), reason };
+    let open = |reason: String| StoreError::Open {
+        place: place.to_owned(),
+        reason,
+    };
     let applied = connection.applied_migrations().map_err(|e| open(e.to_string()))?;
     let ours: Vec<String> = known
         .migrations()
@@ -217,10 +244,20 @@ where
         .iter()
         .map(|m: &Box<dyn diesel::migration::Migration<C::Backend>>| m.name().version().to_string())
         .collect();
-    if let Some(unknown) = applied.iter().map(ToString::to_string).find(|version| !ours.contains(version)) {
-        return Err(StoreError::Newer { place: place.to_owned(), migration: unknown });
+    if let Some(unknown) = applied
+        .iter()
+        .map(ToString::to_string)
+        .find(|version| !ours.contains(version))
+    {
+        return Err(StoreError::Newer {
+            place: place.to_owned(),
+            migration: unknown,
+        });
     }
-    connection.run_pending_migrations(known).map(|_| ()).map_err(|e| open(e.to_string()))
+    connection
+        .run_pending_migrations(known)
+        .map(|_| ())
+        .map_err(|e| open(e.to_string()))
 }
 
 fn without_password(url: &str) -> String {

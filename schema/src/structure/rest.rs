@@ -25,12 +25,36 @@ pub enum StructureQueryError {
 
 /// Artefact types of the standard that this schema holds none of: a query for them finds nothing.
 const NOT_HELD: [&str; 30] = [
-    "valuelist", "hierarchy", "hierarchyassociation", "organisationscheme", "dataproviderscheme", "dataconsumerscheme",
-    "organisationunitscheme", "metadatastructure", "metadataflow", "provisionagreement", "structuremap",
-    "representationmap", "conceptschememap", "categoryschememap", "organisationschememap", "process", "dataconstraint",
-    "metadataconstraint", "reportingtaxonomy", "reportingtaxonomymap", "metadataproviderscheme",
-    "metadataprovisionagreement", "transformationscheme", "rulesetscheme", "userdefinedoperatorscheme",
-    "customtypescheme", "namepersonalisationscheme", "vtlmappingscheme", "geographiccodelist", "geogridcodelist",
+    "valuelist",
+    "hierarchy",
+    "hierarchyassociation",
+    "organisationscheme",
+    "dataproviderscheme",
+    "dataconsumerscheme",
+    "organisationunitscheme",
+    "metadatastructure",
+    "metadataflow",
+    "provisionagreement",
+    "structuremap",
+    "representationmap",
+    "conceptschememap",
+    "categoryschememap",
+    "organisationschememap",
+    "process",
+    "dataconstraint",
+    "metadataconstraint",
+    "reportingtaxonomy",
+    "reportingtaxonomymap",
+    "metadataproviderscheme",
+    "metadataprovisionagreement",
+    "transformationscheme",
+    "rulesetscheme",
+    "userdefinedoperatorscheme",
+    "customtypescheme",
+    "namepersonalisationscheme",
+    "vtlmappingscheme",
+    "geographiccodelist",
+    "geogridcodelist",
 ];
 
 /// Reads path segments (already percent-decoded) and parameters. `Ok(None)`: valid, but no such artefacts are held.
@@ -59,14 +83,29 @@ pub fn parse(
     if kinds.is_empty() && none_held {
         return Ok(None);
     }
-    let versions = version.split(',').filter(|v| !v.is_empty()).map(str::to_owned).collect();
-    Ok(Some(StructureQuery { kinds, agencies: list(agency), ids: list(id), versions, references, detail }))
+    let versions = version
+        .split(',')
+        .filter(|v| !v.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Ok(Some(StructureQuery {
+        kinds,
+        agencies: list(agency),
+        ids: list(id),
+        versions,
+        references,
+        detail,
+    }))
 }
 
 /// A comma-separated list; empty for any.
 fn list(text: &str) -> Vec<String> {
     let items: Vec<String> = text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
-    if items.iter().any(|i| i == "*" || i == "all") { Vec::new() } else { items }
+    if items.iter().any(|i| i == "*" || i == "all") {
+        Vec::new()
+    } else {
+        items
+    }
 }
 
 fn parse_references(text: &str) -> Result<References, StructureQueryError> {
