@@ -36,28 +36,14 @@ pub(crate) async fn open(dir: &Path) -> Result<Node> {
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
-    let default = if matches!(cli.command, Command::Demo(_)) {
-        ".demo"
-    } else {
-        ".chancery"
-    };
-    let context = Context {
-        dir: cli.global.dir.unwrap_or_else(|| default.into()),
-        json: cli.global.json,
-    };
+    let default = if matches!(cli.command, Command::Demo(_)) { ".demo" } else { ".chancery" };
+    let context = Context { dir: cli.global.dir.unwrap_or_else(|| default.into()), json: cli.global.json };
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(
-            shell,
-            &mut crate::cli::Cli::command(),
-            "chancery",
-            &mut std::io::stdout(),
-        );
+        clap_complete::generate(shell, &mut crate::cli::Cli::command(), "chancery", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let result = runtime.block_on(dispatch(context, cli.command));
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result

@@ -89,20 +89,14 @@ pub(crate) async fn run(dir: &Path, args: Demo) -> Result<()> {
         config.http.listen = format!("127.0.0.1:{}", args.port + index);
         serving.push(node::Serving::start(Node::open(node_dir, config).await?).await?);
     }
-    let Some(first) = serving.first() else {
-        bail!("the example has no members")
-    };
+    let Some(first) = serving.first() else { bail!("the example has no members") };
     output::line(format!(
         "{}: {} nodes are up after {:.1} s",
         script.name,
         serving.len(),
         started.elapsed().as_secs_f32()
     ));
-    output::line(format!(
-        "page: {}/   SDMX: {}/sdmx/3/structure/dataflow/RCP/*/+",
-        first.address(),
-        first.address()
-    ));
+    output::line(format!("page: {}/   SDMX: {}/sdmx/3/structure/dataflow/RCP/*/+", first.address(), first.address()));
     for (member, node) in script.member.iter().zip(&serving) {
         output::line(format!("  {:4} {}  {}", member.id, node.address(), member.name));
     }
@@ -150,9 +144,7 @@ fn check_ports(port: u16, members: usize) -> Result<()> {
     for base in [port, port.saturating_add(NETWORK_PORTS)] {
         for port in base..base.saturating_add(members) {
             if let Err(e) = TcpListener::bind(("127.0.0.1", port)) {
-                bail!(Error::conflict(format!(
-                    "port {port} is not free ({e}): choose another range with --port"
-                )));
+                bail!(Error::conflict(format!("port {port} is not free ({e}): choose another range with --port")));
             }
         }
     }
@@ -170,25 +162,14 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
     let mut cards = Vec::new();
     for ((index, node_dir), member) in (0u16..).zip(dirs).zip(&script.member) {
         let config = NodeConfig {
-            member: MemberConfig {
-                id: member.id.clone(),
-                name: member.name.clone(),
-                role: member.role.clone(),
-            },
-            http: HttpConfig {
-                listen: format!("127.0.0.1:{}", port + index),
-                workers: 1,
-                public_url: None,
-            },
+            member: MemberConfig { id: member.id.clone(), name: member.name.clone(), role: member.role.clone() },
+            http: HttpConfig { listen: format!("127.0.0.1:{}", port + index), workers: 1, public_url: None },
             network: NetworkConfig {
                 listen: vec![format!("/ip4/127.0.0.1/tcp/{}", port + NETWORK_PORTS + index)],
                 ..NetworkConfig::default()
             },
             database: DatabaseConfig::default(),
-            query: QueryLimits {
-                memory_mib: 64,
-                ..QueryLimits::default()
-            },
+            query: QueryLimits { memory_mib: 64, ..QueryLimits::default() },
         };
         node::create(node_dir, &config, &operators, None)?;
         cards.push(card(&config, &chancery_exchange::Keyring::new(node_dir.join("keys")))?);
@@ -215,12 +196,8 @@ async fn publish_all(dir: &Path, nodes: &[Node], script: &Script, example: Examp
     let waves: std::collections::BTreeSet<u32> = script.publication.iter().map(|p| p.wave).collect();
     for wave in waves {
         let work = nodes.iter().map(|node| {
-            let own: Vec<Publication> = script
-                .publication
-                .iter()
-                .filter(|p| p.member == node.member() && p.wave == wave)
-                .cloned()
-                .collect();
+            let own: Vec<Publication> =
+                script.publication.iter().filter(|p| p.member == node.member() && p.wave == wave).cloned().collect();
             async move {
                 for publication in own {
                     publish(dir, node, &publication, example)
@@ -241,10 +218,7 @@ async fn publish_all(dir: &Path, nodes: &[Node], script: &Script, example: Examp
 /// Import, approval and sealing by two operators; goes on from wherever an earlier start was cut off.
 async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Example) -> Result<()> {
     let stages = node.stages().await?;
-    let mut stage = stages
-        .into_iter()
-        .find(|s| s.intent.title == publication.title)
-        .map(|s| (s.id, s.state));
+    let mut stage = stages.into_iter().find(|s| s.intent.title == publication.title).map(|s| (s.id, s.state));
     if stage.is_none() {
         let file = dir.join("files").join(&publication.file);
         if let Some(parent) = file.parent() {
@@ -263,9 +237,7 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
         let outcome = node.import(request, Progress::default()).await?;
         stage = outcome.stage.map(|id| (id, "staged".to_owned()));
     }
-    let Some((id, state)) = stage else {
-        bail!("nothing was staged")
-    };
+    let Some((id, state)) = stage else { bail!("nothing was staged") };
     if state == "staged" {
         node.approve(Some(&id), "approver").await?;
     }

@@ -17,11 +17,8 @@ pub(crate) fn start_logging(filter: Option<&str>, command: &Command) {
         _ => "error",
     };
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).unwrap_or_else(|_| EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
 }
 
 /// Prints a line; a closed pipe ends the program quietly.
@@ -40,9 +37,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
 /// A table with these headings.
 pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_preset(presets::UTF8_BORDERS_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|h| (*h).to_owned()));
     table
 }
@@ -50,15 +45,10 @@ pub(crate) fn table(headings: &[&str]) -> Table {
 /// Exit codes, as `--help` lists them.
 fn code(error: &anyhow::Error) -> u8 {
     let exchange = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
-    if error
-        .chain()
-        .any(|c| c.downcast_ref::<chancery_gateway::ServeError>().is_some())
-    {
+    if error.chain().any(|c| c.downcast_ref::<chancery_gateway::ServeError>().is_some()) {
         return 6;
     }
-    let store = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<chancery_store::StoreError>());
+    let store = error.chain().find_map(|cause| cause.downcast_ref::<chancery_store::StoreError>());
     match (exchange, store) {
         (_, Some(chancery_store::StoreError::Locked { .. } | chancery_store::StoreError::Conflict(_))) => 6,
         (Some(Error::Invalid { .. } | Error::Problems { .. }), _) => 3,

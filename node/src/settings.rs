@@ -22,9 +22,7 @@ pub(crate) fn load(dir: &Path) -> Result<NodeConfig> {
         )));
     }
     // The folder and the log filter are settings of the program, not of the node.
-    let env = Env::prefixed("CHANCERY_")
-        .split("__")
-        .filter(|key| key.as_str().contains('.'));
+    let env = Env::prefixed("CHANCERY_").split("__").filter(|key| key.as_str().contains('.'));
     let config = Figment::new().merge(Toml::file(&path)).merge(env).extract();
     config.with_context(|| {
         chancery_exchange::Error::invalid(format!("the configuration `{}` is wrong", path.display())).to_string()

@@ -94,72 +94,22 @@ mod tests {
         let member = |id: &str| Subject::Member(id.into());
         let cases = [
             (Subject::Anonymous, Audience::Public, None, Action::Read, true, "public"),
-            (
-                Subject::Anonymous,
-                Audience::Public,
-                None,
-                Action::Replicate,
-                false,
-                "default",
-            ),
-            (
-                Subject::Anonymous,
-                Audience::Forum,
-                None,
-                Action::Discover,
-                false,
-                "default",
-            ),
-            (
-                Subject::Anonymous,
-                named.clone(),
-                None,
-                Action::Discover,
-                false,
-                "default",
-            ),
-            (
-                Subject::Anonymous,
-                Audience::Public,
-                Some(101),
-                Action::Discover,
-                false,
-                "embargo",
-            ),
-            (
-                Subject::Anonymous,
-                Audience::Public,
-                Some(100),
-                Action::Discover,
-                true,
-                "public",
-            ),
+            (Subject::Anonymous, Audience::Public, None, Action::Replicate, false, "default"),
+            (Subject::Anonymous, Audience::Forum, None, Action::Discover, false, "default"),
+            (Subject::Anonymous, named.clone(), None, Action::Discover, false, "default"),
+            (Subject::Anonymous, Audience::Public, Some(101), Action::Discover, false, "embargo"),
+            (Subject::Anonymous, Audience::Public, Some(100), Action::Discover, true, "public"),
             (member("GTM"), Audience::Public, None, Action::Replicate, true, "public"),
             (member("GTM"), Audience::Forum, None, Action::Replicate, true, "forum"),
-            (
-                member("GTM"),
-                Audience::Forum,
-                Some(101),
-                Action::Replicate,
-                false,
-                "embargo",
-            ),
+            (member("GTM"), Audience::Forum, Some(101), Action::Replicate, false, "embargo"),
             (member("GTM"), named.clone(), None, Action::Read, true, "named"),
             (member("HND"), named.clone(), None, Action::Discover, false, "default"),
             (member("MEX"), named, Some(101), Action::Read, true, "owner"),
         ];
         for (subject, audience, embargo, action, allowed, policy) in cases {
-            let resource = Resource {
-                owner: "MEX".into(),
-                audience,
-                embargo,
-            };
+            let resource = Resource { owner: "MEX".into(), audience, embargo };
             let decision = decide(&subject, action, &resource, 100);
-            assert_eq!(
-                decision,
-                Decision { allowed, policy },
-                "{subject:?} {action:?} {resource:?}"
-            );
+            assert_eq!(decision, Decision { allowed, policy }, "{subject:?} {action:?} {resource:?}");
         }
     }
 }

@@ -83,8 +83,5 @@ pub fn protection(profile: &Profile, schema: &DatasetSchema) -> Result<Box<dyn P
             });
         }
     }
-    Ok(Box::new(frequency::MinimumFrequency::new(
-        profile.clone(),
-        schema.clone(),
-    )))
+    Ok(Box::new(frequency::MinimumFrequency::new(profile.clone(), schema.clone())))
 }

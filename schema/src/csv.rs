@@ -15,12 +15,7 @@ pub struct CsvWriter {
 
 impl CsvWriter {
     pub(crate) fn new(schema: DatasetSchema, labels: Labels) -> Self {
-        Self {
-            reference: schema.dataflow.to_string(),
-            schema,
-            labels,
-            begun: false,
-        }
+        Self { reference: schema.dataflow.to_string(), schema, labels, begun: false }
     }
 
     fn begin(&mut self, out: &mut csv::Writer<&mut Vec<u8>>) -> Result<(), WriteError> {
@@ -48,9 +43,7 @@ impl CsvWriter {
         match (self.labels, name) {
             (Labels::Id, _) | (Labels::Both, None) => out.write_field(value),
             (Labels::Both, Some(name)) => out.write_field(format!("{value}: {name}")),
-            (Labels::Name, name) => out
-                .write_field(value)
-                .and_then(|()| out.write_field(name.unwrap_or(""))),
+            (Labels::Name, name) => out.write_field(value).and_then(|()| out.write_field(name.unwrap_or(""))),
         }
         .map_err(failed)
     }
@@ -60,9 +53,7 @@ impl CsvWriter {
             Labels::Both => format!("{}: {}", self.reference, self.schema.name),
             _ => self.reference.clone(),
         };
-        out.write_field("dataflow")
-            .and_then(|()| out.write_field(structure))
-            .map_err(failed)?;
+        out.write_field("dataflow").and_then(|()| out.write_field(structure)).map_err(failed)?;
         if self.labels == Labels::Name {
             out.write_field(&self.schema.name).map_err(failed)?;
         }
@@ -71,11 +62,7 @@ impl CsvWriter {
             self.field(out, component, column.value(row))?;
         }
         self.field(out, &self.schema.time, columns.time.value(row))?;
-        self.field(
-            out,
-            &self.schema.measure,
-            &columns.value(row).map(number_text).unwrap_or_default(),
-        )?;
+        self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;
         for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
             self.field(out, component, attribute(column, row).unwrap_or(""))?;
         }

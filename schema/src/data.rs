@@ -66,16 +66,8 @@ pub fn writer(
 ) -> Box<dyn DataWriter> {
     match format {
         DataFormat::Csv => Box::new(crate::csv::CsvWriter::new(schema.clone(), options.labels)),
-        DataFormat::Json => Box::new(crate::json::v2_0::data::JsonWriter::new(
-            schema.clone(),
-            header,
-            options.flat,
-        )),
-        DataFormat::Xml => Box::new(crate::xml::v3_0::data::XmlWriter::new(
-            schema.clone(),
-            header,
-            options.flat,
-        )),
+        DataFormat::Json => Box::new(crate::json::v2_0::data::JsonWriter::new(schema.clone(), header, options.flat)),
+        DataFormat::Xml => Box::new(crate::xml::v3_0::data::XmlWriter::new(schema.clone(), header, options.flat)),
     }
 }
 
@@ -94,28 +86,16 @@ pub(crate) struct Columns<'a> {
 impl<'a> Columns<'a> {
     pub(crate) fn of(batch: &'a RecordBatch, schema: &DatasetSchema) -> Result<Self, WriteError> {
         let text = |id: &str| -> Result<&'a StringArray, WriteError> {
-            let column = batch
-                .column_by_name(id)
-                .ok_or_else(|| WriteError::Column(id.to_owned()))?;
-            column
-                .as_string_opt::<i32>()
-                .ok_or_else(|| WriteError::Column(id.to_owned()))
+            let column = batch.column_by_name(id).ok_or_else(|| WriteError::Column(id.to_owned()))?;
+            column.as_string_opt::<i32>().ok_or_else(|| WriteError::Column(id.to_owned()))
         };
         let missing = || WriteError::Column(schema.measure.id.clone());
         let values = batch.column_by_name(&schema.measure.id).ok_or_else(missing)?;
         Ok(Self {
-            dimensions: schema
-                .dimensions
-                .iter()
-                .map(|c| text(&c.id))
-                .collect::<Result<_, _>>()?,
+            dimensions: schema.dimensions.iter().map(|c| text(&c.id)).collect::<Result<_, _>>()?,
             time: text(&schema.time.id)?,
             values: values.as_primitive_opt::<Float64Type>().ok_or_else(missing)?,
-            attributes: schema
-                .attributes
-                .iter()
-                .map(|c| text(&c.id))
-                .collect::<Result<_, _>>()?,
+            attributes: schema.attributes.iter().map(|c| text(&c.id)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -137,9 +117,7 @@ impl<'a> Columns<'a> {
 
 /// An attribute's text, if it has one.
 pub(crate) fn attribute(column: &StringArray, row: usize) -> Option<&str> {
-    (!column.is_null(row))
-        .then(|| column.value(row))
-        .filter(|text| !text.is_empty())
+    (!column.is_null(row)).then(|| column.value(row)).filter(|text| !text.is_empty())
 }
 
 /// A number in its shortest exact form, never with an exponent.

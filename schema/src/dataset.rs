@@ -47,10 +47,7 @@ impl CodeSet {
 
     /// A code's English name.
     pub fn name(&self, code: &str) -> Option<&str> {
-        self.index
-            .get(code)
-            .and_then(|i| self.codes.get(*i))
-            .map(|(_, name)| name.as_str())
+        self.index.get(code).and_then(|i| self.codes.get(*i)).map(|(_, name)| name.as_str())
     }
 
     /// Codes and names, in the list's order.
@@ -95,21 +92,12 @@ pub struct DatasetSchema {
 
 impl DatasetSchema {
     pub(crate) fn resolve(structures: &Structures, reference: &Reference) -> Result<Self, SchemaError> {
-        let dataflow = structures
-            .dataflow(reference)
-            .ok_or_else(|| SchemaError::NoDataflow(reference.to_string()))?;
-        let dangling = |missing: &str| SchemaError::Dangling {
-            dataflow: reference.to_string(),
-            missing: missing.to_owned(),
-        };
+        let dataflow = structures.dataflow(reference).ok_or_else(|| SchemaError::NoDataflow(reference.to_string()))?;
+        let dangling =
+            |missing: &str| SchemaError::Dangling { dataflow: reference.to_string(), missing: missing.to_owned() };
         let structure: Reference = dataflow.structure.parse().map_err(|_| dangling(&dataflow.structure))?;
-        let definition = structures
-            .data_structure(&structure)
-            .ok_or_else(|| dangling(&dataflow.structure))?;
-        let components = definition
-            .data_structure_components
-            .as_ref()
-            .ok_or_else(|| dangling(&dataflow.structure))?;
+        let definition = structures.data_structure(&structure).ok_or_else(|| dangling(&dataflow.structure))?;
+        let components = definition.data_structure_components.as_ref().ok_or_else(|| dangling(&dataflow.structure))?;
         let mut sets = HashMap::new();
         let mut component = |id: &str, concept: &str, representation: &Representation, mandatory: bool| {
             let codes = match representation {
@@ -118,16 +106,8 @@ impl DatasetSchema {
                     Some(code_set(structures, urn, &mut sets).ok_or_else(|| dangling(urn))?)
                 }
             };
-            let name = structures
-                .concept_name(concept)
-                .ok_or_else(|| dangling(concept))?
-                .to_owned();
-            Ok(Component {
-                id: id.to_owned(),
-                name,
-                codes,
-                mandatory,
-            })
+            let name = structures.concept_name(concept).ok_or_else(|| dangling(concept))?.to_owned();
+            Ok(Component { id: id.to_owned(), name, codes, mandatory })
         };
         let list = &components.dimension_list;
         let mut ordered: Vec<_> = list.dimensions.iter().collect();
@@ -138,29 +118,15 @@ impl DatasetSchema {
             .collect::<Result<_, _>>()?;
         let t = &list.time_dimension;
         let time = component(&t.id, &t.concept_identity, &t.local_representation, true)?;
-        let m = components
-            .measure_list
-            .measures
-            .first()
-            .ok_or_else(|| dangling(OBS_VALUE))?;
+        let m = components.measure_list.measures.first().ok_or_else(|| dangling(OBS_VALUE))?;
         let measure = component(&m.id, &m.concept_identity, &m.local_representation, false)?;
         let attributes = components
             .attribute_list
             .attributes
             .iter()
-            .map(|a| {
-                component(
-                    &a.id,
-                    &a.concept_identity,
-                    &a.local_representation,
-                    a.usage == "mandatory",
-                )
-            })
+            .map(|a| component(&a.id, &a.concept_identity, &a.local_representation, a.usage == "mandatory"))
             .collect::<Result<_, _>>()?;
-        let corridor = definition
-            .maintainable
-            .annotation("CORRIDOR")
-            .and_then(|title| title.split_once('/'));
+        let corridor = definition.maintainable.annotation("CORRIDOR").and_then(|title| title.split_once('/'));
         Ok(Self {
             dataflow: reference.clone(),
             structure,
@@ -180,10 +146,7 @@ impl DatasetSchema {
 
     /// Every component in column order: dimensions, time, measure, attributes.
     pub fn components(&self) -> impl Iterator<Item = &Component> {
-        self.dimensions
-            .iter()
-            .chain([&self.time, &self.measure])
-            .chain(&self.attributes)
+        self.dimensions.iter().chain([&self.time, &self.measure]).chain(&self.attributes)
     }
 
     /// The position of a dimension.
@@ -193,12 +156,8 @@ impl DatasetSchema {
 
     /// The columns of figures: dimensions and time as text, the measure as nullable number, attributes as nullable text.
     pub fn arrow_schema(&self) -> SchemaRef {
-        let mut fields: Vec<Field> = self
-            .dimensions
-            .iter()
-            .chain([&self.time])
-            .map(|c| Field::new(&c.id, DataType::Utf8, false))
-            .collect();
+        let mut fields: Vec<Field> =
+            self.dimensions.iter().chain([&self.time]).map(|c| Field::new(&c.id, DataType::Utf8, false)).collect();
         fields.push(Field::new(&self.measure.id, DataType::Float64, true));
         fields.extend(self.attributes.iter().map(|c| Field::new(&c.id, DataType::Utf8, true)));
         Arc::new(Schema::new(fields))
@@ -216,21 +175,9 @@ fn code_set(structures: &Structures, urn: &str, sets: &mut HashMap<String, Arc<C
     }
     let reference: Reference = urn.parse().ok()?;
     let list = structures.codelist(&reference)?;
-    let codes: Vec<_> = list
-        .codes
-        .iter()
-        .map(|c| (c.id.clone(), c.names.name.clone()))
-        .collect();
-    let index = codes
-        .iter()
-        .enumerate()
-        .map(|(i, (code, _))| (code.clone(), i))
-        .collect();
-    let set = Arc::new(CodeSet {
-        reference,
-        codes,
-        index,
-    });
+    let codes: Vec<_> = list.codes.iter().map(|c| (c.id.clone(), c.names.name.clone())).collect();
+    let index = codes.iter().enumerate().map(|(i, (code, _))| (code.clone(), i)).collect();
+    let set = Arc::new(CodeSet { reference, codes, index });
     sets.insert(urn.to_owned(), Arc::clone(&set));
     Some(set)
 }

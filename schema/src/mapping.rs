@@ -35,10 +35,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            delimiter: ',',
-            missing: Vec::new(),
-        }
+        Self { delimiter: ',', missing: Vec::new() }
     }
 }
 
@@ -129,12 +126,7 @@ pub(crate) enum Source {
     /// The same for all rows; empty for none.
     Value(String),
     /// A column.
-    Column {
-        index: usize,
-        map: HashMap<String, String>,
-        default: Option<String>,
-        period: Option<Length>,
-    },
+    Column { index: usize, map: HashMap<String, String>, default: Option<String>, period: Option<Length> },
 }
 
 /// A mapping bound to a dataflow and a file's columns.
@@ -160,15 +152,8 @@ impl Mapping {
     pub fn bind(&self, schema: &DatasetSchema, headings: &[String]) -> Result<BoundMapping, Vec<MappingError>> {
         let mut errors = Vec::new();
         for component in self.components.keys().filter(|id| schema.component(id).is_none()) {
-            let known = schema
-                .components()
-                .map(|c| c.id.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            errors.push(MappingError::Unknown {
-                component: component.clone(),
-                known,
-            });
+            let known = schema.components().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
+            errors.push(MappingError::Unknown { component: component.clone(), known });
         }
         let mut sources = Vec::new();
         for component in schema.components() {
@@ -194,13 +179,7 @@ impl Mapping {
             return Err(errors);
         }
         let missing = self.options.missing.iter().cloned().collect();
-        Ok(BoundMapping {
-            schema: schema.clone(),
-            sources,
-            missing,
-            filters,
-            headings: headings.to_vec(),
-        })
+        Ok(BoundMapping { schema: schema.clone(), sources, missing, filters, headings: headings.to_vec() })
     }
 }
 
@@ -229,10 +208,7 @@ fn bind_component(
     let period = mapping.period.as_deref().and_then(|word| {
         let length = Length::parse(word);
         if length.is_none() {
-            errors.push(MappingError::Period {
-                component: component.id.clone(),
-                word: word.to_owned(),
-            });
+            errors.push(MappingError::Period { component: component.id.clone(), word: word.to_owned() });
         }
         length
     });
@@ -240,12 +216,7 @@ fn bind_component(
         (Some(name), None) => match column(&component.id, name, headings) {
             Ok(index) => {
                 let map = mapping.map.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-                Some(Source::Column {
-                    index,
-                    map,
-                    default: mapping.default.clone(),
-                    period,
-                })
+                Some(Source::Column { index, map, default: mapping.default.clone(), period })
             }
             Err(error) => {
                 errors.push(error);
@@ -262,21 +233,13 @@ fn bind_component(
 }
 
 fn column(component: &str, name: &str, headings: &[String]) -> Result<usize, MappingError> {
-    headings
-        .iter()
-        .position(|h| h == name)
-        .ok_or_else(|| MappingError::Column {
-            component: component.to_owned(),
-            column: name.to_owned(),
-            known: headings
-                .iter()
-                .take(50)
-                .map(|h| format!("`{h}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
-            nearest: nearest(name, headings.iter().map(String::as_str))
-                .map_or(String::new(), |n| format!("; did you mean `{n}`?")),
-        })
+    headings.iter().position(|h| h == name).ok_or_else(|| MappingError::Column {
+        component: component.to_owned(),
+        column: name.to_owned(),
+        known: headings.iter().take(50).map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", "),
+        nearest: nearest(name, headings.iter().map(String::as_str))
+            .map_or(String::new(), |n| format!("; did you mean `{n}`?")),
+    })
 }
 
 /// The candidate most like `text`, if one is like it at all.

@@ -145,33 +145,20 @@ impl DataQuery {
     /// Adds that `component` is one of `values`, separated by commas, each perhaps with an operator: `ge:2020`.
     pub fn add_filter(&mut self, schema: &DatasetSchema, component: &str, values: &str) -> Result<(), QueryError> {
         if schema.component(component).is_none() {
-            let known = schema
-                .components()
-                .map(|c| c.id.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = schema.components().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
             let component = component.chars().take(80).collect();
-            return Err(QueryError::Component {
-                dataflow: self.dataflow.to_string(),
-                component,
-                known,
-            });
+            return Err(QueryError::Component { dataflow: self.dataflow.to_string(), component, known });
         }
         for alternative in values.split('+').filter(|v| !v.is_empty()) {
             let any_of: Vec<Condition> = alternative.split(',').map(condition).collect();
-            self.filters.push(ComponentFilter {
-                component: component.to_owned(),
-                any_of,
-            });
+            self.filters.push(ComponentFilter { component: component.to_owned(), any_of });
         }
         if self.filters.len() > rest::MAX_FILTERS || self.filters.iter().any(|f| f.any_of.len() > rest::MAX_VALUES) {
             return Err(QueryError::TooLarge("64 filters of 2,000 values"));
         }
         let filters = std::mem::take(&mut self.filters);
         for filter in filters {
-            if filter.component == TIME_PERIOD && !self.take_period(&filter)? {
-                self.filters.push(filter);
-            } else if filter.component != TIME_PERIOD {
+            if filter.component != TIME_PERIOD || !self.take_period(&filter)? {
                 self.filters.push(filter);
             }
         }
@@ -210,11 +197,7 @@ fn period(parameter: &str, text: &str) -> Result<String, QueryError> {
     }
     let value = text.chars().take(40).collect();
     let expected = "a time period such as `2020`, `2020-Q1`, `2020-01` or `2020-01-31`".to_owned();
-    Err(QueryError::Parameter {
-        parameter: parameter.to_owned(),
-        value,
-        expected,
-    })
+    Err(QueryError::Parameter { parameter: parameter.to_owned(), value, expected })
 }
 
 fn condition(text: &str) -> Condition {
@@ -231,8 +214,5 @@ fn condition(text: &str) -> Condition {
         Some(("ew", value)) => (Operator::EndsWith, value),
         _ => (Operator::Eq, text),
     };
-    Condition {
-        operator,
-        value: value.to_owned(),
-    }
+    Condition { operator, value: value.to_owned() }
 }

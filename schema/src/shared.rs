@@ -34,28 +34,15 @@ mod tests {
         assert!(structures.dataflows.len() >= 9);
         for dataflow in &structures.dataflows {
             let schema = structures.dataset_schema(&dataflow.maintainable.reference()).unwrap();
-            used.extend(
-                schema
-                    .components()
-                    .filter_map(|c| c.codes.as_ref())
-                    .map(|c| c.reference.clone()),
-            );
+            used.extend(schema.components().filter_map(|c| c.codes.as_ref()).map(|c| c.reference.clone()));
             for mandatory in ["OBS_STATUS", "CONF_STATUS", "UNIT_MEASURE", "SOURCE"] {
-                assert!(
-                    schema.component(mandatory).unwrap().mandatory,
-                    "{} {mandatory}",
-                    schema.name
-                );
+                assert!(schema.component(mandatory).unwrap().mandatory, "{} {mandatory}", schema.name);
             }
             if let Some((origin, destination)) = &schema.corridor {
                 assert!(schema.dimension_index(origin).is_some() && schema.dimension_index(destination).is_some());
             }
         }
-        let all: BTreeSet<_> = structures
-            .codelists
-            .iter()
-            .map(|c| c.maintainable.reference())
-            .collect();
+        let all: BTreeSet<_> = structures.codelists.iter().map(|c| c.maintainable.reference()).collect();
         assert_eq!(all, used);
     }
 
@@ -64,19 +51,12 @@ mod tests {
         let id = |text: &str| {
             !text.is_empty()
                 && text.len() <= 50
-                && text
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '@' | '$' | '-'))
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '@' | '$' | '-'))
         };
         for list in structures().unwrap().codelists {
             let mut seen = BTreeSet::new();
             for code in &list.codes {
-                assert!(
-                    id(&code.id) && seen.insert(&code.id),
-                    "{} {}",
-                    list.maintainable.id,
-                    code.id
-                );
+                assert!(id(&code.id) && seen.insert(&code.id), "{} {}", list.maintainable.id, code.id);
                 assert!(!code.names.name.is_empty() && code.names.names.contains_key("en"));
             }
         }

@@ -46,17 +46,10 @@ impl FromStr for Reference {
         let (agency, rest) = rest.split_once(':').ok_or_else(refuse)?;
         let (id, rest) = rest.split_once('(').ok_or_else(refuse)?;
         let version = rest.strip_suffix(')').ok_or_else(refuse)?;
-        if [agency, id, version]
-            .iter()
-            .any(|part| part.is_empty() || part.len() > 100)
-        {
+        if [agency, id, version].iter().any(|part| part.is_empty() || part.len() > 100) {
             return Err(refuse());
         }
-        Ok(Self {
-            agency: agency.to_owned(),
-            id: id.to_owned(),
-            version: version.to_owned(),
-        })
+        Ok(Self { agency: agency.to_owned(), id: id.to_owned(), version: version.to_owned() })
     }
 }
 
@@ -95,19 +88,12 @@ pub struct Maintainable {
 impl Maintainable {
     /// Its reference.
     pub fn reference(&self) -> Reference {
-        Reference {
-            agency: self.agency_id.clone(),
-            id: self.id.clone(),
-            version: self.version.clone(),
-        }
+        Reference { agency: self.agency_id.clone(), id: self.id.clone(), version: self.version.clone() }
     }
 
     /// The title of its annotation of `kind`.
     pub fn annotation(&self, kind: &str) -> Option<&str> {
-        self.annotations
-            .iter()
-            .find(|a| a.kind == kind)
-            .map(|a| a.title.as_str())
+        self.annotations.iter().find(|a| a.kind == kind).map(|a| a.title.as_str())
     }
 }
 
@@ -411,9 +397,7 @@ impl Structures {
 
     /// The data structure `reference`.
     pub fn data_structure(&self, reference: &Reference) -> Option<&DataStructure> {
-        self.data_structures
-            .iter()
-            .find(|d| d.maintainable.reference() == *reference)
+        self.data_structures.iter().find(|d| d.maintainable.reference() == *reference)
     }
 
     /// The dataflow `reference`.
@@ -426,9 +410,7 @@ impl Structures {
         if let Ok(reference) = text.parse::<Reference>() {
             return self.dataflow(&reference).map(|d| d.maintainable.reference());
         }
-        let (agency, id) = text
-            .split_once(':')
-            .map_or((None, text), |(agency, id)| (Some(agency), id));
+        let (agency, id) = text.split_once(':').map_or((None, text), |(agency, id)| (Some(agency), id));
         self.dataflows
             .iter()
             .map(|d| d.maintainable.reference())
@@ -440,15 +422,8 @@ impl Structures {
     pub fn concept_name(&self, urn: &str) -> Option<&str> {
         let (scheme, id) = urn.rsplit_once('.').filter(|(scheme, _)| scheme.ends_with(')'))?;
         let reference = scheme.parse::<Reference>().ok()?;
-        let scheme = self
-            .concept_schemes
-            .iter()
-            .find(|s| s.maintainable.reference() == reference)?;
-        scheme
-            .concepts
-            .iter()
-            .find(|c| c.id == id)
-            .map(|c| c.names.name.as_str())
+        let scheme = self.concept_schemes.iter().find(|s| s.maintainable.reference() == reference)?;
+        scheme.concepts.iter().find(|c| c.id == id).map(|c| c.names.name.as_str())
     }
 
     /// The components of `dataflow` with their code lists, ready for figures.

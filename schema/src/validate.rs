@@ -129,12 +129,7 @@ impl Validator {
 
     /// Checks one row; false if the mapping's filters leave it out.
     pub fn push(&mut self, line: u64, row: &csv::StringRecord) -> bool {
-        if self
-            .mapping
-            .filters
-            .iter()
-            .any(|(index, any_of)| !any_of.contains(row.get(*index).unwrap_or("").trim()))
-        {
+        if self.mapping.filters.iter().any(|(index, any_of)| !any_of.contains(row.get(*index).unwrap_or("").trim())) {
             return false;
         }
         let before = self.total;
@@ -148,11 +143,7 @@ impl Validator {
                 if index == measure {
                     continue;
                 }
-                if cell.is_empty() {
-                    builder.append_null()
-                } else {
-                    builder.append_value(cell)
-                }
+                if cell.is_empty() { builder.append_null() } else { builder.append_value(cell) }
             }
             self.values.append_option(value);
             self.lines.append_value(line as i64);
@@ -166,11 +157,7 @@ impl Validator {
         let measure = self.mapping.schema.measure_index();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.texts.len() + 1);
         for (index, builder) in self.texts.iter_mut().enumerate() {
-            columns.push(if index == measure {
-                Arc::new(self.values.finish())
-            } else {
-                Arc::new(builder.finish())
-            });
+            columns.push(if index == measure { Arc::new(self.values.finish()) } else { Arc::new(builder.finish()) });
         }
         columns.push(Arc::new(self.lines.finish()));
         self.rows = 0;
@@ -182,19 +169,10 @@ impl Validator {
         for index in 0..self.cells.len() {
             let text = match &self.mapping.sources[index] {
                 Source::Value(value) => value.clone(),
-                Source::Column {
-                    index: column,
-                    map,
-                    default,
-                    period,
-                } => {
+                Source::Column { index: column, map, default, period } => {
                     let text = row.get(*column).unwrap_or("").trim();
                     let mapped = map.get(text).map_or(text, String::as_str);
-                    let filled = if mapped.is_empty() {
-                        default.as_deref().unwrap_or("")
-                    } else {
-                        mapped
-                    };
+                    let filled = if mapped.is_empty() { default.as_deref().unwrap_or("") } else { mapped };
                     match period {
                         Some(length) if !filled.is_empty() => cut(filled, *length),
                         _ => filled.to_owned(),
@@ -208,19 +186,11 @@ impl Validator {
     fn check_codes(&mut self, line: u64) {
         let schema = self.mapping.schema.clone();
         let (time, measure) = (schema.dimensions.len(), schema.measure_index());
-        for (index, component) in schema
-            .components()
-            .enumerate()
-            .filter(|(i, _)| *i != time && *i != measure)
-        {
+        for (index, component) in schema.components().enumerate().filter(|(i, _)| *i != time && *i != measure) {
             let cell = &self.cells[index];
             if cell.is_empty() {
                 if component.mandatory {
-                    let kind = if index < time {
-                        ProblemKind::MissingDimension
-                    } else {
-                        ProblemKind::MissingValue
-                    };
+                    let kind = if index < time { ProblemKind::MissingDimension } else { ProblemKind::MissingValue };
                     let expected = format!("a value of {}", describe(component));
                     self.report(line, index, component, expected, None, kind);
                 }
@@ -287,11 +257,8 @@ impl Validator {
             Some(_) => format!("a period of frequency `{frequency}`"),
             None => "a time period such as 2020, 2020-Q1, 2020-01 or 2020-01-31".to_owned(),
         };
-        let kind = if self.cells[index].is_empty() {
-            ProblemKind::MissingDimension
-        } else {
-            ProblemKind::ImpossiblePeriod
-        };
+        let kind =
+            if self.cells[index].is_empty() { ProblemKind::MissingDimension } else { ProblemKind::ImpossiblePeriod };
         self.report(line, index, &component, expected, None, kind);
     }
 
@@ -309,15 +276,7 @@ impl Validator {
             Source::Column { index, .. } => self.mapping.headings[*index].clone(),
         };
         let value = self.cells[index].chars().take(100).collect();
-        self.note(Problem {
-            row,
-            column,
-            component: component.id.clone(),
-            value,
-            expected,
-            nearest,
-            kind,
-        });
+        self.note(Problem { row, column, component: component.id.clone(), value, expected, nearest, kind });
     }
 }
 
@@ -330,9 +289,7 @@ fn describe(component: &Component) -> String {
 
 /// Cuts an ISO date or time to the period it lies in; other text stays for the period check to refuse.
 fn cut(text: &str, length: Length) -> String {
-    let day = text
-        .get(..10)
-        .and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
+    let day = text.get(..10).and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
     day.map_or_else(|| text.to_owned(), |day| Period::text_of(day, length))
 }
 
@@ -364,9 +321,7 @@ mod tests {
 
     fn validator() -> Validator {
         let structures = crate::shared::structures().unwrap();
-        let schema = structures
-            .dataset_schema(&structures.find_dataflow("RETURNS").unwrap())
-            .unwrap();
+        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
         let headings = ["t", "sex", "from", "n", "status"].map(str::to_owned);
         Validator::new(Mapping::parse(MAPPING).unwrap().bind(&schema, &headings).unwrap())
     }
@@ -390,62 +345,18 @@ mod tests {
     #[test]
     fn every_kind_of_mistake_is_told_with_its_place() {
         let cases: [(&[&str], ProblemKind, &str, Option<&str>); 8] = [
-            (
-                &["2024-03-01", "male", "MEC", "17", ""],
-                ProblemKind::UnknownCode,
-                "from",
-                Some("MEX"),
-            ),
-            (
-                &["2024-03-01", "male", "NA", "17", ""],
-                ProblemKind::UnknownCode,
-                "from",
-                Some("NAM"),
-            ),
-            (
-                &["2024-03-01", "male", "", "17", ""],
-                ProblemKind::MissingDimension,
-                "from",
-                None,
-            ),
-            (
-                &["2024-03-01", "male", "MEX", "<5", ""],
-                ProblemKind::WrongType,
-                "n",
-                None,
-            ),
-            (
-                &["2024-03-01", "male", "MEX", "-1", ""],
-                ProblemKind::NegativeCount,
-                "n",
-                None,
-            ),
-            (
-                &["2024-03-01", "male", "MEX", "", ""],
-                ProblemKind::MissingValue,
-                "n",
-                None,
-            ),
-            (
-                &["2024-13-01", "male", "MEX", "17", ""],
-                ProblemKind::ImpossiblePeriod,
-                "t",
-                None,
-            ),
-            (
-                &["2024-03-01", "male", "MEX", "NaN", ""],
-                ProblemKind::WrongType,
-                "n",
-                None,
-            ),
+            (&["2024-03-01", "male", "MEC", "17", ""], ProblemKind::UnknownCode, "from", Some("MEX")),
+            (&["2024-03-01", "male", "NA", "17", ""], ProblemKind::UnknownCode, "from", Some("NAM")),
+            (&["2024-03-01", "male", "", "17", ""], ProblemKind::MissingDimension, "from", None),
+            (&["2024-03-01", "male", "MEX", "<5", ""], ProblemKind::WrongType, "n", None),
+            (&["2024-03-01", "male", "MEX", "-1", ""], ProblemKind::NegativeCount, "n", None),
+            (&["2024-03-01", "male", "MEX", "", ""], ProblemKind::MissingValue, "n", None),
+            (&["2024-13-01", "male", "MEX", "17", ""], ProblemKind::ImpossiblePeriod, "t", None),
+            (&["2024-03-01", "male", "MEX", "NaN", ""], ProblemKind::WrongType, "n", None),
         ];
         for (row, kind, column, nearest) in cases {
             let problem = problem(row).unwrap();
-            assert_eq!(
-                (problem.row, problem.kind, problem.column.as_str()),
-                (2, kind, column),
-                "{row:?}"
-            );
+            assert_eq!((problem.row, problem.kind, problem.column.as_str()), (2, kind, column), "{row:?}");
             if nearest.is_some() {
                 assert_eq!(problem.nearest.as_deref(), nearest, "{row:?}");
             }
@@ -456,24 +367,14 @@ mod tests {
     #[test]
     fn mapping_mistakes_are_all_told() {
         let structures = crate::shared::structures().unwrap();
-        let schema = structures
-            .dataset_schema(&structures.find_dataflow("RETURNS").unwrap())
-            .unwrap();
-        let text = MAPPING
-            .replace("\"PERSONS\"", "\"PERSON\"")
-            .replace("\"from\"", "\"form\"")
-            .replace("FREQ =", "FREK =");
-        let errors = Mapping::parse(&text)
-            .unwrap()
-            .bind(&schema, &["from".to_owned()])
-            .unwrap_err();
+        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
+        let text =
+            MAPPING.replace("\"PERSONS\"", "\"PERSON\"").replace("\"from\"", "\"form\"").replace("FREQ =", "FREK =");
+        let errors = Mapping::parse(&text).unwrap().bind(&schema, &["from".to_owned()]).unwrap_err();
         let all = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        for part in [
-            "`FREK` is no component",
-            "`FREQ` is not mapped",
-            "did you mean `from`?",
-            "did you mean `PERSONS`?",
-        ] {
+        for part in
+            ["`FREK` is no component", "`FREQ` is not mapped", "did you mean `from`?", "did you mean `PERSONS`?"]
+        {
             assert!(all.contains(part), "{part} in {all}");
         }
     }

@@ -50,11 +50,8 @@ impl Node {
     /// Stages, newest first.
     pub async fn stages(&self) -> Result<Vec<Stage>> {
         let forum = self.trust()?.forum().to_owned();
-        let rows = self
-            .store()
-            .run(move |s| s.stage_list(&forum))
-            .await
-            .or_storage(|| "cannot read the stages".to_owned())?;
+        let rows =
+            self.store().run(move |s| s.stage_list(&forum)).await.or_storage(|| "cannot read the stages".to_owned())?;
         rows.into_iter().map(Stage::of).collect()
     }
 
@@ -64,27 +61,17 @@ impl Node {
         if let Some(id) = id {
             let found = stages.into_iter().find(|s| s.id == id);
             return found.ok_or_else(|| {
-                Error::not_found(format!(
-                    "there is no stage `{id}`: `chancery preview` shows the open ones"
-                ))
+                Error::not_found(format!("there is no stage `{id}`: `chancery preview` shows the open ones"))
             });
         }
-        let mut open: Vec<Stage> = stages
-            .into_iter()
-            .filter(|s| state.map_or(s.state != "published", |state| s.state == state))
-            .collect();
+        let mut open: Vec<Stage> =
+            stages.into_iter().filter(|s| state.map_or(s.state != "published", |state| s.state == state)).collect();
         match (open.pop(), open.is_empty()) {
             (Some(one), true) => Ok(one),
-            (None, _) => Err(Error::not_found(format!(
-                "there is no stage that is {}",
-                state.unwrap_or("open")
-            ))),
+            (None, _) => Err(Error::not_found(format!("there is no stage that is {}", state.unwrap_or("open")))),
             (Some(one), false) => {
-                let ids = open
-                    .iter()
-                    .chain([&one])
-                    .map(|s| format!("`{}` ({})", s.id, s.intent.title))
-                    .collect::<Vec<_>>();
+                let ids =
+                    open.iter().chain([&one]).map(|s| format!("`{}` ({})", s.id, s.intent.title)).collect::<Vec<_>>();
                 Err(Error::invalid(format!("name the stage: {}", ids.join(", "))))
             }
         }
@@ -113,25 +100,18 @@ impl Node {
     pub async fn approve(&self, id: Option<&str>, operator: &str) -> Result<Stage> {
         let mut stage = self.find_stage(id, Some("staged")).await?;
         if stage.state != "staged" {
-            return Err(Error::conflict(format!(
-                "the stage `{}` is already {}",
-                stage.id, stage.state
-            )));
+            return Err(Error::conflict(format!("the stage `{}` is already {}", stage.id, stage.state)));
         }
         let trust = self.trust()?;
         let key = self.keyring().operator(operator)?;
         trust
             .key_for(self.member(), Purpose::Operator, &key.public(), self.now())
             .or_denied(&format!("`{operator}` may not approve"))?;
-        let signature = stage
-            .intent
-            .sign(OperatorRole::Approve, &key)
-            .or_storage(|| "cannot sign the intent".to_owned())?;
+        let signature =
+            stage.intent.sign(OperatorRole::Approve, &key).or_storage(|| "cannot sign the intent".to_owned())?;
         stage.operators.push(signature);
         check_four_eyes(&stage.operators, trust.charter().rules.four_eyes).map_err(|e| {
-            Error::denied(format!(
-                "the forum's four-eyes rule is not met: {e}; another operator must approve"
-            ))
+            Error::denied(format!("the forum's four-eyes rule is not met: {e}; another operator must approve"))
         })?;
         let operators = serde_json::to_vec(&stage.operators).or_storage(|| "cannot write the approval".to_owned())?;
         let (id, now) = (stage.id.clone(), self.now());

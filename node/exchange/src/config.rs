@@ -48,11 +48,7 @@ pub struct HttpConfig {
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8600".to_owned(),
-            workers: 2,
-            public_url: None,
-        }
+        Self { listen: "127.0.0.1:8600".to_owned(), workers: 2, public_url: None }
     }
 }
 
@@ -70,11 +66,7 @@ pub struct NetworkConfig {
 
 impl Default for NetworkConfig {
     fn default() -> Self {
-        Self {
-            listen: vec!["/ip4/127.0.0.1/tcp/8700".to_owned()],
-            announce: Vec::new(),
-            anti_entropy_s: 15,
-        }
+        Self { listen: vec!["/ip4/127.0.0.1/tcp/8700".to_owned()], announce: Vec::new(), anti_entropy_s: 15 }
     }
 }
 
@@ -100,10 +92,6 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self {
-            memory_mib: 256,
-            threads: 2,
-            time_limit_s: 60,
-        }
+        Self { memory_mib: 256, threads: 2, time_limit_s: 60 }
     }
 }

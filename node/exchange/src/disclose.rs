@@ -39,18 +39,12 @@ pub fn profile_of(root: &Path, dataflow: &str) -> Result<String> {
 impl Node {
     /// Passes a sorted stage through its dataflow's profile. The stage is removed.
     pub(crate) async fn disclose(&self, schema: &DatasetSchema, staged: TempPath) -> Result<Disclosed> {
-        let (schema, dir, root) = (
-            schema.clone(),
-            self.folder().stages(),
-            self.folder().root().to_path_buf(),
-        );
+        let (schema, dir, root) = (schema.clone(), self.folder().stages(), self.folder().root().to_path_buf());
         let work = move || {
             let text = profile_of(&root, &schema.dataflow.id)?;
             disclose(&schema, &staged, &dir, &text)
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "disclosure control was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "disclosure control was cut off".to_owned())?
     }
 }
 
@@ -83,12 +77,7 @@ fn disclose(schema: &DatasetSchema, staged: &Path, dir: &Path, profile_text: &st
         rounded: report.rounded,
     };
     let artefact = describe(&candidate, &facts)?;
-    Ok(Disclosed {
-        candidate,
-        artefact,
-        report,
-        summary,
-    })
+    Ok(Disclosed { candidate, artefact, report, summary })
 }
 
 /// Hashes a file as a whole and chunk by chunk.
@@ -97,11 +86,7 @@ fn describe(path: &Path, facts: &Facts) -> Result<Artefact> {
     let (mut whole, mut chunks, mut bytes) = (Sha256::new(), Vec::new(), 0u64);
     loop {
         let mut chunk = Vec::new();
-        let n = file
-            .by_ref()
-            .take(CHUNK_BYTES)
-            .read_to_end(&mut chunk)
-            .map_err(|e| Error::file("read", path, e))?;
+        let n = file.by_ref().take(CHUNK_BYTES).read_to_end(&mut chunk).map_err(|e| Error::file("read", path, e))?;
         if n == 0 {
             break;
         }

@@ -27,62 +27,33 @@ impl Node {
         let mut findings = vec![self.check_keys()];
         let Ok(trust) = self.trust() else {
             let detail = "this node has joined no forum: run `chancery forum join`".to_owned();
-            findings.push(Finding {
-                check: "forum",
-                ok: false,
-                detail,
-            });
+            findings.push(Finding { check: "forum", ok: false, detail });
             return Ok(findings);
         };
         let charter = trust.charter();
         let expired = time::parse(&charter.expires).is_none_or(|at| at <= self.now());
-        let detail = format!(
-            "`{}`, version {}, expires {}",
-            charter.forum_name, charter.version, charter.expires
-        );
-        findings.push(Finding {
-            check: "charter",
-            ok: !expired,
-            detail,
-        });
+        let detail = format!("`{}`, version {}, expires {}", charter.forum_name, charter.version, charter.expires);
+        findings.push(Finding { check: "charter", ok: !expired, detail });
         findings.extend(self.check_delegations(&trust));
         findings.extend(self.check_logs(&trust).await?);
         findings.push(self.check_files(&trust).await?);
         let forum = trust.forum().to_owned();
         let read = move |s: &chancery_store::Store| Ok((s.refusal_list(&forum, 5)?, s.evidence_list(&forum)?));
-        let (refusals, evidence) = self
-            .store()
-            .run(read)
-            .await
-            .or_storage(|| "cannot read the refusals".to_owned())?;
+        let (refusals, evidence) = self.store().run(read).await.or_storage(|| "cannot read the refusals".to_owned())?;
         let newest = refusals
             .iter()
             .map(|r| format!("{} {}: {}: {}", time::format(r.at), r.peer, r.what, r.reason))
             .collect::<Vec<_>>();
-        let detail = if newest.is_empty() {
-            "nothing was refused".to_owned()
-        } else {
-            newest.join("\n")
-        };
-        findings.push(Finding {
-            check: "refusals",
-            ok: true,
-            detail,
-        });
-        let forked = evidence
-            .iter()
-            .map(|(member, at)| format!("{member} at {}", time::format(*at)))
-            .collect::<Vec<_>>();
+        let detail = if newest.is_empty() { "nothing was refused".to_owned() } else { newest.join("\n") };
+        findings.push(Finding { check: "refusals", ok: true, detail });
+        let forked =
+            evidence.iter().map(|(member, at)| format!("{member} at {}", time::format(*at))).collect::<Vec<_>>();
         let detail = if forked.is_empty() {
             "no log was seen to contradict itself".to_owned()
         } else {
             format!("forked logs: {}", forked.join(", "))
         };
-        findings.push(Finding {
-            check: "evidence",
-            ok: forked.is_empty(),
-            detail,
-        });
+        findings.push(Finding { check: "evidence", ok: forked.is_empty(), detail });
         Ok(findings)
     }
 
@@ -91,63 +62,36 @@ impl Node {
         let missing = [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport]
             .into_iter()
             .filter_map(|purpose| keyring.key(purpose).err().map(|e| e.to_string()));
-        let exposed = keyring
-            .exposed()
-            .into_iter()
-            .map(|p| format!("`{}` can be read by others: chmod 600 it", p.display()));
+        let exposed =
+            keyring.exposed().into_iter().map(|p| format!("`{}` can be read by others: chmod 600 it", p.display()));
         let wrong: Vec<String> = missing.chain(exposed).collect();
-        let detail = if wrong.is_empty() {
-            "all there, for the owner's eyes only".to_owned()
-        } else {
-            wrong.join("\n")
-        };
-        Finding {
-            check: "keys",
-            ok: wrong.is_empty(),
-            detail,
-        }
+        let detail =
+            if wrong.is_empty() { "all there, for the owner's eyes only".to_owned() } else { wrong.join("\n") };
+        Finding { check: "keys", ok: wrong.is_empty(), detail }
     }
 
     fn check_delegations(&self, trust: &chancery_ledger::Trust) -> Vec<Finding> {
         let now = self.now();
-        let purposes = [
-            Purpose::Log,
-            Purpose::Witness,
-            Purpose::Publisher,
-            Purpose::Transport,
-            Purpose::Operator,
-        ];
+        let purposes = [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport, Purpose::Operator];
         let ends = purposes.into_iter().map(|purpose| {
             let longest = trust.in_force(self.member(), purpose, now).first().map(|d| d.not_after);
             match longest {
                 None => (false, format!("{purpose}: none in force; run `chancery forum renew`")),
-                Some(end) if end - now < RENEW_WITHIN_S => (
-                    false,
-                    format!("{purpose}: ends {}; run `chancery forum renew`", time::format(end)),
-                ),
+                Some(end) if end - now < RENEW_WITHIN_S => {
+                    (false, format!("{purpose}: ends {}; run `chancery forum renew`", time::format(end)))
+                }
                 Some(end) => (true, format!("{purpose}: until {}", time::format(end))),
             }
         });
         let ends: Vec<_> = ends.collect();
-        let detail = ends
-            .iter()
-            .map(|(_, text)| text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n");
-        vec![Finding {
-            check: "delegations",
-            ok: ends.iter().all(|(ok, _)| *ok),
-            detail,
-        }]
+        let detail = ends.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
+        vec![Finding { check: "delegations", ok: ends.iter().all(|(ok, _)| *ok), detail }]
     }
 
     async fn check_logs(&self, trust: &chancery_ledger::Trust) -> Result<Vec<Finding>> {
         let forum = trust.forum().to_owned();
-        let heads = self
-            .store()
-            .run(move |s| s.head_list(&forum))
-            .await
-            .or_storage(|| "cannot read the heads".to_owned())?;
+        let heads =
+            self.store().run(move |s| s.head_list(&forum)).await.or_storage(|| "cannot read the heads".to_owned())?;
         let mut wrong = Vec::new();
         for head in &heads {
             if self.log_listing(&head.member, true).await?.checked != Some(true) {
@@ -157,47 +101,24 @@ impl Node {
         let detail = if wrong.is_empty() {
             format!("{} logs agree with their signed heads", heads.len())
         } else {
-            format!(
-                "these logs do not agree with their signed heads: {}; restore a backup",
-                wrong.join(", ")
-            )
+            format!("these logs do not agree with their signed heads: {}; restore a backup", wrong.join(", "))
         };
-        Ok(vec![Finding {
-            check: "logs",
-            ok: wrong.is_empty(),
-            detail,
-        }])
+        Ok(vec![Finding { check: "logs", ok: wrong.is_empty(), detail }])
     }
 
     async fn check_files(&self, trust: &chancery_ledger::Trust) -> Result<Finding> {
         let (node, forum) = (self.clone(), trust.forum().to_owned());
         let work = move || {
             let failed = || "cannot read the releases".to_owned();
-            let rows = node
-                .store()
-                .release_list(&forum, &ReleaseSelection::default())
-                .or_storage(failed)?;
+            let rows = node.store().release_list(&forum, &ReleaseSelection::default()).or_storage(failed)?;
             let ids: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
             let artefacts = node.store().release_artefact_list(&ids).or_storage(failed)?;
-            let wrong: Vec<String> = artefacts
-                .iter()
-                .filter_map(|a| node.files().verify(&a.sha256).err())
-                .map(|e| e.to_string())
-                .collect();
+            let wrong: Vec<String> =
+                artefacts.iter().filter_map(|a| node.files().verify(&a.sha256).err()).map(|e| e.to_string()).collect();
             let ok = wrong.is_empty();
-            let detail = if ok {
-                format!("{} files have their hash", artefacts.len())
-            } else {
-                wrong.join("\n")
-            };
-            Ok(Finding {
-                check: "artefacts",
-                ok,
-                detail,
-            })
+            let detail = if ok { format!("{} files have their hash", artefacts.len()) } else { wrong.join("\n") };
+            Ok(Finding { check: "artefacts", ok, detail })
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the check was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the check was cut off".to_owned())?
     }
 }

@@ -85,10 +85,7 @@ pub enum Error {
 impl Error {
     /// The request is wrong.
     pub fn invalid(what: impl Into<String>) -> Self {
-        Self::Invalid {
-            what: what.into(),
-            cause: None,
-        }
+        Self::Invalid { what: what.into(), cause: None }
     }
 
     /// There is no such thing.
@@ -103,26 +100,17 @@ impl Error {
 
     /// Something is in the way.
     pub fn conflict(what: impl Into<String>) -> Self {
-        Self::Conflict {
-            what: what.into(),
-            cause: None,
-        }
+        Self::Conflict { what: what.into(), cause: None }
     }
 
     /// A check failed.
     pub fn unverified(what: impl Into<String>) -> Self {
-        Self::Unverified {
-            what: what.into(),
-            cause: None,
-        }
+        Self::Unverified { what: what.into(), cause: None }
     }
 
     /// Something is not there now.
     pub fn unavailable(what: impl Into<String>) -> Self {
-        Self::Unavailable {
-            what: what.into(),
-            cause: None,
-        }
+        Self::Unavailable { what: what.into(), cause: None }
     }
 
     /// A file operation on `path` failed while doing `doing`; says so for a full disk.
@@ -134,10 +122,7 @@ impl Error {
             std::io::ErrorKind::PermissionDenied => "; permission denied: check the owner of the folder",
             _ => "",
         };
-        Self::Storage {
-            what: format!("cannot {doing} `{}`{advice}", path.display()),
-            cause: Some(Box::new(cause)),
-        }
+        Self::Storage { what: format!("cannot {doing} `{}`{advice}", path.display()), cause: Some(Box::new(cause)) }
     }
 }
 
@@ -157,36 +142,22 @@ pub(crate) trait Doing<T> {
 
 impl<T, E: Into<Cause>> Doing<T> for std::result::Result<T, E> {
     fn or_invalid(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Invalid {
-            what: doing(),
-            cause: Some(e.into()),
-        })
+        self.map_err(|e| Error::Invalid { what: doing(), cause: Some(e.into()) })
     }
 
     fn or_unverified(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Unverified {
-            what: doing(),
-            cause: Some(e.into()),
-        })
+        self.map_err(|e| Error::Unverified { what: doing(), cause: Some(e.into()) })
     }
 
     fn or_denied(self, doing: &str) -> Result<T> {
-        self.map_err(|e| Error::Denied {
-            what: format!("{doing}: {}", e.into()),
-        })
+        self.map_err(|e| Error::Denied { what: format!("{doing}: {}", e.into()) })
     }
 
     fn or_storage(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Storage {
-            what: doing(),
-            cause: Some(e.into()),
-        })
+        self.map_err(|e| Error::Storage { what: doing(), cause: Some(e.into()) })
     }
 
     fn or_unavailable(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| Error::Unavailable {
-            what: doing(),
-            cause: Some(e.into()),
-        })
+        self.map_err(|e| Error::Unavailable { what: doing(), cause: Some(e.into()) })
     }
 }

@@ -51,10 +51,9 @@ pub struct Data {
 fn failed(failure: QueryFailure) -> Error {
     match failure {
         QueryFailure::TimeLimit(_) | QueryFailure::Memory => Error::invalid(failure.to_string()),
-        QueryFailure::Engine(_) => Error::Storage {
-            what: "cannot read the figures".to_owned(),
-            cause: Some(Box::new(failure)),
-        },
+        QueryFailure::Engine(_) => {
+            Error::Storage { what: "cannot read the figures".to_owned(), cause: Some(Box::new(failure)) }
+        }
     }
 }
 
@@ -69,15 +68,9 @@ impl Node {
             .or_storage(|| "cannot read the releases".to_owned())?;
         let mut by_release: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
         for artefact in artefacts {
-            by_release
-                .entry(artefact.release)
-                .or_default()
-                .push(self.files().path(&artefact.sha256));
+            by_release.entry(artefact.release).or_default().push(self.files().path(&artefact.sha256));
         }
-        Ok(by_release
-            .into_iter()
-            .map(|(release, artefacts)| Source { release, artefacts })
-            .collect())
+        Ok(by_release.into_iter().map(|(release, artefacts)| Source { release, artefacts }).collect())
     }
 
     /// Figures that anybody may read, as they stream from the files.
@@ -92,20 +85,13 @@ impl Node {
         let updated_at = rows.iter().map(|r| r.received_at).max();
         let sources = self.sources(&rows).await?;
         let stream = self.engine().run(schema, &sources, query).await.map_err(failed)?;
-        Ok(Data {
-            schema: schema.clone(),
-            releases,
-            updated_at,
-            stream,
-        })
+        Ok(Data { schema: schema.clone(), releases, updated_at, stream })
     }
 
     /// How many observations and series a query asks for.
     pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
         let at = query.as_of.unwrap_or_else(|| self.now());
-        let sources = self
-            .sources(&self.readable(Some(schema.dataflow.to_string()), at).await?)
-            .await?;
+        let sources = self.sources(&self.readable(Some(schema.dataflow.to_string()), at).await?).await?;
         self.engine().count(schema, &sources, query).await.map_err(failed)
     }
 
@@ -143,21 +129,12 @@ impl Node {
         }
         let mut view = collect(&schema, &batches);
         view.truncated = truncated;
-        let used: BTreeSet<&str> = view
-            .series
-            .iter()
-            .flat_map(|s| &s.observations)
-            .map(|o| o.release.as_str())
-            .collect();
+        let used: BTreeSet<&str> =
+            view.series.iter().flat_map(|s| &s.observations).map(|o| o.release.as_str()).collect();
         let at = query.as_of.unwrap_or_else(|| self.now());
         let rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
         let rows = rows.into_iter().filter(|r| used.contains(r.id.as_str())).collect();
-        view.releases = self
-            .release_views(rows)
-            .await?
-            .into_iter()
-            .map(|r| (r.id.clone(), r))
-            .collect();
+        view.releases = self.release_views(rows).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
         Ok(view)
     }
 }
@@ -171,15 +148,10 @@ fn collect(schema: &DatasetSchema, batches: &[RecordBatch]) -> FiguresView {
             let column = batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>());
             column.filter(|c| !c.is_null(row)).map(|c| c.value(row).to_owned())
         };
-        let values = batch
-            .column_by_name(&schema.measure.id)
-            .and_then(|c| c.as_primitive_opt::<Float64Type>());
+        let values = batch.column_by_name(&schema.measure.id).and_then(|c| c.as_primitive_opt::<Float64Type>());
         for row in 0..batch.num_rows() {
-            let key: BTreeMap<String, String> = schema
-                .dimensions
-                .iter()
-                .map(|d| (d.id.clone(), text(&d.id, row).unwrap_or_default()))
-                .collect();
+            let key: BTreeMap<String, String> =
+                schema.dimensions.iter().map(|d| (d.id.clone(), text(&d.id, row).unwrap_or_default())).collect();
             let mut attributes = BTreeMap::new();
             for attribute in schema.attributes.iter().filter(|a| !SHOWN.contains(&a.id.as_str())) {
                 let value = text(&attribute.id, row);
@@ -201,18 +173,12 @@ fn collect(schema: &DatasetSchema, batches: &[RecordBatch]) -> FiguresView {
             };
             match series.last_mut().filter(|s| s.key == key) {
                 Some(last) => last.observations.push(observation),
-                None => series.push(SeriesView {
-                    labels: labels(schema, &key),
-                    key,
-                    observations: vec![observation],
-                }),
+                None => series.push(SeriesView { labels: labels(schema, &key), key, observations: vec![observation] }),
             }
         }
     }
-    let attributes: BTreeMap<String, String> = constants
-        .into_iter()
-        .filter_map(|(id, value)| Some((id, value?)))
-        .collect();
+    let attributes: BTreeMap<String, String> =
+        constants.into_iter().filter_map(|(id, value)| Some((id, value?))).collect();
     for observation in series.iter_mut().flat_map(|s| &mut s.observations) {
         observation.attributes.retain(|id, _| !attributes.contains_key(id));
     }

@@ -18,16 +18,9 @@ const EARLY_S: i64 = 600;
 /// What a member tells whoever drafts the charter.
 pub fn card(config: &NodeConfig, keyring: &Keyring) -> Result<Member> {
     let role = Role::parse(&config.member.role).ok_or_else(|| {
-        Error::invalid(format!(
-            "`{}` is no role: use member-state, observer or secretariat",
-            config.member.role
-        ))
+        Error::invalid(format!("`{}` is no role: use member-state, observer or secretariat", config.member.role))
     })?;
-    let announce = if config.network.announce.is_empty() {
-        &config.network.listen
-    } else {
-        &config.network.announce
-    };
+    let announce = if config.network.announce.is_empty() { &config.network.listen } else { &config.network.announce };
     Ok(Member {
         id: config.member.id.clone(),
         name: config.member.name.clone(),
@@ -44,24 +37,14 @@ pub fn card(config: &NodeConfig, keyring: &Keyring) -> Result<Member> {
 pub fn draft(name: &str, months: u32, four_eyes: bool, members: Vec<Member>, now: i64) -> Result<ForumBundle> {
     let fraction = |n, d| Fraction::new(n, d).ok_or_else(|| Error::invalid("a threshold is no fraction"));
     let proposer = members.iter().find(|m| m.role == Role::Secretariat).or(members.first());
-    let issuer = proposer
-        .ok_or_else(|| Error::invalid("a forum needs members: give their cards"))?
-        .id
-        .clone();
+    let issuer = proposer.ok_or_else(|| Error::invalid("a forum needs members: give their cards"))?.id.clone();
     let charter = Charter {
         forum_name: name.to_owned(),
         version: 1,
         previous: None,
         members,
-        thresholds: Thresholds {
-            admit: fraction(2, 3)?,
-            remove: fraction(2, 3)?,
-            amend: fraction(3, 4)?,
-        },
-        rules: Rules {
-            four_eyes,
-            schema: "RCP 1.0.0".to_owned(),
-        },
+        thresholds: Thresholds { admit: fraction(2, 3)?, remove: fraction(2, 3)?, amend: fraction(3, 4)? },
+        rules: Rules { four_eyes, schema: "RCP 1.0.0".to_owned() },
         expires: time::format(now + i64::from(months) * 30 * 24 * 3600),
     };
     let payload = Payload {
@@ -72,10 +55,7 @@ pub fn draft(name: &str, months: u32, four_eyes: bool, members: Vec<Member>, now
         body: charter,
     };
     let envelope = Envelope::seal(&payload, &[]).or_invalid(|| "cannot write the draft".to_owned())?;
-    Ok(ForumBundle {
-        charters: vec![envelope],
-        delegations: Vec::new(),
-    })
+    Ok(ForumBundle { charters: vec![envelope], delegations: Vec::new() })
 }
 
 /// Adds this member's signature to the newest charter of `bundle`, and its delegations. Returns the genesis id and the
@@ -88,23 +68,12 @@ pub fn sign(
     now: i64,
 ) -> Result<(String, Vec<String>)> {
     let malformed = || "the bundle is malformed".to_owned();
-    let genesis = bundle
-        .charters
-        .first()
-        .ok_or_else(|| Error::invalid("the bundle holds no charter"))?;
+    let genesis = bundle.charters.first().ok_or_else(|| Error::invalid("the bundle holds no charter"))?;
     let forum = genesis.id().or_invalid(malformed)?;
-    let newest = bundle
-        .charters
-        .last_mut()
-        .ok_or_else(|| Error::invalid("the bundle holds no charter"))?;
-    let charter = newest
-        .payload::<Charter>(RecordKind::Charter)
-        .or_invalid(malformed)?
-        .body;
+    let newest = bundle.charters.last_mut().ok_or_else(|| Error::invalid("the bundle holds no charter"))?;
+    let charter = newest.payload::<Charter>(RecordKind::Charter).or_invalid(malformed)?.body;
     let named = charter.member(member).ok_or_else(|| {
-        Error::denied(format!(
-            "the charter does not name `{member}`: this bundle is not for this node"
-        ))
+        Error::denied(format!("the charter does not name `{member}`: this bundle is not for this node"))
     })?;
     if named.authority_key != authority.public() {
         return Err(Error::denied(format!(
@@ -114,10 +83,7 @@ pub fn sign(
     newest.sign(authority).or_invalid(malformed)?;
     let signed = signed_states(newest, &charter, None);
     let wanted = delegate(&forum, member, keyring, authority, now)?;
-    let kept = |e: &Envelope| {
-        e.payload::<Delegation>(RecordKind::Delegation)
-            .is_ok_and(|p| p.issuer != member)
-    };
+    let kept = |e: &Envelope| e.payload::<Delegation>(RecordKind::Delegation).is_ok_and(|p| p.issuer != member);
     bundle.delegations.retain(kept);
     bundle.delegations.extend(wanted);
     Ok((forum, signed))
@@ -159,10 +125,7 @@ impl Node {
     pub async fn join(&self, bundle: &ForumBundle, genesis: &str) -> Result<()> {
         let trust = Trust::verify(Some(genesis), bundle).or_unverified(|| "the bundle is refused".to_owned())?;
         if trust.charter().member(self.member()).is_none() {
-            return Err(Error::denied(format!(
-                "the charter does not name `{}`: this node cannot join",
-                self.member()
-            )));
+            return Err(Error::denied(format!("the charter does not name `{}`: this node cannot join", self.member())));
         }
         if let Ok(joined) = self.trust()
             && joined.forum() != trust.forum()
@@ -178,10 +141,7 @@ impl Node {
             joined_at: self.now(),
             bundle: serde_json::to_vec(&trust.bundle()).or_storage(|| "cannot write the bundle".to_owned())?,
         };
-        self.store()
-            .run(move |s| s.forum_put(&row))
-            .await
-            .or_storage(|| "cannot store the forum".to_owned())?;
+        self.store().run(move |s| s.forum_put(&row)).await.or_storage(|| "cannot store the forum".to_owned())?;
         self.set_trust(trust);
         self.log_own_delegations().await
     }
@@ -192,20 +152,13 @@ impl Node {
         let mut new = Vec::new();
         for delegation in trust.delegations().filter(|d| d.member == self.member()) {
             let id = delegation.id.clone();
-            let known = self
-                .store()
-                .run(move |s| s.record_get(&id))
-                .await
-                .or_storage(|| "cannot read a record".to_owned())?;
+            let known =
+                self.store().run(move |s| s.record_get(&id)).await.or_storage(|| "cannot read a record".to_owned())?;
             if known.is_none() {
                 new.push(NewRecord::public(RecordKind::Delegation, delegation.envelope.clone()));
             }
         }
-        if new.is_empty() {
-            Ok(())
-        } else {
-            self.append(new, Vec::new(), Vec::new(), None).await
-        }
+        if new.is_empty() { Ok(()) } else { self.append(new, Vec::new(), Vec::new(), None).await }
     }
 
     /// Renews every delegation of this member for 90 days.
@@ -213,9 +166,7 @@ impl Node {
         let trust = self.trust()?;
         let mut renewed = (*trust).clone();
         for envelope in delegate(trust.forum(), self.member(), &self.keyring(), authority, self.now())? {
-            renewed
-                .add(&envelope)
-                .or_denied("this node's keys cannot be delegated by that authority key")?;
+            renewed.add(&envelope).or_denied("this node's keys cannot be delegated by that authority key")?;
         }
         let bundle = renewed.bundle();
         self.join(&bundle, trust.forum()).await?;
@@ -224,15 +175,9 @@ impl Node {
 
     /// The forums joined.
     pub async fn forum_bundle(&self) -> Result<ForumBundle> {
-        let forums = self
-            .store()
-            .run(Store::forum_list)
-            .await
-            .or_storage(|| "cannot read the forum".to_owned())?;
+        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
         if forums.is_empty() {
-            return Err(Error::invalid(
-                "this node has joined no forum yet: run `chancery forum join`",
-            ));
+            return Err(Error::invalid("this node has joined no forum yet: run `chancery forum join`"));
         }
         Ok(self.trust()?.bundle())
     }

@@ -127,9 +127,8 @@ impl Node {
             artefacts: vec![disclosed.artefact.clone()],
             disclosure: disclosed.summary.clone(),
         };
-        let signature = intent
-            .sign(OperatorRole::Prepare, &operator)
-            .or_storage(|| "cannot sign the intent".to_owned())?;
+        let signature =
+            intent.sign(OperatorRole::Prepare, &operator).or_storage(|| "cannot sign the intent".to_owned())?;
         outcome.report = Some(disclosed.report.clone());
         outcome.stage = Some(self.stage(&request, intent, signature, disclosed).await?);
         Ok(outcome)
@@ -144,28 +143,17 @@ impl Node {
     ) -> Result<Scratch> {
         let (path, dir) = (request.file.clone(), self.folder().stages());
         let work = move || read_csv(&path, &dir, &mapping, &schema, &progress);
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the import was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the import was cut off".to_owned())?
     }
 
     /// Sorts the rows on disk and finds keys that are there twice, naming both lines.
     async fn sort(&self, scratch: &Scratch, schema: &DatasetSchema, file: &Path) -> Result<TempPath> {
         let dir = self.folder().stages();
         let mut out = NamedTempFile::new_in(&dir).map_err(|e| Error::file("create a file in", &dir, e))?;
-        let keys: Vec<&str> = schema
-            .dimensions
-            .iter()
-            .chain([&schema.time])
-            .map(|c| c.id.as_str())
-            .collect();
+        let keys: Vec<&str> = schema.dimensions.iter().chain([&schema.time]).map(|c| c.id.as_str()).collect();
         let order: Vec<&str> = keys.iter().copied().chain([ROW]).collect();
         let sorting = || "cannot sort the rows".to_owned();
-        let mut sorted = self
-            .engine()
-            .sort_file(&scratch.path, &order)
-            .await
-            .or_storage(sorting)?;
+        let mut sorted = self.engine().sort_file(&scratch.path, &order).await.or_storage(sorting)?;
         let mut duplicates = Duplicates::new(keys.len());
         let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(sorting)?;
         while let Some(batch) = sorted.next().await {
@@ -201,10 +189,7 @@ impl Node {
         getrandom::fill(&mut bytes).or_storage(|| "no randomness for the stage's id".to_owned())?;
         let id = hex::encode(bytes);
         let path = self.candidate_path(&id);
-        disclosed
-            .candidate
-            .persist(&path)
-            .map_err(|e| Error::file("keep the stage", &path, e.error))?;
+        disclosed.candidate.persist(&path).map_err(|e| Error::file("keep the stage", &path, e.error))?;
         let json = || "cannot write the stage".to_owned();
         let now = self.now();
         let row = StageRow {
@@ -212,10 +197,7 @@ impl Node {
             forum: intent.forum.clone(),
             dataflow: intent.dataflow.clone(),
             title: intent.title.clone(),
-            source: request
-                .file
-                .file_name()
-                .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            source: request.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             state: "staged".to_owned(),
             created_at: now,
             updated_at: now,
@@ -241,23 +223,13 @@ fn read_csv(
     progress: &Progress,
 ) -> Result<Scratch> {
     let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
-    progress
-        .total
-        .store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
+    progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
     let delimiter = u8::try_from(mapping.options.delimiter)
         .map_err(|_| Error::invalid("`options.delimiter` is not a single byte: use `,`, `;` or a tab"))?;
-    let counted = Counted {
-        inner: file,
-        progress: progress.clone(),
-    };
+    let counted = Counted { inner: file, progress: progress.clone() };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(counted);
-    let headings = reader
-        .headers()
-        .or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
-    let headings: Vec<String> = headings
-        .iter()
-        .map(|h| h.trim_start_matches('\u{feff}').trim().to_owned())
-        .collect();
+    let headings = reader.headers().or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
+    let headings: Vec<String> = headings.iter().map(|h| h.trim_start_matches('\u{feff}').trim().to_owned()).collect();
     if headings.len() > MAX_FIELDS {
         return Err(Error::invalid(format!(
             "`{}` has {} columns, more than {MAX_FIELDS}",
@@ -320,11 +292,7 @@ fn read_csv(
             path.display()
         )));
     }
-    Ok(Scratch {
-        path: out.into_temp_path(),
-        rows: rows - left_out,
-        left_out,
-    })
+    Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out })
 }
 
 fn malformed(row: u64, error: &csv::Error) -> Problem {
@@ -349,21 +317,11 @@ struct Duplicates {
 
 impl Duplicates {
     fn new(keys: usize) -> Self {
-        Self {
-            keys,
-            previous: None,
-            total: 0,
-            problems: Vec::new(),
-        }
+        Self { keys, previous: None, total: 0, problems: Vec::new() }
     }
 
     fn look(&mut self, batch: &RecordBatch) {
-        let columns: Vec<_> = batch
-            .columns()
-            .iter()
-            .take(self.keys)
-            .filter_map(|c| c.as_string_opt::<i32>())
-            .collect();
+        let columns: Vec<_> = batch.columns().iter().take(self.keys).filter_map(|c| c.as_string_opt::<i32>()).collect();
         let lines = batch.column(batch.num_columns() - 1).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let same = match &self.previous {
@@ -372,11 +330,8 @@ impl Duplicates {
                 None => false,
             };
             if same {
-                let before = if row > 0 {
-                    lines.value(row - 1)
-                } else {
-                    self.previous.as_ref().map_or(0, |(_, line)| *line)
-                };
+                let before =
+                    if row > 0 { lines.value(row - 1) } else { self.previous.as_ref().map_or(0, |(_, line)| *line) };
                 self.report(
                     lines.value(row),
                     before,
@@ -385,10 +340,7 @@ impl Duplicates {
             }
         }
         if let Some(last) = batch.num_rows().checked_sub(1) {
-            self.previous = Some((
-                columns.iter().map(|c| c.value(last).to_owned()).collect(),
-                lines.value(last),
-            ));
+            self.previous = Some((columns.iter().map(|c| c.value(last).to_owned()).collect(), lines.value(last)));
         }
     }
 

@@ -36,16 +36,12 @@ impl Keyring {
         fs::create_dir_all(self.dir.join("operators")).map_err(|e| Error::file("create", &self.dir, e))?;
         write_private(&self.dir.join("authority.pem"), pem.as_bytes())?;
         fs::write(&public, format!("{}\n", authority.public())).map_err(|e| Error::file("write", &public, e))?;
-        let mut paths: Vec<PathBuf> = ["log", "witness", "publisher", "transport"]
-            .iter()
-            .map(|p| self.path(p))
-            .collect();
+        let mut paths: Vec<PathBuf> =
+            ["log", "witness", "publisher", "transport"].iter().map(|p| self.path(p)).collect();
         paths.extend(operators.iter().map(|name| self.operator_path(name)));
         for path in paths {
             let key = KeyPair::generate().or_storage(|| format!("cannot make the key `{}`", path.display()))?;
-            let pem = key
-                .to_pem()
-                .or_storage(|| format!("cannot write the key `{}`", path.display()))?;
+            let pem = key.to_pem().or_storage(|| format!("cannot write the key `{}`", path.display()))?;
             write_private(&path, pem.as_bytes())?;
         }
         Ok(())
@@ -67,16 +63,12 @@ impl Keyring {
     /// An operator's key.
     pub fn operator(&self, name: &str) -> Result<KeyPair> {
         if !is_name(name) {
-            return Err(Error::invalid(format!(
-                "`{name}` is no operator's name: use letters, digits, `.`, `_`, `-`"
-            )));
+            return Err(Error::invalid(format!("`{name}` is no operator's name: use letters, digits, `.`, `_`, `-`")));
         }
         let path = self.operator_path(name);
         if !path.exists() {
             let known = self.operators()?.join("`, `");
-            return Err(Error::not_found(format!(
-                "there is no key of an operator `{name}` here; there are `{known}`"
-            )));
+            return Err(Error::not_found(format!("there is no key of an operator `{name}` here; there are `{known}`")));
         }
         read(&path)
     }
@@ -85,9 +77,7 @@ impl Keyring {
     pub fn operators(&self) -> Result<Vec<String>> {
         let dir = self.dir.join("operators");
         let entries = fs::read_dir(&dir).map_err(|e| Error::file("list", &dir, e))?;
-        let names = entries
-            .flatten()
-            .filter_map(|e| e.path().file_stem().map(|s| s.to_string_lossy().into_owned()));
+        let names = entries.flatten().filter_map(|e| e.path().file_stem().map(|s| s.to_string_lossy().into_owned()));
         let mut names: Vec<String> = names.collect();
         names.sort();
         Ok(names)
@@ -96,10 +86,7 @@ impl Keyring {
     /// The authority's public key, as text.
     pub fn authority_public(&self) -> Result<String> {
         let path = self.dir.join("authority.pub");
-        Ok(fs::read_to_string(&path)
-            .map_err(|e| Error::file("read", &path, e))?
-            .trim()
-            .to_owned())
+        Ok(fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?.trim().to_owned())
     }
 
     /// The authority key; `passphrase` is asked only if it is encrypted.
@@ -117,13 +104,9 @@ impl Keyring {
     /// Key files that others can read.
     pub fn exposed(&self) -> Vec<PathBuf> {
         let dirs = [self.dir.clone(), self.dir.join("operators")];
-        let files = dirs
-            .iter()
-            .filter_map(|d| fs::read_dir(d).ok())
-            .flat_map(|entries| entries.flatten().map(|e| e.path()));
-        files
-            .filter(|p| p.extension().is_some_and(|e| e == "pem") && readable_by_others(p))
-            .collect()
+        let files =
+            dirs.iter().filter_map(|d| fs::read_dir(d).ok()).flat_map(|entries| entries.flatten().map(|e| e.path()));
+        files.filter(|p| p.extension().is_some_and(|e| e == "pem") && readable_by_others(p)).collect()
     }
 }
 
@@ -132,9 +115,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
         && !name.starts_with('.')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 fn read(path: &Path) -> Result<KeyPair> {
@@ -162,7 +143,5 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
         options.mode(0o600);
     }
     let mut file = options.open(path).map_err(|e| Error::file("create", path, e))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|e| Error::file("write", path, e))
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| Error::file("write", path, e))
 }

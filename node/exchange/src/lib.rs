@@ -26,7 +26,7 @@ pub mod views;
 pub use approve::Stage;
 pub use disclose::profile_of;
 pub use doctor::Finding;
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use figures::{Data, FiguresQuery};
 pub use forum::{card, draft, sign};
 pub use import::{ImportOutcome, ImportRequest, Progress};

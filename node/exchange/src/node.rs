@@ -42,11 +42,7 @@ impl Node {
     pub async fn open(root: &Path, config: NodeConfig) -> Result<Self> {
         let folder =
             DataFolder::open(root).or_storage(|| format!("cannot open the data folder `{}`", root.display()))?;
-        let url = config
-            .database
-            .url
-            .clone()
-            .unwrap_or_else(|| folder.database().to_string_lossy().into_owned());
+        let url = config.database.url.clone().unwrap_or_else(|| folder.database().to_string_lossy().into_owned());
         let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
         let store = opened
             .or_storage(|| "cannot open the database".to_owned())?
@@ -117,17 +113,12 @@ impl Node {
     }
 
     pub(crate) fn set_network(&self, network: NetworkHandle) -> Result<()> {
-        self.inner
-            .network
-            .set(network)
-            .map_err(|_| Error::conflict("this node is already on the network"))
+        self.inner.network.set(network).map_err(|_| Error::conflict("this node is already on the network"))
     }
 
     /// Unix seconds now.
     pub(crate) fn now(&self) -> i64 {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs() as i64)
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
     }
 
     /// What this node believes of its forum.
@@ -142,11 +133,7 @@ impl Node {
 
     /// Reads the forum's bundle again: another process may have renewed delegations.
     pub(crate) async fn reload_trust(&self) -> Result<()> {
-        let forums = self
-            .store()
-            .run(Store::forum_list)
-            .await
-            .or_storage(|| "cannot read the forum".to_owned())?;
+        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
         if let Some(row) = forums.first() {
             let bundle =
                 ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
@@ -162,33 +149,20 @@ impl Node {
     /// A dataflow by what a user calls it.
     pub fn dataset_schema(&self, dataflow: &str) -> Result<DatasetSchema> {
         let reference = self.structures().find_dataflow(dataflow).ok_or_else(|| {
-            let known = self
-                .structures()
-                .dataflows
-                .iter()
-                .map(|d| d.maintainable.id.as_str())
-                .collect::<Vec<_>>();
-            Error::not_found(format!(
-                "there is no dataflow `{dataflow}`; there are {}",
-                known.join(", ")
-            ))
+            let known = self.structures().dataflows.iter().map(|d| d.maintainable.id.as_str()).collect::<Vec<_>>();
+            Error::not_found(format!("there is no dataflow `{dataflow}`; there are {}", known.join(", ")))
         })?;
         self.schema_of(&reference)
     }
 
     pub(crate) fn schema_of(&self, dataflow: &Reference) -> Result<DatasetSchema> {
-        self.structures()
-            .dataset_schema(dataflow)
-            .map_err(|e| Error::not_found(e.to_string()))
+        self.structures().dataset_schema(dataflow).map_err(|e| Error::not_found(e.to_string()))
     }
 
     /// Marks a log as being pulled; none if it is already.
     pub(crate) fn pull_guard(&self, member: &str) -> Option<PullGuard> {
         let mut pulling = self.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner);
-        pulling.insert(member.to_owned()).then(|| PullGuard {
-            node: self.clone(),
-            member: member.to_owned(),
-        })
+        pulling.insert(member.to_owned()).then(|| PullGuard { node: self.clone(), member: member.to_owned() })
     }
 
     /// Whether a file's bytes have its hash. Hashed once, and again whenever size or time of the file change.
@@ -202,11 +176,7 @@ impl Node {
             return Ok(());
         }
         self.files().verify(sha256).map_err(|e| e.to_string())?;
-        self.inner
-            .checked_files
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(sha256.to_owned(), now);
+        self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256.to_owned(), now);
         Ok(())
     }
 }
@@ -219,11 +189,6 @@ pub(crate) struct PullGuard {
 
 impl Drop for PullGuard {
     fn drop(&mut self) {
-        self.node
-            .inner
-            .pulling
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.member);
+        self.node.inner.pulling.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.member);
     }
 }

@@ -76,21 +76,15 @@ pub(crate) fn resource_of(row: &ReleaseRow) -> Resource {
         Some(Audience::Members(members)) => For::Named(members),
         None => For::Named(Vec::new()),
     };
-    Resource {
-        owner: row.member.clone(),
-        audience,
-        embargo: row.embargo,
-    }
+    Resource { owner: row.member.clone(), audience, embargo: row.embargo }
 }
 
 impl Node {
     /// This node.
     pub fn view(&self) -> NodeView {
         let member = &self.config().member;
-        let forum = self.trust().ok().map(|t| ForumRef {
-            id: t.forum().to_owned(),
-            name: t.charter().forum_name.clone(),
-        });
+        let forum =
+            self.trust().ok().map(|t| ForumRef { id: t.forum().to_owned(), name: t.charter().forum_name.clone() });
         NodeView {
             member: member.id.clone(),
             member_name: member.name.clone(),
@@ -109,17 +103,10 @@ impl Node {
         };
         let forum = trust.forum().to_owned();
         let read = move |s: &Store| {
-            Ok((
-                s.head_list(&forum)?,
-                s.peer_list(&forum)?,
-                s.release_list(&forum, &ReleaseSelection::default())?,
-            ))
+            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, s.release_list(&forum, &ReleaseSelection::default())?))
         };
-        let (heads, peers, releases) = self
-            .store()
-            .run(read)
-            .await
-            .or_storage(|| "cannot read the forum".to_owned())?;
+        let (heads, peers, releases) =
+            self.store().run(read).await.or_storage(|| "cannot read the forum".to_owned())?;
         let visible: Vec<&ReleaseRow> = releases.iter().filter(|r| self.may(Action::Discover, r)).collect();
         let members = trust.charter().members.iter().map(|m| {
             let own: Vec<_> = visible.iter().filter(|r| r.member == m.id).collect();
@@ -129,10 +116,7 @@ impl Node {
                 role: m.role.as_str().to_owned(),
                 is_self: m.id == self.member(),
                 online: m.id == self.member() || online.contains(&m.id),
-                last_seen: peers
-                    .iter()
-                    .find(|(id, _)| *id == m.id)
-                    .map(|(_, at)| time::format(*at)),
+                last_seen: peers.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
                 log: heads.iter().find(|h| h.member == m.id).map(log_view),
                 releases: own.len() as u64,
                 latest_release_at: own.iter().map(|r| r.issued_at).max().map(time::format),
@@ -171,11 +155,7 @@ impl Node {
     pub(crate) async fn readable(&self, dataflow: Option<String>, at: i64) -> Result<Vec<ReleaseRow>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
-        let selection = ReleaseSelection {
-            dataflow,
-            member: None,
-            in_force_at: Some(at),
-        };
+        let selection = ReleaseSelection { dataflow, member: None, in_force_at: Some(at) };
         let rows = self
             .store()
             .run(move |s| s.release_list(&forum, &selection))
@@ -188,36 +168,22 @@ impl Node {
     pub async fn dataflows_view(&self) -> Result<Vec<DataflowView>> {
         let rows = self.readable(None, self.now()).await?;
         let references = self.structures().dataflows.iter().map(|d| d.maintainable.reference());
-        references
-            .map(|r| Ok(self.summary(&self.schema_of(&r)?, &rows)))
-            .collect()
+        references.map(|r| Ok(self.summary(&self.schema_of(&r)?, &rows))).collect()
     }
 
     fn summary(&self, schema: &DatasetSchema, rows: &[ReleaseRow]) -> DataflowView {
         let dataflow = schema.dataflow.to_string();
         let own: Vec<_> = rows.iter().filter(|r| r.dataflow == dataflow).collect();
         let members: BTreeSet<String> = own.iter().map(|r| r.member.clone()).collect();
-        let description = self
-            .structures()
-            .dataflow(&schema.dataflow)
-            .and_then(|d| d.maintainable.names.description.clone());
+        let description =
+            self.structures().dataflow(&schema.dataflow).and_then(|d| d.maintainable.names.description.clone());
         DataflowView {
             id: schema.dataflow.id.clone(),
             urn: schema.dataflow.urn("datastructure.Dataflow"),
             name: schema.name.clone(),
             description: description.unwrap_or_default(),
-            dimensions: schema
-                .dimensions
-                .iter()
-                .map(|d| NamedId {
-                    id: d.id.clone(),
-                    name: d.name.clone(),
-                })
-                .collect(),
-            corridor: schema
-                .corridor
-                .clone()
-                .map(|(origin, destination)| CorridorEnds { origin, destination }),
+            dimensions: schema.dimensions.iter().map(|d| NamedId { id: d.id.clone(), name: d.name.clone() }).collect(),
+            corridor: schema.corridor.clone().map(|(origin, destination)| CorridorEnds { origin, destination }),
             releases: own.len() as u64,
             members: members.into_iter().collect(),
             unit: None,
@@ -233,23 +199,9 @@ impl Node {
         let all = DataQuery::all(&schema);
         let mut codes = BTreeMap::new();
         for dimension in &schema.dimensions {
-            let found = self
-                .engine()
-                .distinct(&schema, &sources, &[&dimension.id], &all)
-                .await
-                .or_storage(failed)?;
-            let name = |code: &str| {
-                dimension
-                    .codes
-                    .as_ref()
-                    .and_then(|c| c.name(code))
-                    .unwrap_or(code)
-                    .to_owned()
-            };
-            let named = found.into_iter().flatten().map(|code| NamedId {
-                name: name(&code),
-                id: code,
-            });
+            let found = self.engine().distinct(&schema, &sources, &[&dimension.id], &all).await.or_storage(failed)?;
+            let name = |code: &str| dimension.codes.as_ref().and_then(|c| c.name(code)).unwrap_or(code).to_owned();
+            let named = found.into_iter().flatten().map(|code| NamedId { name: name(&code), id: code });
             codes.insert(dimension.id.clone(), named.collect());
         }
         let mut corridors: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
@@ -266,50 +218,31 @@ impl Node {
                 corridors.entry((from, to)).or_default().insert(member);
             }
         }
-        let corridors = corridors
-            .into_iter()
-            .take(MAX_CORRIDORS)
-            .map(|((origin, destination), members)| CorridorView {
-                origin,
-                destination,
-                members: members.into_iter().collect(),
-            });
-        Ok(DataflowDetail {
-            dataflow: self.summary(&schema, &rows),
-            codes,
-            corridors: corridors.collect(),
-        })
+        let corridors = corridors.into_iter().take(MAX_CORRIDORS).map(|((origin, destination), members)| {
+            CorridorView { origin, destination, members: members.into_iter().collect() }
+        });
+        Ok(DataflowDetail { dataflow: self.summary(&schema, &rows), codes, corridors: corridors.collect() })
     }
 
     /// Releases with their checks, newest first.
     pub async fn releases_view(&self, filter: ReleaseFilter) -> Result<Vec<ReleaseView>> {
         let trust = self.trust()?;
-        let dataflow = filter
-            .dataflow
-            .map(|d| self.dataset_schema(&d).map(|s| s.dataflow.to_string()))
-            .transpose()?;
-        let selection = ReleaseSelection {
-            dataflow,
-            member: filter.member,
-            in_force_at: filter.current_only.then(|| self.now()),
-        };
+        let dataflow = filter.dataflow.map(|d| self.dataset_schema(&d).map(|s| s.dataflow.to_string())).transpose()?;
+        let selection =
+            ReleaseSelection { dataflow, member: filter.member, in_force_at: filter.current_only.then(|| self.now()) };
         let forum = trust.forum().to_owned();
         let rows = self
             .store()
             .run(move |s| s.release_list(&forum, &selection))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        self.release_views(rows.into_iter().filter(|r| self.may(Action::Discover, r)).collect())
-            .await
+        self.release_views(rows.into_iter().filter(|r| self.may(Action::Discover, r)).collect()).await
     }
 
     /// How many releases are held, unchecked.
     pub async fn releases_count(&self, filter: ReleaseFilter) -> Result<usize> {
         let forum = self.trust()?.forum().to_owned();
-        let selection = ReleaseSelection {
-            member: filter.member,
-            ..ReleaseSelection::default()
-        };
+        let selection = ReleaseSelection { member: filter.member, ..ReleaseSelection::default() };
         let rows = self
             .store()
             .run(move |s| s.release_list(&forum, &selection))
@@ -334,9 +267,7 @@ impl Node {
             });
             views.collect::<Result<Vec<_>>>()
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "a check was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?
     }
 
     fn release_row_view(
@@ -366,13 +297,8 @@ impl Node {
         ReleaseView {
             id: row.id.clone(),
             member: row.member.clone(),
-            member_name: trust
-                .charter()
-                .member(&row.member)
-                .map_or_else(|| row.member.clone(), |m| m.name.clone()),
-            dataflow: schema
-                .as_ref()
-                .map_or_else(|| row.dataflow.clone(), |s| s.dataflow.id.clone()),
+            member_name: trust.charter().member(&row.member).map_or_else(|| row.member.clone(), |m| m.name.clone()),
+            dataflow: schema.as_ref().map_or_else(|| row.dataflow.clone(), |s| s.dataflow.id.clone()),
             dataflow_name: schema.map_or_else(|| row.dataflow.clone(), |s| s.name),
             title: row.title.clone(),
             issued_at: time::format(row.issued_at),
@@ -384,14 +310,8 @@ impl Node {
             bytes: row.bytes.max(0) as u64,
             periods: [row.period_start.clone(), row.period_end.clone()],
             audience: row.audience.clone(),
-            log: LogPosition {
-                index: row.position.max(0) as u64,
-                size: head.map_or(0, |h| h.size.max(0) as u64),
-            },
-            disclosure: body
-                .as_ref()
-                .and_then(|b| serde_json::to_value(&b.intent.disclosure).ok())
-                .unwrap_or_default(),
+            log: LogPosition { index: row.position.max(0) as u64, size: head.map_or(0, |h| h.size.max(0) as u64) },
+            disclosure: body.as_ref().and_then(|b| serde_json::to_value(&b.intent.disclosure).ok()).unwrap_or_default(),
             approvals: operators
                 .iter()
                 .map(|o| ApprovalView {
@@ -432,11 +352,8 @@ impl Node {
     pub async fn release_view(&self, id: &str) -> Result<serde_json::Value> {
         let row = self.readable_release(id, Action::Discover).await?;
         let report: Option<serde_json::Value> = row.report.as_ref().and_then(|r| serde_json::from_slice(r).ok());
-        let view = self
-            .release_views(vec![row])
-            .await?
-            .pop()
-            .ok_or_else(|| Error::not_found("there is no such release"))?;
+        let view =
+            self.release_views(vec![row]).await?.pop().ok_or_else(|| Error::not_found("there is no such release"))?;
         let mut value = serde_json::to_value(view).or_storage(|| "cannot write the release".to_owned())?;
         if let Some(object) = value.as_object_mut() {
             object.insert("report".to_owned(), report.into());
@@ -452,9 +369,8 @@ impl Node {
             let failed = || "cannot read the record".to_owned();
             let record = node.store().record_get(&row.id).or_storage(failed)?;
             let head = node.store().head_get(trust.forum(), &row.member).or_storage(failed)?;
-            let (record, head) = record
-                .zip(head)
-                .ok_or_else(|| Error::not_found("the release's record is not here"))?;
+            let (record, head) =
+                record.zip(head).ok_or_else(|| Error::not_found("the release's record is not here"))?;
             let proof = node.prove(&trust, &record, &head)?;
             let salt = salt_of(&record)?;
             let place = LogPlace {
@@ -469,9 +385,7 @@ impl Node {
                 ProofBundle::new(&trust, envelope, place).or_unverified(|| "cannot make the proof".to_owned())?;
             serde_json::to_vec_pretty(&bundle).or_storage(|| "cannot write the proof".to_owned())
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the proof was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?
     }
 
     /// The file of a release that anybody may read.
@@ -486,14 +400,8 @@ impl Node {
             .run(move |s| s.release_list_by_artefact(&wanted))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        let readable = rows
-            .iter()
-            .any(|r| r.withdrawn_at.is_none() && self.may(Action::Read, r));
-        if readable {
-            Ok(self.files().path(sha256))
-        } else {
-            Err(not_here())
-        }
+        let readable = rows.iter().any(|r| r.withdrawn_at.is_none() && self.may(Action::Read, r));
+        if readable { Ok(self.files().path(sha256)) } else { Err(not_here()) }
     }
 
     /// A member's log, perhaps with every hash recomputed.
@@ -504,15 +412,9 @@ impl Node {
             let head = node.store().head_get(trust.forum(), &member).or_storage(failed)?;
             let head = head.ok_or_else(|| Error::not_found(format!("no log of `{member}` is held here")))?;
             let size = head.size.max(0) as u64;
-            let records = node
-                .store()
-                .record_list(trust.forum(), &member, 0, u32::MAX)
-                .or_storage(failed)?;
+            let records = node.store().record_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
             let held: BTreeSet<i64> = records.iter().map(|r| r.position).collect();
-            let leaves = node
-                .store()
-                .leaf_list(trust.forum(), &member, 0, u32::MAX)
-                .or_storage(failed)?;
+            let leaves = node.store().leaf_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
             let checked = check.then(|| node.check_whole_log(&trust, &head, &leaves));
             let entries = (0i64..).zip(&leaves).map(|(position, leaf)| {
                 let text = String::from_utf8_lossy(leaf);
@@ -526,10 +428,7 @@ impl Node {
                 }
             });
             let root = chancery_ledger::proof::encode_hashes(&[chancery_ledger::log::Hash(
-                head.root
-                    .clone()
-                    .try_into()
-                    .map_err(|_| Error::unverified("the stored root is damaged"))?,
+                head.root.clone().try_into().map_err(|_| Error::unverified("the stored root is damaged"))?,
             )]);
             Ok(LogListing {
                 entries: entries.collect(),
@@ -540,9 +439,7 @@ impl Node {
                 checked,
             })
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the reading was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the reading was cut off".to_owned())?
     }
 
     /// Whether the leaves give the stored root and the signed head.
@@ -568,8 +465,5 @@ impl Node {
 }
 
 fn log_view(head: &HeadRow) -> LogView {
-    LogView {
-        size: head.size.max(0) as u64,
-        checkpoint_at: time::format(head.updated_at),
-    }
+    LogView { size: head.size.max(0) as u64, checkpoint_at: time::format(head.updated_at) }
 }

@@ -24,11 +24,7 @@ pub(crate) struct NewRecord {
 impl NewRecord {
     /// A record that anybody may read.
     pub(crate) fn public(kind: RecordKind, envelope: Envelope) -> Self {
-        Self {
-            kind,
-            audience: Audience::Public,
-            envelope,
-        }
+        Self { kind, audience: Audience::Public, envelope }
     }
 }
 
@@ -41,15 +37,9 @@ pub(crate) struct StoredHashes<'a> {
 
 impl HashStore for StoredHashes<'_> {
     fn read(&self, indexes: &[u64]) -> std::result::Result<Vec<Hash>, LogError> {
-        let rows = self
-            .store
-            .hash_list(self.forum, self.member, indexes)
-            .map_err(|e| LogError::Read(e.to_string()))?;
+        let rows = self.store.hash_list(self.forum, self.member, indexes).map_err(|e| LogError::Read(e.to_string()))?;
         let hash = |bytes: Vec<u8>| {
-            bytes
-                .try_into()
-                .map(Hash)
-                .map_err(|_| LogError::Read("a stored hash is damaged".to_owned()))
+            bytes.try_into().map(Hash).map_err(|_| LogError::Read("a stored hash is damaged".to_owned()))
         };
         rows.into_iter().map(hash).collect()
     }
@@ -58,10 +48,7 @@ impl HashStore for StoredHashes<'_> {
 impl Node {
     /// Publishes an approved stage. Returns the release's id.
     pub async fn publish(&self, id: Option<&str>) -> Result<String> {
-        let _lock = self
-            .folder()
-            .lock(Exclusive::Publish)
-            .map_err(|e| Error::conflict(e.to_string()))?;
+        let _lock = self.folder().lock(Exclusive::Publish).map_err(|e| Error::conflict(e.to_string()))?;
         let stage = self.find_stage(id, Some("approved")).await?;
         if stage.state != "approved" {
             return Err(Error::denied(format!(
@@ -92,15 +79,10 @@ impl Node {
         };
         let envelope = Envelope::seal(&payload, &[&publisher]).or_storage(|| "cannot sign the release".to_owned())?;
         let release_id = envelope.id().or_storage(|| "cannot name the release".to_owned())?;
-        let record = NewRecord {
-            kind: RecordKind::Release,
-            audience: stage.intent.audience.clone(),
-            envelope,
-        };
+        let record = NewRecord { kind: RecordKind::Release, audience: stage.intent.audience.clone(), envelope };
         let report = serde_json::to_vec(&stage.report).or_storage(|| "cannot write the report".to_owned())?;
         let release = new_release(&release_id, &payload, now, Some(report));
-        self.append(vec![record], vec![release], Vec::new(), Some(stage.id.clone()))
-            .await?;
+        self.append(vec![record], vec![release], Vec::new(), Some(stage.id.clone())).await?;
         // The published copy is elsewhere now.
         let _ = std::fs::remove_file(self.candidate_path(&stage.id));
         Ok(release_id)
@@ -108,10 +90,7 @@ impl Node {
 
     /// Withdraws one of this member's releases: a tombstone in the log; its figures are no longer served.
     pub async fn withdraw(&self, id: &str, reason: &str) -> Result<()> {
-        let _lock = self
-            .folder()
-            .lock(Exclusive::Publish)
-            .map_err(|e| Error::conflict(e.to_string()))?;
+        let _lock = self.folder().lock(Exclusive::Publish).map_err(|e| Error::conflict(e.to_string()))?;
         let wanted = id.to_owned();
         let row = self
             .store()
@@ -128,21 +107,12 @@ impl Node {
             issuer: row.member,
             issued_at: time::format(self.now()),
             kind: RecordKind::Withdrawal,
-            body: Withdrawal {
-                release: row.id.clone(),
-                reason: reason.to_owned(),
-            },
+            body: Withdrawal { release: row.id.clone(), reason: reason.to_owned() },
         };
         let publisher = self.keyring().key(Purpose::Publisher)?;
         let envelope =
             Envelope::seal(&payload, &[&publisher]).or_storage(|| "cannot sign the withdrawal".to_owned())?;
-        self.append(
-            vec![NewRecord::public(RecordKind::Withdrawal, envelope)],
-            Vec::new(),
-            vec![row.id],
-            None,
-        )
-        .await
+        self.append(vec![NewRecord::public(RecordKind::Withdrawal, envelope)], Vec::new(), vec![row.id], None).await
     }
 
     /// Copies the stage's file among the published ones, under its hash. A file without a row is never served.
@@ -160,9 +130,7 @@ impl Node {
             }
             Ok(())
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the copy was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the copy was cut off".to_owned())?
     }
 
     /// This member's release of a dataflow now in force.
@@ -174,11 +142,7 @@ impl Node {
             in_force_at: Some(self.now()),
         };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
-        Ok(rows
-            .or_storage(|| "cannot read the releases".to_owned())?
-            .into_iter()
-            .next()
-            .map(|r| r.id))
+        Ok(rows.or_storage(|| "cannot read the releases".to_owned())?.into_iter().next().map(|r| r.id))
     }
 
     /// Appends records to this member's log and signs the new head, in one transaction with what the records mean.
@@ -198,10 +162,7 @@ impl Node {
         let now = self.now();
         let work = move || {
             let failed = || "cannot append to the log".to_owned();
-            let size = store
-                .head_get(&forum, &member)
-                .or_storage(failed)?
-                .map_or(0, |h| h.size.max(0) as u64);
+            let size = store.head_get(&forum, &member).or_storage(failed)?.map_or(0, |h| h.size.max(0) as u64);
             let (mut leaves, mut hashes, mut rows) = (Vec::new(), Vec::new(), Vec::new());
             for (position, record) in (size..).zip(&records) {
                 let salt = match record.audience {
@@ -214,17 +175,10 @@ impl Node {
                 leaves.push(leaf);
                 rows.push(record_row(record, &forum, &member, position, now, id, salt)?);
             }
-            let hash_store = StoredHashes {
-                store: &store,
-                forum: &forum,
-                member: &member,
-            };
+            let hash_store = StoredHashes { store: &store, forum: &forum, member: &member };
             let appended = Tree(&hash_store).append(size, &hashes).or_storage(failed)?;
-            let head = Checkpoint {
-                origin: checkpoint::origin(&forum, &member),
-                size: appended.size,
-                root: appended.root,
-            };
+            let head =
+                Checkpoint { origin: checkpoint::origin(&forum, &member), size: appended.size, root: appended.root };
             let checkpoint = head.sign(&key).or_storage(failed)?;
             let releases = releases.into_iter().map(|mut r| {
                 r.release.position = size as i64;
@@ -251,9 +205,7 @@ impl Node {
             };
             store.log_extend(&extension).or_storage(failed)
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "the append was cut off".to_owned())?
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the append was cut off".to_owned())?
     }
 }
 
@@ -275,10 +227,7 @@ fn record_row(
         audience: record.audience.text(),
         issued_at: now,
         received_at: now,
-        envelope: record
-            .envelope
-            .to_bytes()
-            .or_storage(|| "cannot write the record".to_owned())?,
+        envelope: record.envelope.to_bytes().or_storage(|| "cannot write the record".to_owned())?,
         salt: salt.map(|s| s.to_vec()),
     })
 }
@@ -286,10 +235,7 @@ fn record_row(
 /// A release's row and its files' rows; its position is filled in when it is appended.
 pub(crate) fn new_release(id: &str, payload: &Payload<Release>, now: i64, report: Option<Vec<u8>>) -> NewRelease {
     let intent = &payload.body.intent;
-    let periods = intent
-        .artefacts
-        .first()
-        .map_or_else(Default::default, |a| a.periods.clone());
+    let periods = intent.artefacts.first().map_or_else(Default::default, |a| a.periods.clone());
     let [period_start, period_end] = periods;
     NewRelease {
         release: ReleaseRow {

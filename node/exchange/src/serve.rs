@@ -33,22 +33,11 @@ pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskT
         listen: listen.collect::<Result<_>>()?,
         forum: trust.forum().to_owned(),
     };
-    let (network, events) = chancery_network::start(config).await.map_err(|e| Error::Conflict {
-        what: e.to_string(),
-        cause: None,
-    })?;
+    let (network, events) =
+        chancery_network::start(config).await.map_err(|e| Error::Conflict { what: e.to_string(), cause: None })?;
     node.set_network(network.clone())?;
-    network
-        .admit(admitted(node)?)
-        .await
-        .or_unavailable(|| "the network has stopped".to_owned())?;
-    let worker = Worker {
-        node: node.clone(),
-        network,
-        stop,
-        tracker: tracker.clone(),
-        peers: HashMap::new(),
-    };
+    network.admit(admitted(node)?).await.or_unavailable(|| "the network has stopped".to_owned())?;
+    let worker = Worker { node: node.clone(), network, stop, tracker: tracker.clone(), peers: HashMap::new() };
     tracker.spawn(worker.run(events));
     Ok(())
 }
@@ -152,13 +141,7 @@ impl Worker {
         self.seen(&member).await;
         let (wake, woken) = mpsc::channel(WAKES);
         let stop = self.stop.child_token();
-        let pull = pull_loop(
-            self.node.clone(),
-            self.network.clone(),
-            member.clone(),
-            woken,
-            stop.clone(),
-        );
+        let pull = pull_loop(self.node.clone(), self.network.clone(), member.clone(), woken, stop.clone());
         self.tracker.spawn(pull);
         if let Some((_, old)) = self.peers.insert(member, (wake, stop)) {
             old.cancel();
@@ -183,10 +166,7 @@ impl Worker {
     async fn look_after_own(&mut self, known_head: &mut String) -> Result<()> {
         self.node.reload_trust().await?;
         let peers = admitted(&self.node)?;
-        self.network
-            .admit(peers)
-            .await
-            .or_unavailable(|| "the network has stopped".to_owned())?;
+        self.network.admit(peers).await.or_unavailable(|| "the network has stopped".to_owned())?;
         let (forum, member) = (self.node.trust()?.forum().to_owned(), self.node.member().to_owned());
         let head = self
             .node

@@ -44,8 +44,7 @@ impl Node {
         };
         for head in heads.into_iter().take(1_000).filter(|h| h.member != self.member()) {
             if let Err(error) = self.pull_log(network, peer, &forum, &head).await {
-                self.note_refusal(peer, &format!("log of {}", head.member), &error)
-                    .await;
+                self.note_refusal(peer, &format!("log of {}", head.member), &error).await;
             }
         }
         Ok(())
@@ -56,10 +55,7 @@ impl Node {
         let trust = self.trust()?;
         let member = info.member.clone();
         if trust.charter().member(&member).is_none() {
-            return Err(Error::denied(format!(
-                "`{}` is no member",
-                member.chars().take(20).collect::<String>()
-            )));
+            return Err(Error::denied(format!("`{}` is no member", member.chars().take(20).collect::<String>())));
         }
         let origin = checkpoint::origin(forum, &member);
         let offered =
@@ -74,11 +70,7 @@ impl Node {
             if offered.size <= size {
                 return Ok(());
             }
-            let request = SyncRequest::Records {
-                forum: forum.to_owned(),
-                member: member.clone(),
-                from: size,
-            };
+            let request = SyncRequest::Records { forum: forum.to_owned(), member: member.clone(), from: size };
             let page = match network.sync(peer, request).await {
                 Ok(SyncResponse::Records(page)) if !page.leaves.is_empty() && page.leaves.len() <= MAX_LEAVES => page,
                 Ok(SyncResponse::Refused(reason)) => {
@@ -113,17 +105,10 @@ impl Node {
             size = offered.size,
             "the log was forked: two signed heads of one size differ"
         );
-        let (forum, member, seen, against) = (
-            held.forum.clone(),
-            info.member.clone(),
-            info.checkpoint.clone(),
-            held.checkpoint.clone(),
-        );
+        let (forum, member, seen, against) =
+            (held.forum.clone(), info.member.clone(), info.checkpoint.clone(), held.checkpoint.clone());
         let now = self.now();
-        let stored = self
-            .store()
-            .run(move |s| s.evidence_put(&forum, &member, &seen, &against, now))
-            .await;
+        let stored = self.store().run(move |s| s.evidence_put(&forum, &member, &seen, &against, now)).await;
         stored.or_storage(|| "cannot keep the evidence".to_owned())?;
         Err(Error::unverified(format!(
             "the log of `{}` was forked at {} leaves: both heads are kept as evidence",
@@ -144,9 +129,7 @@ impl Node {
         let expected_size = held.as_ref().map_or(0, |h| h.size);
         let now = self.now();
         let work = move || check_page(node.store(), &trust, &owner, held.as_ref(), &page, now);
-        let checked = tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "a check was cut off".to_owned())??;
+        let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
         for record in &checked.records {
             match record.kind {
@@ -157,10 +140,7 @@ impl Node {
                     }
                     // Not there now is no reason to pass it over: the page is asked for again.
                     Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
-                    Err(error) => {
-                        self.note_refusal(member, &format!("release {}", record.id), &error)
-                            .await
-                    }
+                    Err(error) => self.note_refusal(member, &format!("release {}", record.id), &error).await,
                 },
                 RecordKind::Withdrawal => match verify_withdrawal(&checked.trust, &record.envelope, member) {
                     Ok(payload) => {
@@ -169,8 +149,7 @@ impl Node {
                     }
                     Err(error) => {
                         let error = Error::unverified(error.to_string());
-                        self.note_refusal(member, &format!("withdrawal {}", record.id), &error)
-                            .await;
+                        self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
                     }
                 },
                 RecordKind::Delegation | RecordKind::Charter => {
@@ -187,21 +166,12 @@ impl Node {
         if checked.new_delegations {
             self.set_trust(checked.trust);
         }
-        tracing::info!(
-            member,
-            peer,
-            from = expected_size,
-            leaves = checked.leaves.len(),
-            "log extended"
-        );
+        tracing::info!(member, peer, from = expected_size, leaves = checked.leaves.len(), "log extended");
         Ok(())
     }
 
     fn extension_of(&self, checked: &CheckedPage, member: &str, expected_size: i64, now: i64) -> Result<LogExtension> {
-        let bundle = checked
-            .new_delegations
-            .then(|| serde_json::to_vec(&checked.trust.bundle()))
-            .transpose();
+        let bundle = checked.new_delegations.then(|| serde_json::to_vec(&checked.trust.bundle())).transpose();
         Ok(LogExtension {
             expected_size,
             head: HeadRow {
@@ -254,8 +224,7 @@ impl Node {
         let intent = &verified.payload.body.intent;
         for artefact in &intent.artefacts {
             if !self.files().has(&artefact.sha256, artefact.bytes) {
-                self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact)
-                    .await?;
+                self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact).await?;
             }
         }
         let mut release = new_release(&record.id, &verified.payload, now, None);
@@ -273,14 +242,7 @@ impl Node {
         artefact: &Artefact,
     ) -> Result<()> {
         let mut sources = vec![peer.to_owned()];
-        sources.extend(
-            network
-                .connected()
-                .await
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|m| m != peer),
-        );
+        sources.extend(network.connected().await.unwrap_or_default().into_iter().filter(|m| m != peer));
         let path = self.folder().temporary().join(format!("{}.part", artefact.sha256));
         let mut last = Error::unavailable("nobody is connected");
         for source in sources {
@@ -291,9 +253,7 @@ impl Node {
                         let temporary =
                             tempfile::TempPath::try_from_path(&path).map_err(|e| Error::file("keep", &path, e))?;
                         node.check_artefact(&temporary, &dataflow, &artefact)?;
-                        node.files()
-                            .commit(temporary, &artefact.sha256)
-                            .or_unverified(|| "the artefact".to_owned())?;
+                        node.files().commit(temporary, &artefact.sha256).or_unverified(|| "the artefact".to_owned())?;
                         Ok(())
                     };
                     return tokio::task::spawn_blocking(finish)
@@ -302,8 +262,7 @@ impl Node {
                 }
                 Err(error @ Error::Storage { .. }) => return Err(error),
                 Err(error) => {
-                    self.note_refusal(&source, &format!("artefact {}", artefact.sha256), &error)
-                        .await;
+                    self.note_refusal(&source, &format!("artefact {}", artefact.sha256), &error).await;
                     last = Error::unavailable(error.to_string());
                 }
             }
@@ -337,12 +296,7 @@ impl Node {
         let mut chunks = futures::stream::iter(wanted.map(|(index, hash)| {
             let offset = index * CHUNK_BYTES;
             let length = (artefact.bytes - offset).min(CHUNK_BYTES) as u32;
-            let request = ChunkRequest {
-                forum: forum.to_owned(),
-                sha256: artefact.sha256.clone(),
-                offset,
-                length,
-            };
+            let request = ChunkRequest { forum: forum.to_owned(), sha256: artefact.sha256.clone(), offset, length };
             async move { (hash, length, network.chunk(source, request).await) }
         }))
         .buffered(CHUNKS_AT_ONCE);
@@ -380,10 +334,7 @@ impl Node {
         tracing::warn!(peer, what, reason, "refused");
         let Ok(trust) = self.trust() else { return };
         let (forum, peer, what, now) = (trust.forum().to_owned(), peer.to_owned(), what.to_owned(), self.now());
-        let noted = self
-            .store()
-            .run(move |s| s.refusal_put(&forum, &peer, &what, &reason, now))
-            .await;
+        let noted = self.store().run(move |s| s.refusal_put(&forum, &peer, &what, &reason, now)).await;
         match noted {
             // The node is stopping.
             Ok(()) | Err(chancery_store::StoreError::Task) => {}
@@ -395,11 +346,9 @@ impl Node {
     pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
         let answer = match request {
             SyncRequest::Heads { forum } => self.answer_heads(&forum).await,
-            SyncRequest::Records {
-                forum,
-                member: owner,
-                from,
-            } => self.answer_records(member, &forum, owner, from).await,
+            SyncRequest::Records { forum, member: owner, from } => {
+                self.answer_records(member, &forum, owner, from).await
+            }
         };
         answer.unwrap_or_else(|error| {
             tracing::debug!(peer = member, %error, "sync request not answered");
@@ -410,15 +359,9 @@ impl Node {
     async fn answer_heads(&self, forum: &str) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let wanted = forum.to_owned();
-        let rows = self
-            .store()
-            .run(move |s| s.head_list(&wanted))
-            .await
-            .or_storage(|| "cannot read the heads".to_owned())?;
-        let heads = rows.into_iter().filter(complete).map(|h| HeadInfo {
-            member: h.member,
-            checkpoint: h.checkpoint,
-        });
+        let rows =
+            self.store().run(move |s| s.head_list(&wanted)).await.or_storage(|| "cannot read the heads".to_owned())?;
+        let heads = rows.into_iter().filter(complete).map(|h| HeadInfo { member: h.member, checkpoint: h.checkpoint });
         Ok(SyncResponse::Heads(heads.collect()))
     }
 
@@ -436,9 +379,7 @@ impl Node {
         let head = head.ok_or_else(|| Error::not_found(format!("no complete log of `{owner}` is held here")))?;
         let (node, forum, peer) = (self.clone(), forum.to_owned(), peer.to_owned());
         let work = move || node.page(&forum, &head, &peer, from);
-        let page = tokio::task::spawn_blocking(work)
-            .await
-            .or_storage(|| "an answer was cut off".to_owned())??;
+        let page = tokio::task::spawn_blocking(work).await.or_storage(|| "an answer was cut off".to_owned())??;
         Ok(SyncResponse::Records(Box::new(page)))
     }
 
@@ -447,25 +388,13 @@ impl Node {
         let failed = || "cannot read the log".to_owned();
         let size = head.size.max(0) as u64;
         if from >= size {
-            return Err(Error::invalid(format!(
-                "the log of `{}` has {size} leaves here",
-                head.member
-            )));
+            return Err(Error::invalid(format!("the log of `{}` has {size} leaves here", head.member)));
         }
-        let mut leaves = self
-            .store()
-            .leaf_list(forum, &head.member, from, MAX_LEAVES as u32)
-            .or_storage(failed)?;
-        let rows = self
-            .store()
-            .record_list(forum, &head.member, from, MAX_LEAVES as u32)
-            .or_storage(failed)?;
+        let mut leaves = self.store().leaf_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
+        let rows = self.store().record_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
         let mut bytes = 0;
         let mut records = Vec::new();
-        for row in rows
-            .into_iter()
-            .filter(|r| (r.position.max(0) as u64) < from + leaves.len() as u64)
-        {
+        for row in rows.into_iter().filter(|r| (r.position.max(0) as u64) < from + leaves.len() as u64) {
             bytes += row.envelope.len();
             if bytes > PAGE_BYTES && !records.is_empty() {
                 leaves.truncate((row.position.max(0) as u64 - from) as usize);
@@ -480,11 +409,7 @@ impl Node {
             }
         }
         let reached = from + leaves.len() as u64;
-        let stored = StoredHashes {
-            store: self.store(),
-            forum,
-            member: &head.member,
-        };
+        let stored = StoredHashes { store: self.store(), forum, member: &head.member };
         let tree = Tree(&stored);
         let rest = tree.prove_consistency(size, reached).or_storage(failed)?;
         let consistency = tree.prove_consistency(size, from).or_storage(failed)?;
@@ -502,29 +427,17 @@ impl Node {
         if row.kind != RecordKind::Release.as_str() {
             return Ok(true);
         }
-        let release = self
-            .store()
-            .release_get(&row.id)
-            .or_storage(|| "cannot read a release".to_owned())?;
+        let release = self.store().release_get(&row.id).or_storage(|| "cannot read a release".to_owned())?;
         let resource = match &release {
             Some(release) => resource_of(release),
-            None => Resource {
-                owner: row.issuer.clone(),
-                audience: named(&row.audience),
-                embargo: None,
-            },
+            None => Resource { owner: row.issuer.clone(), audience: named(&row.audience), embargo: None },
         };
         self.decide(peer, &resource, &row.id)
     }
 
     /// Decides whether a peer may hold a copy, and keeps the decision.
     fn decide(&self, peer: &str, resource: &Resource, id: &str) -> Result<bool> {
-        let decision = decide(
-            &Subject::Member(peer.to_owned()),
-            Action::Replicate,
-            resource,
-            self.now(),
-        );
+        let decision = decide(&Subject::Member(peer.to_owned()), Action::Replicate, resource, self.now());
         let row = NewDecision {
             at: self.now(),
             subject: peer.to_owned(),
@@ -533,9 +446,7 @@ impl Node {
             allowed: decision.allowed,
             policy: decision.policy.to_owned(),
         };
-        self.store()
-            .decision_put(&[row])
-            .or_storage(|| "cannot keep the decision".to_owned())?;
+        self.store().decision_put(&[row]).or_storage(|| "cannot keep the decision".to_owned())?;
         Ok(decision.allowed)
     }
 
@@ -576,12 +487,9 @@ impl Node {
         }
         let path = self.files().path(&request.sha256);
         let mut file = std::fs::File::open(&path).map_err(|_| not_here())?;
-        file.seek(SeekFrom::Start(request.offset))
-            .map_err(|e| Error::file("read", &path, e))?;
+        file.seek(SeekFrom::Start(request.offset)).map_err(|e| Error::file("read", &path, e))?;
         let mut bytes = Vec::new();
-        file.take(u64::from(request.length))
-            .read_to_end(&mut bytes)
-            .map_err(|e| Error::file("read", &path, e))?;
+        file.take(u64::from(request.length)).read_to_end(&mut bytes).map_err(|e| Error::file("read", &path, e))?;
         Ok(bytes)
     }
 
@@ -594,10 +502,7 @@ impl Node {
                 member: self.member().to_owned(),
                 checkpoint: head.checkpoint,
             };
-            network
-                .announce(hint)
-                .await
-                .or_unavailable(|| "the network has stopped".to_owned())?;
+            network.announce(hint).await.or_unavailable(|| "the network has stopped".to_owned())?;
         }
         Ok(())
     }
@@ -613,10 +518,7 @@ fn record_row(record: &CheckedRecord, checked: &CheckedPage, member: &str, now: 
         audience: record.audience.text(),
         issued_at: now,
         received_at: now,
-        envelope: record
-            .envelope
-            .to_bytes()
-            .or_storage(|| "cannot write the record".to_owned())?,
+        envelope: record.envelope.to_bytes().or_storage(|| "cannot write the record".to_owned())?,
         salt: record.salt.map(|s| s.to_vec()),
     })
 }

@@ -33,7 +33,6 @@ pub(crate) struct CheckedRecord {
 
 /// A page of a peer's log, whose leaves are proved to be in the signed head.
 pub(crate) struct CheckedPage {
-    pub(crate) head: Checkpoint,
     pub(crate) note: String,
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) appended: log::Appended,
@@ -53,55 +52,32 @@ pub(crate) fn check_page(
     now: i64,
 ) -> Result<CheckedPage> {
     let from = held.map_or(0, |h| h.size.max(0) as u64);
-    let leaves = page
-        .leaves
-        .iter()
-        .map(|l| STANDARD.decode(l))
-        .collect::<Result<Vec<_>, _>>();
+    let leaves = page.leaves.iter().map(|l| STANDARD.decode(l)).collect::<Result<Vec<_>, _>>();
     let leaves = leaves.or_unverified(|| "a leaf is not base64".to_owned())?;
     let (mut trust, mut new_delegations) = (trust.clone(), false);
     let mut records = Vec::new();
     for item in &page.records {
         let record = check_record(item, from, &leaves)?;
         if record.kind == RecordKind::Delegation {
-            new_delegations |= trust
-                .add(&record.envelope)
-                .or_unverified(|| format!("the delegation {} is refused", record.id))?;
+            new_delegations |=
+                trust.add(&record.envelope).or_unverified(|| format!("the delegation {} is refused", record.id))?;
         }
         records.push(record);
     }
     check_all_there(from, &leaves, &records)?;
-    let keys: Vec<_> = trust
-        .in_force(member, Purpose::Log, now)
-        .iter()
-        .map(|d| d.delegation.key)
-        .collect();
+    let keys: Vec<_> = trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect();
     let origin = checkpoint::origin(trust.forum(), member);
     let head = Checkpoint::verify(&page.checkpoint, &origin, &keys)
         .or_unverified(|| format!("the head of the log of `{member}` is refused"))?;
     let hashes: Vec<Hash> = leaves.iter().map(|l| log::leaf_hash(l)).collect();
-    let stored = StoredHashes {
-        store,
-        forum: trust.forum(),
-        member,
-    };
-    let appended = Tree(&stored)
-        .append(from, &hashes)
-        .or_unverified(|| "the log cannot be extended".to_owned())?;
+    let stored = StoredHashes { store, forum: trust.forum(), member };
+    let appended = Tree(&stored).append(from, &hashes).or_unverified(|| "the log cannot be extended".to_owned())?;
     let rest = chancery_ledger::proof::decode_hashes(&page.rest)
         .ok_or_else(|| Error::unverified("a proof is not base64 hashes"))?;
     log::check_consistency(&rest, head.size, head.root, appended.size, appended.root)
         .or_unverified(|| format!("the records of `{member}` are not those of its signed log"))?;
     let note = page.checkpoint.clone();
-    Ok(CheckedPage {
-        head,
-        note,
-        leaves,
-        appended,
-        records,
-        trust,
-        new_delegations,
-    })
+    Ok(CheckedPage { note, leaves, appended, records, trust, new_delegations })
 }
 
 fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<CheckedRecord> {
@@ -110,18 +86,9 @@ fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<Chec
     let leaf = leaf.ok_or_else(|| Error::unverified(format!("{} has no leaf", place())))?;
     let envelope = Envelope::parse(item.envelope.as_bytes()).or_unverified(place)?;
     let id = envelope.id().or_unverified(place)?;
-    let kind = envelope
-        .kind()
-        .ok_or_else(|| Error::unverified(format!("{} is of an unknown kind", place())))?;
+    let kind = envelope.kind().ok_or_else(|| Error::unverified(format!("{} is of an unknown kind", place())))?;
     let audience = match kind {
-        RecordKind::Release => {
-            envelope
-                .payload::<release::Release>(kind)
-                .or_unverified(place)?
-                .body
-                .intent
-                .audience
-        }
+        RecordKind::Release => envelope.payload::<release::Release>(kind).or_unverified(place)?.body.intent.audience,
         _ => Audience::Public,
     };
     let salt = match &item.salt {
@@ -132,19 +99,9 @@ fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<Chec
         }
     };
     if salt.is_some() == (audience == Audience::Public) || log::leaf(kind, &audience, &id, salt.as_ref()) != *leaf {
-        return Err(Error::unverified(format!(
-            "{} is not the one its leaf commits to",
-            place()
-        )));
+        return Err(Error::unverified(format!("{} is not the one its leaf commits to", place())));
     }
-    Ok(CheckedRecord {
-        position: item.position,
-        id,
-        kind,
-        audience,
-        envelope,
-        salt,
-    })
+    Ok(CheckedRecord { position: item.position, id, kind, audience, envelope, salt })
 }
 
 /// A peer may keep back only what is not public.
@@ -152,9 +109,7 @@ fn check_all_there(from: u64, leaves: &[Vec<u8>], records: &[CheckedRecord]) -> 
     for (position, leaf) in (from..).zip(leaves) {
         let public = String::from_utf8_lossy(leaf).lines().nth(2) == Some("public");
         if public && !records.iter().any(|r| r.position == position) {
-            return Err(Error::unverified(format!(
-                "the public record at position {position} is missing"
-            )));
+            return Err(Error::unverified(format!("the public record at position {position} is missing")));
         }
     }
     Ok(())
@@ -165,9 +120,7 @@ pub(crate) fn check_release(trust: &Trust, envelope: &Envelope, member: &str, no
     let verified = release::verify(trust, envelope, member).or_unverified(|| "the release is refused".to_owned())?;
     if verified.issued_at > now + MAX_AHEAD_S {
         let at = &verified.payload.issued_at;
-        return Err(Error::unverified(format!(
-            "the release says it was issued at {at}, which is in the future"
-        )));
+        return Err(Error::unverified(format!("the release says it was issued at {at}, which is in the future")));
     }
     Ok(verified)
 }
@@ -175,28 +128,13 @@ pub(crate) fn check_release(trust: &Trust, envelope: &Envelope, member: &str, no
 impl Node {
     /// Checks a received file's rows against its dataflow and its description in the record.
     pub(crate) fn check_artefact(&self, path: &std::path::Path, dataflow: &str, artefact: &Artefact) -> Result<()> {
-        let reference = dataflow
-            .parse()
-            .or_unverified(|| "the dataflow is not a reference".to_owned())?;
+        let reference = dataflow.parse().or_unverified(|| "the dataflow is not a reference".to_owned())?;
         let schema = self.structures().dataset_schema(&reference);
         let schema = schema.or_unverified(|| format!("this node's schema has no dataflow `{dataflow}`"))?;
         let what = || format!("the artefact {} does not fit the schema", artefact.sha256);
-        let facts = inspect(
-            path,
-            &schema,
-            &Limits {
-                rows: artefact.rows,
-                ..Limits::default()
-            },
-        )
-        .or_unverified(what)?;
+        let facts = inspect(path, &schema, &Limits { rows: artefact.rows, ..Limits::default() }).or_unverified(what)?;
         if facts.rows != artefact.rows {
-            return Err(Error::unverified(format!(
-                "{}: {} rows, {} were signed",
-                what(),
-                facts.rows,
-                artefact.rows
-            )));
+            return Err(Error::unverified(format!("{}: {} rows, {} were signed", what(), facts.rows, artefact.rows)));
         }
         Ok(())
     }
@@ -216,18 +154,11 @@ impl Node {
         let (signature, delegation, four_eyes) = match envelope {
             Some(Ok(envelope)) => match release::verify(trust, &envelope, &row.member) {
                 Ok(v) => {
-                    let operators = v
-                        .operators
-                        .iter()
-                        .map(|(role, name)| format!("{name} ({role:?})"))
-                        .collect::<Vec<_>>();
+                    let operators =
+                        v.operators.iter().map(|(role, name)| format!("{name} ({role:?})")).collect::<Vec<_>>();
                     (
                         held(format!("signed by the publisher key {}", v.publisher.fingerprint())),
-                        held(format!(
-                            "delegated by {} and in force at {}",
-                            row.member,
-                            time::format(v.issued_at)
-                        )),
+                        held(format!("delegated by {} and in force at {}", row.member, time::format(v.issued_at))),
                         held(format!("signed by {}", operators.join(" and ").to_lowercase())),
                     )
                 }
@@ -250,10 +181,7 @@ impl Node {
             Err(e) => failed(e.to_string()),
         };
         let broken = artefacts.iter().find_map(|a| self.file_holds(&a.sha256).err());
-        let artefact = broken.map_or_else(
-            || held(format!("{} file(s) have the signed hash", artefacts.len())),
-            failed,
-        );
+        let artefact = broken.map_or_else(|| held(format!("{} file(s) have the signed hash", artefacts.len())), failed);
         let ok = signature.ok && delegation.ok && four_eyes.ok && log_proof.ok && artefact.ok;
         VerificationView {
             signature,
@@ -274,28 +202,16 @@ impl Node {
         head: Option<&HeadRow>,
     ) -> Result<String> {
         let missing = |what: &str| Error::unverified(format!("the {what} is not here"));
-        let (record, head) = (
-            record.ok_or_else(|| missing("record"))?,
-            head.ok_or_else(|| missing("log's head"))?,
-        );
+        let (record, head) = (record.ok_or_else(|| missing("record"))?, head.ok_or_else(|| missing("log's head"))?);
         let proof = self.prove(trust, record, head)?;
         let size = proof.checkpoint.size;
         let salt = salt_of(record)?;
         let audience = Audience::parse(&record.audience).ok_or_else(|| missing("audience"))?;
         let leaf = log::leaf(RecordKind::Release, &audience, &row.id, salt.as_ref());
         let position = record.position.max(0) as u64;
-        log::check_inclusion(
-            &proof.inclusion,
-            size,
-            proof.checkpoint.root,
-            position,
-            log::leaf_hash(&leaf),
-        )
-        .or_unverified(|| "the log proof does not hold".to_owned())?;
-        Ok(format!(
-            "leaf {position} of {size} in the log of {}, whose head is signed",
-            row.member
-        ))
+        log::check_inclusion(&proof.inclusion, size, proof.checkpoint.root, position, log::leaf_hash(&leaf))
+            .or_unverified(|| "the log proof does not hold".to_owned())?;
+        Ok(format!("leaf {position} of {size} in the log of {}, whose head is signed", row.member))
     }
 
     /// The inclusion proof of a record in its log's signed head.
@@ -309,11 +225,7 @@ impl Node {
                 "the log is not here as far as its signed head: synchronisation is under way",
             ));
         }
-        let stored = StoredHashes {
-            store: self.store(),
-            forum: trust.forum(),
-            member: &head.member,
-        };
+        let stored = StoredHashes { store: self.store(), forum: trust.forum(), member: &head.member };
         let inclusion = Tree(&stored)
             .prove_inclusion(checkpoint.size, record.position.max(0) as u64)
             .or_unverified(|| "the log cannot prove the record".to_owned())?;
@@ -329,10 +241,6 @@ pub(crate) struct Proof {
 
 /// A stored record's salt.
 pub(crate) fn salt_of(record: &RecordRow) -> Result<Option<[u8; 32]>> {
-    let salt = record
-        .salt
-        .as_ref()
-        .map(|s| <[u8; 32]>::try_from(s.as_slice()))
-        .transpose();
+    let salt = record.salt.as_ref().map(|s| <[u8; 32]>::try_from(s.as_slice())).transpose();
     salt.map_err(|_| Error::unverified("the stored salt is damaged"))
 }

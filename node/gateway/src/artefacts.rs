@@ -15,21 +15,15 @@ pub(crate) async fn download(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let path = node.artefact_path(&name).await?;
-    let file = NamedFile::open_async(&path)
-        .await
-        .map_err(|_| HttpError::not_found("there is no such artefact here"))?;
+    let file =
+        NamedFile::open_async(&path).await.map_err(|_| HttpError::not_found("there is no such artefact here"))?;
     let file = file.use_etag(false).set_content_type(
-        "application/vnd.apache.parquet"
-            .parse()
-            .unwrap_or(actix_web::mime::APPLICATION_OCTET_STREAM),
+        "application/vnd.apache.parquet".parse().unwrap_or(actix_web::mime::APPLICATION_OCTET_STREAM),
     );
     let mut response = file.into_response(&request);
     // Named by its hash, it never changes.
     let headers = response.headers_mut();
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     if let Ok(etag) = HeaderValue::from_str(&format!("\"{name}\"")) {
         headers.insert(ETAG, etag);
     }

@@ -7,40 +7,35 @@ use chancery_exchange::Error as ExchangeError;
 /// An error as a client sees it; the cause goes to the log only.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct HttpError {
+pub(crate) struct HttpError {
     /// Status.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// Stable code for programs.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What is wrong and what to do.
-    pub message: String,
+    pub(crate) message: String,
     #[source]
     cause: Option<ExchangeError>,
 }
 
 impl HttpError {
     /// An error of the request itself.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            cause: None,
-        }
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), cause: None }
     }
 
     /// 400.
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
     /// 404.
-    pub fn not_found(message: impl Into<String>) -> Self {
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
     /// 406.
-    pub fn not_acceptable(message: impl Into<String>) -> Self {
+    pub(crate) fn not_acceptable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
     }
 
@@ -70,12 +65,7 @@ impl From<ExchangeError> for HttpError {
         } else {
             error.to_string()
         };
-        Self {
-            status,
-            code,
-            message,
-            cause: Some(error),
-        }
+        Self { status, code, message, cause: Some(error) }
     }
 }
 

@@ -49,10 +49,7 @@ fn accepted(request: &HttpRequest) -> Option<Vec<String>> {
         .filter_map(|range| {
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next()?.to_ascii_lowercase();
-            let quality = parts
-                .find_map(|p| p.strip_prefix("q="))
-                .and_then(|q| q.parse().ok())
-                .unwrap_or(1.0);
+            let quality = parts.find_map(|p| p.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
             (quality > 0.0).then_some((quality, media))
         })
         .collect();
@@ -144,10 +141,7 @@ mod tests {
             figures(&with("text/csv;q=0.5, application/json;q=0.9"), None).unwrap(),
             Figures::Text(DataFormat::Json)
         );
-        assert_eq!(
-            figures(&with("image/png, */*;q=0.1"), None).unwrap(),
-            Figures::Text(DataFormat::Xml)
-        );
+        assert_eq!(figures(&with("image/png, */*;q=0.1"), None).unwrap(), Figures::Text(DataFormat::Xml));
         assert_eq!(figures(&with("image/png"), Some("parquet")).unwrap(), Figures::Parquet);
         assert!(figures(&with("image/png"), None).is_err());
         assert!(figures(&none, Some("xls")).is_err());

@@ -37,11 +37,7 @@ pub(crate) async fn icon(ext: Path<String>) -> Result<impl Responder, HttpError>
 fn file(path: &str) -> Result<HttpResponse, HttpError> {
     let file = PageFiles::get(path).ok_or_else(|| HttpError::not_found(format!("no page file `{path}`")))?;
     // Built assets carry their hash in the name; the entry page does not.
-    let caching = if path.starts_with("assets/") {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let caching = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     Ok(HttpResponse::Ok()
         .content_type(file.metadata.mimetype())
         .insert_header((header::CACHE_CONTROL, caching))

@@ -38,10 +38,7 @@ pub struct Server {
 impl Server {
     /// Starts serving `node`. Must be called within a tokio runtime.
     pub fn start(node: Node, config: &HttpConfig) -> Result<Self, ServeError> {
-        let refuse = |source| ServeError {
-            listen: config.listen.clone(),
-            source,
-        };
+        let refuse = |source| ServeError { listen: config.listen.clone(), source };
         let data = Data::new(node);
         let server = HttpServer::new(move || {
             App::new()

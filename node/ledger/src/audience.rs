@@ -31,10 +31,7 @@ impl Audience {
             "forum" => Some(Self::Forum),
             _ => {
                 let members: Vec<String> = text.split(',').map(|m| m.trim().to_owned()).collect();
-                members
-                    .iter()
-                    .all(|m| is_member_id(m))
-                    .then_some(Self::Members(members))
+                members.iter().all(|m| is_member_id(m)).then_some(Self::Members(members))
             }
         }
     }
@@ -65,11 +62,7 @@ pub fn is_plain_text(text: &str, max: usize) -> bool {
 /// `text` from another node as a message may quote it: at most 120 characters, none that a terminal would act on.
 pub(crate) fn excerpt(text: &str) -> String {
     let fit = |c: char| {
-        if is_plain_text(c.encode_utf8(&mut [0; 4]), 1) {
-            c
-        } else {
-            '\u{fffd}'
-        }
+        if is_plain_text(c.encode_utf8(&mut [0; 4]), 1) { c } else { '\u{fffd}' }
     };
     text.chars().take(120).map(fit).collect()
 }

@@ -51,9 +51,7 @@ impl Role {
 
     /// Reads [`Role::as_str`]'s word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::MemberState, Self::Observer, Self::Secretariat]
-            .into_iter()
-            .find(|role| role.as_str() == text)
+        [Self::MemberState, Self::Observer, Self::Secretariat].into_iter().find(|role| role.as_str() == text)
     }
 }
 
@@ -89,9 +87,7 @@ impl Fraction {
 
     /// How many of `states` it asks for; at least one.
     pub fn of(self, states: usize) -> usize {
-        (states * self.numerator as usize)
-            .div_ceil(self.denominator as usize)
-            .max(1)
+        (states * self.numerator as usize).div_ceil(self.denominator as usize).max(1)
     }
 }
 
@@ -244,18 +240,12 @@ impl Charter {
             return refuse(format!("it says it is version {}", self.version));
         }
         if self.members.is_empty() || self.members.len() > MAX_MEMBERS || self.states().next().is_none() {
-            return refuse(format!(
-                "{} members, expected 1 to {MAX_MEMBERS} with a member state",
-                self.members.len()
-            ));
+            return refuse(format!("{} members, expected 1 to {MAX_MEMBERS} with a member state", self.members.len()));
         }
         let (mut ids, mut keys) = (BTreeSet::new(), BTreeSet::new());
         for member in &self.members {
             if !is_member_id(&member.id) || !ids.insert(&member.id) {
-                return refuse(format!(
-                    "member id `{}` is malformed or twice there",
-                    excerpt(&member.id)
-                ));
+                return refuse(format!("member id `{}` is malformed or twice there", excerpt(&member.id)));
             }
             if !keys.insert(member.authority_key) {
                 return refuse(format!("member `{}` shares its authority key with another", member.id));
@@ -264,10 +254,7 @@ impl Charter {
                 || member.addresses.len() > MAX_ADDRESSES
                 || member.addresses.iter().any(|a| !is_plain_text(a, MAX_ADDRESS_CHARS))
             {
-                return refuse(format!(
-                    "member `{}` has too long a name or too many addresses",
-                    member.id
-                ));
+                return refuse(format!("member `{}` has too long a name or too many addresses", member.id));
             }
         }
         if self.forum_name.is_empty() || !is_plain_text(&self.forum_name, MAX_NAME_CHARS) {

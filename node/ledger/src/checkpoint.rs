@@ -100,11 +100,7 @@ impl Checkpoint {
         let text = format!("{}\n{}\n{}\n", self.origin, self.size, self.root);
         let malformed = |e: &dyn std::fmt::Display| CheckpointError::Malformed(e.to_string());
         let mut note = Note::new(text.as_bytes(), &[]).map_err(|e| malformed(&e))?;
-        note.add_sigs(&[&NoteSigner {
-            name: &self.origin,
-            key,
-        }])
-        .map_err(|e| malformed(&e))?;
+        note.add_sigs(&[&NoteSigner { name: &self.origin, key }]).map_err(|e| malformed(&e))?;
         String::from_utf8(note.to_bytes()).map_err(|e| malformed(&e))
     }
 
@@ -121,12 +117,7 @@ impl Checkpoint {
         let distinct: BTreeSet<&PublicKey> = keys.iter().collect();
         let verifiers: Vec<Box<dyn Verifier>> = distinct
             .into_iter()
-            .map(|key| {
-                Box::new(OwnedKey {
-                    name: origin.to_owned(),
-                    key: *key,
-                }) as Box<dyn Verifier>
-            })
+            .map(|key| Box::new(OwnedKey { name: origin.to_owned(), key: *key }) as Box<dyn Verifier>)
             .collect();
         match note.verify(&VerifierList::new(verifiers)) {
             Ok((verified, _)) if !verified.is_empty() => Ok(checkpoint),
@@ -146,11 +137,7 @@ impl Verifier for OwnedKey {
     }
 
     fn key_id(&self) -> u32 {
-        NoteKey {
-            name: &self.name,
-            key: self.key,
-        }
-        .key_id()
+        NoteKey { name: &self.name, key: self.key }.key_id()
     }
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -166,22 +153,12 @@ fn parse(note: &str, origin: &str) -> Result<(Checkpoint, Note), CheckpointError
     let body = CheckpointBody::from_bytes(parsed.text()).map_err(|e| CheckpointError::Malformed(e.to_string()))?;
     if body.origin() != origin {
         let found = excerpt(body.origin());
-        return Err(CheckpointError::Origin {
-            found,
-            expected: origin.to_owned(),
-        });
+        return Err(CheckpointError::Origin { found, expected: origin.to_owned() });
     }
     if body.size() > MAX_LEAVES {
         return Err(CheckpointError::Malformed(format!("{} leaves", body.size())));
     }
-    Ok((
-        Checkpoint {
-            origin: origin.to_owned(),
-            size: body.size(),
-            root: *body.hash(),
-        },
-        parsed,
-    ))
+    Ok((Checkpoint { origin: origin.to_owned(), size: body.size(), root: *body.hash() }, parsed))
 }
 
 #[cfg(test)]
@@ -191,31 +168,18 @@ mod tests {
     use super::*;
 
     fn head() -> Checkpoint {
-        Checkpoint {
-            origin: origin(&"a".repeat(64), "GTM"),
-            size: 42,
-            root: crate::log::leaf_hash(b"x"),
-        }
+        Checkpoint { origin: origin(&"a".repeat(64), "GTM"), size: 42, root: crate::log::leaf_hash(b"x") }
     }
 
     #[test]
     fn a_head_is_accepted_from_its_log_key_only() {
         let (key, other) = (KeyPair::from_seed(&[1; 32]), KeyPair::from_seed(&[2; 32]));
         let note = head().sign(&key).unwrap();
-        assert_eq!(
-            Checkpoint::verify(&note, &head().origin, &[other.public(), key.public()]).unwrap(),
-            head()
-        );
-        assert_eq!(
-            Checkpoint::verify(&note, &head().origin, &[key.public(), key.public()]).unwrap(),
-            head()
-        );
+        assert_eq!(Checkpoint::verify(&note, &head().origin, &[other.public(), key.public()]).unwrap(), head());
+        assert_eq!(Checkpoint::verify(&note, &head().origin, &[key.public(), key.public()]).unwrap(), head());
         assert!(Checkpoint::verify(&note, &head().origin, &[other.public()]).is_err());
         assert!(Checkpoint::verify(&note, &head().origin, &[]).is_err());
-        assert!(matches!(
-            Checkpoint::read(&note, "chancery/x/MEX"),
-            Err(CheckpointError::Origin { .. })
-        ));
+        assert!(matches!(Checkpoint::read(&note, "chancery/x/MEX"), Err(CheckpointError::Origin { .. })));
     }
 
     proptest! {

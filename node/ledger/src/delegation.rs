@@ -106,10 +106,7 @@ pub fn verify(
         return Err(DelegationError::Name);
     }
     let shown = excerpt;
-    let life = || DelegationError::Life {
-        from: shown(&body.not_before),
-        to: shown(&body.not_after),
-    };
+    let life = || DelegationError::Life { from: shown(&body.not_before), to: shown(&body.not_after) };
     let not_before = time::parse(&body.not_before).ok_or_else(life)?;
     let not_after = time::parse(&body.not_after).ok_or_else(life)?;
     if !(1..=MAX_LIFE_S).contains(&(not_after - not_before)) {

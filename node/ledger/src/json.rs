@@ -35,11 +35,7 @@ pub enum JsonError {
 /// Reads strict, canonical JSON.
 pub fn parse_canonical(bytes: &[u8]) -> Result<Value, JsonError> {
     let value = parse(bytes)?;
-    if to_canonical(&value)? == bytes {
-        Ok(value)
-    } else {
-        Err(JsonError::NotCanonical)
-    }
+    if to_canonical(&value)? == bytes { Ok(value) } else { Err(JsonError::NotCanonical) }
 }
 
 /// Reads strict JSON in any spelling.
@@ -95,25 +91,15 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        if value > MAX_INTEGER {
-            Err(E::custom("integer beyond 2^53"))
-        } else {
-            Ok(value.into())
-        }
+        if value > MAX_INTEGER { Err(E::custom("integer beyond 2^53")) } else { Ok(value.into()) }
     }
 
     fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
-        if value.unsigned_abs() > MAX_INTEGER {
-            Err(E::custom("integer beyond 2^53"))
-        } else {
-            Ok(value.into())
-        }
+        if value.unsigned_abs() > MAX_INTEGER { Err(E::custom("integer beyond 2^53")) } else { Ok(value.into()) }
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Err(E::custom(format!(
-            "floating-point number `{value}`: decimals are written as strings"
-        )))
+        Err(E::custom(format!("floating-point number `{value}`: decimals are written as strings")))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

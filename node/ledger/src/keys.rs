@@ -75,11 +75,7 @@ impl PublicKey {
     /// From its 32 bytes, refusing weak and invalid points.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::WeakPoint)?;
-        if key.is_weak() {
-            Err(KeyError::WeakPoint)
-        } else {
-            Ok(Self(bytes))
-        }
+        if key.is_weak() { Err(KeyError::WeakPoint) } else { Ok(Self(bytes)) }
     }
 
     /// Its 32 bytes.
@@ -135,9 +131,7 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -179,19 +173,14 @@ impl KeyPair {
         let mut inner = Zeroizing::new([0u8; 34]);
         inner[..2].copy_from_slice(&[4, 32]);
         inner[2..].copy_from_slice(self.seed().as_ref());
-        let algorithm = pkcs8::AlgorithmIdentifierRef {
-            oid: ED25519,
-            parameters: None,
-        };
+        let algorithm = pkcs8::AlgorithmIdentifierRef { oid: ED25519, parameters: None };
         SecretDocument::try_from(pkcs8::PrivateKeyInfo::new(algorithm, inner.as_ref()))
             .map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// PKCS#8 PEM text, unencrypted.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.pkcs8()?
-            .to_pem("PRIVATE KEY", LineEnding::LF)
-            .map_err(|e| KeyError::Private(e.to_string()))
+        self.pkcs8()?.to_pem("PRIVATE KEY", LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// PKCS#8 PEM text, encrypted under `passphrase` (PBKDF2, AES-256-CBC; readable by `openssl pkey`).
@@ -205,9 +194,7 @@ impl KeyPair {
         let parameters = pkcs8::pkcs5::pbes2::Parameters::pbkdf2_sha256_aes256cbc(PBKDF2_ROUNDS, &salt, &iv)
             .map_err(|e| KeyError::Private(e.to_string()))?;
         let encrypted = info.encrypt_with_params(parameters, passphrase).map_err(refuse)?;
-        encrypted
-            .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
-            .map_err(|e| KeyError::Private(e.to_string()))
+        encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// Whether PEM text is of an encrypted key: whether to ask for a passphrase.
@@ -217,9 +204,7 @@ impl KeyPair {
 
     /// Reads PKCS#8 PEM text.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem)
-            .map(Self)
-            .map_err(|e| KeyError::Private(e.to_string()))
+        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|e| KeyError::Private(e.to_string()))
     }
 
     /// Reads encrypted PKCS#8 PEM text.
@@ -243,18 +228,10 @@ mod tests {
     #[test]
     fn a_key_survives_its_files() {
         let key = KeyPair::generate().unwrap();
-        assert_eq!(
-            KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public(),
-            key.public()
-        );
+        assert_eq!(KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public(), key.public());
         let encrypted = key.to_encrypted_pem("correct horse").unwrap();
         assert!(encrypted.contains("ENCRYPTED PRIVATE KEY"));
-        assert_eq!(
-            KeyPair::from_encrypted_pem(&encrypted, "correct horse")
-                .unwrap()
-                .public(),
-            key.public()
-        );
+        assert_eq!(KeyPair::from_encrypted_pem(&encrypted, "correct horse").unwrap().public(), key.public());
         assert!(KeyPair::from_encrypted_pem(&encrypted, "wrong").is_err());
         assert!(KeyPair::is_encrypted(&encrypted) && !KeyPair::is_encrypted(&key.to_pem().unwrap()));
         assert!(KeyPair::from_pem(&encrypted).is_err());
@@ -270,10 +247,7 @@ mod tests {
             fJ/eQZGF4vS3vgqLCIc=\n\
             -----END ENCRYPTED PRIVATE KEY-----\n";
         let key = KeyPair::from_encrypted_pem(pem, "vector").unwrap();
-        assert_eq!(
-            key.public().to_string(),
-            "ed25519:Js3sPmZxUpf1bHNJRcy4U4jG0E4iNKXIcHDwu4TdotY="
-        );
+        assert_eq!(key.public().to_string(), "ed25519:Js3sPmZxUpf1bHNJRcy4U4jG0E4iNKXIcHDwu4TdotY=");
     }
 
     /// RFC 8410, section 7: the form without a public key, which every OpenSSL reads.

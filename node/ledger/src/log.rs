@@ -63,10 +63,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn run<T>(store: &'a dyn HashStore, work: impl FnOnce(&Self) -> Result<T, tlog::Error>) -> Result<T, LogError> {
-        let reader = Self {
-            store,
-            cause: RefCell::new(None),
-        };
+        let reader = Self { store, cause: RefCell::new(None) };
         work(&reader).map_err(|e| reader.cause.take().unwrap_or_else(|| LogError::Read(e.to_string())))
     }
 }
@@ -76,11 +73,7 @@ impl tlog::HashReader for Reader<'_> {
         let read = self.store.read(indexes).and_then(|hashes| {
             // `tlog_tiles` panics on an answer of another length.
             let (found, asked) = (hashes.len(), indexes.len());
-            if found == asked {
-                Ok(hashes)
-            } else {
-                Err(LogError::Read(format!("{found} hashes for {asked} asked")))
-            }
+            if found == asked { Ok(hashes) } else { Err(LogError::Read(format!("{found} hashes for {asked} asked"))) }
         });
         read.map_err(|cause| {
             self.cause.replace(Some(cause));
@@ -103,12 +96,7 @@ pub fn leaf(kind: RecordKind, audience: &Audience, record_id: &str, salt: Option
             hex::encode(hasher.finalize())
         }
     };
-    format!(
-        "chancery/leaf/v1\n{}\n{}\n{committed}\n",
-        kind.as_str(),
-        audience.label()
-    )
-    .into_bytes()
+    format!("chancery/leaf/v1\n{}\n{}\n{committed}\n", kind.as_str(), audience.label()).into_bytes()
 }
 
 /// A new random salt.
@@ -158,12 +146,7 @@ struct Overlay<'a> {
 impl HashStore for Overlay<'_> {
     fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
         let old: Vec<u64> = indexes.iter().copied().filter(|i| *i < self.first).collect();
-        let mut below = if old.is_empty() {
-            Vec::new()
-        } else {
-            self.below.read(&old)?
-        }
-        .into_iter();
+        let mut below = if old.is_empty() { Vec::new() } else { self.below.read(&old)? }.into_iter();
         let missing = |i: u64| LogError::Read(format!("hash {i} is missing"));
         indexes
             .iter()
@@ -180,31 +163,17 @@ impl Tree<'_> {
     pub fn append(&self, size: u64, leaves: &[Hash]) -> Result<Appended, LogError> {
         let count = leaves.len() as u64;
         if size.saturating_add(count) > MAX_LEAVES {
-            return Err(LogError::Range {
-                index: size,
-                size: MAX_LEAVES,
-            });
+            return Err(LogError::Range { index: size, size: MAX_LEAVES });
         }
-        let mut overlay = Overlay {
-            below: self.0,
-            first: stored_count(size),
-            hashes: Vec::new(),
-        };
+        let mut overlay = Overlay { below: self.0, first: stored_count(size), hashes: Vec::new() };
         for (offset, hash) in leaves.iter().enumerate() {
             let index = size + offset as u64;
-            let new = Reader::run(&overlay, |reader| {
-                tlog::stored_hashes_for_record_hash(index, *hash, reader)
-            })?;
+            let new = Reader::run(&overlay, |reader| tlog::stored_hashes_for_record_hash(index, *hash, reader))?;
             overlay.hashes.extend(new);
         }
         let size = size + count;
         let root = Tree(&overlay).root(size)?;
-        Ok(Appended {
-            size,
-            root,
-            first: overlay.first,
-            hashes: overlay.hashes,
-        })
+        Ok(Appended { size, root, first: overlay.first, hashes: overlay.hashes })
     }
 
     /// The root of the first `size` leaves.
@@ -213,10 +182,7 @@ impl Tree<'_> {
             return Ok(empty_root());
         }
         if size > MAX_LEAVES {
-            return Err(LogError::Range {
-                index: size,
-                size: MAX_LEAVES,
-            });
+            return Err(LogError::Range { index: size, size: MAX_LEAVES });
         }
         Reader::run(self.0, |reader| tlog::tree_hash(size, reader))
     }
@@ -261,18 +227,10 @@ pub fn check_consistency(proof: &[Hash], new: u64, new_root: Hash, old: u64, old
         return Err(refuse());
     }
     if old == 0 {
-        return if proof.is_empty() && old_root == empty_root() {
-            Ok(())
-        } else {
-            Err(refuse())
-        };
+        return if proof.is_empty() && old_root == empty_root() { Ok(()) } else { Err(refuse()) };
     }
     if old == new {
-        return if proof.is_empty() && old_root == new_root {
-            Ok(())
-        } else {
-            Err(refuse())
-        };
+        return if proof.is_empty() && old_root == new_root { Ok(()) } else { Err(refuse()) };
     }
     tlog::check_tree(&proof.to_vec(), new, new_root, old, old_root).map_err(|_| refuse())
 }
@@ -286,10 +244,7 @@ mod tests {
 
     impl HashStore for Memory {
         fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
-            indexes
-                .iter()
-                .map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into())))
-                .collect()
+            indexes.iter().map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into()))).collect()
         }
     }
 

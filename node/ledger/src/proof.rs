@@ -95,9 +95,7 @@ impl ProofBundle {
     /// The bundle for the release `record`: the charters, its issuer's delegations and its place in the log.
     pub fn new(trust: &Trust, record: Envelope, place: LogPlace<'_>) -> Result<Self, ProofError> {
         let malformed = |e: RecordError| ProofError::Malformed(e.to_string());
-        let payload = record
-            .payload::<release::Release>(RecordKind::Release)
-            .map_err(malformed)?;
+        let payload = record.payload::<release::Release>(RecordKind::Release).map_err(malformed)?;
         let id = record.id().map_err(malformed)?;
         let leaf = log::leaf(RecordKind::Release, &payload.body.intent.audience, &id, place.salt);
         let of_issuer = trust.delegations().filter(|d| d.member == payload.issuer);
@@ -119,10 +117,7 @@ impl ProofBundle {
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
         let malformed = |reason: String| ProofError::Malformed(reason);
         if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(malformed(format!(
-                "{} bytes, more than {MAX_BUNDLE_BYTES}",
-                bytes.len()
-            )));
+            return Err(malformed(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(excerpt(&e.to_string())))?;
         if bundle.format != FORMAT {
@@ -138,23 +133,12 @@ impl ProofBundle {
         let mut report = self.verify(genesis)?;
         let issued_at = &report.release.payload.issued_at;
         if report.release.issued_at > at.saturating_add(release::CLOCK_SKEW_S) {
-            let reason = format!(
-                "it says it was issued at {issued_at}, which is after {}",
-                time::format(at)
-            );
-            return Err(ProofError::Step {
-                step: "release",
-                reason,
-            });
+            let reason = format!("it says it was issued at {issued_at}, which is after {}", time::format(at));
+            return Err(ProofError::Step { step: "release", reason });
         }
-        report
-            .steps
-            .push(format!("issued at {issued_at}, before {}", time::format(at)));
+        report.steps.push(format!("issued at {issued_at}, before {}", time::format(at)));
         if report.charter_expires <= at {
-            report.steps.push(format!(
-                "note: the charter expired at {}",
-                time::format(report.charter_expires)
-            ));
+            report.steps.push(format!("note: the charter expired at {}", time::format(report.charter_expires)));
         }
         Ok(report)
     }
@@ -162,15 +146,9 @@ impl ProofBundle {
     /// Checks everything but the time. `genesis` was told out of band; without it the forum is only as sure as the bundle's source.
     pub fn verify(&self, genesis: Option<&str>) -> Result<ProofReport, ProofError> {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
-            result.map_err(|e| ProofError::Step {
-                step,
-                reason: e.to_string(),
-            })
+            result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
         }
-        let forum = ForumBundle {
-            charters: self.charters.clone(),
-            delegations: self.delegations.clone(),
-        };
+        let forum = ForumBundle { charters: self.charters.clone(), delegations: self.delegations.clone() };
         for envelope in forum.charters.iter().chain(&forum.delegations).chain([&self.record]) {
             step("form", envelope.check_form())?;
         }
@@ -178,10 +156,7 @@ impl ProofBundle {
         let issuer = step("release", self.record.payload::<release::Release>(RecordKind::Release))?.issuer;
         let release = step("release", release::verify(&trust, &self.record, &issuer))?;
         let origin = checkpoint::origin(trust.forum(), &issuer);
-        let checkpoint = step(
-            "checkpoint",
-            Checkpoint::verify(&self.checkpoint, &origin, &log_keys(&trust, &issuer)),
-        )?;
+        let checkpoint = step("checkpoint", Checkpoint::verify(&self.checkpoint, &origin, &log_keys(&trust, &issuer)))?;
         let leaf = self.leaf(&release.payload.body.intent.audience, &release.id)?;
         if self.leaf != STANDARD.encode(&leaf) || self.tree_size != checkpoint.size {
             let reason = "the leaf or tree size beside the proof is not that of the record and checkpoint".to_owned();
@@ -190,10 +165,7 @@ impl ProofBundle {
         let proof = decode_hashes(&self.inclusion)
             .ok_or_else(|| ProofError::Malformed("the inclusion proof is too long or not base64 hashes".into()))?;
         let hash = log::leaf_hash(&leaf);
-        step(
-            "log",
-            log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash),
-        )?;
+        step("log", log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash))?;
         let mut steps = vec![
             format!(
                 "charter {} of `{}`: signed by {}",
@@ -212,10 +184,8 @@ impl ProofBundle {
                 .iter()
                 .map(|(role, name)| format!("{role:?} signature of operator `{name}` holds").to_lowercase()),
         );
-        steps.push(format!(
-            "leaf {} of {} in the log of `{issuer}`, whose head is signed",
-            self.index, checkpoint.size
-        ));
+        steps
+            .push(format!("leaf {} of {} in the log of `{issuer}`, whose head is signed", self.index, checkpoint.size));
         Ok(ProofReport {
             forum: trust.forum().to_owned(),
             forum_name: trust.charter().forum_name.clone(),
@@ -229,9 +199,7 @@ impl ProofBundle {
     fn leaf(&self, audience: &Audience, id: &str) -> Result<Vec<u8>, ProofError> {
         let salt = self.salt.as_deref().map(decode_salt).transpose()?;
         if salt.is_some() == (*audience == Audience::Public) {
-            return Err(ProofError::Malformed(
-                "a salt belongs to a release that is not public, and only there".into(),
-            ));
+            return Err(ProofError::Malformed("a salt belongs to a release that is not public, and only there".into()));
         }
         Ok(log::leaf(RecordKind::Release, audience, id, salt.as_ref()))
     }
@@ -256,10 +224,7 @@ pub fn decode_hashes(texts: &[String]) -> Option<Vec<Hash>> {
     if texts.len() > log::MAX_PROOF {
         return None;
     }
-    texts
-        .iter()
-        .map(|t| Some(Hash(STANDARD.decode(t).ok()?.try_into().ok()?)))
-        .collect()
+    texts.iter().map(|t| Some(Hash(STANDARD.decode(t).ok()?.try_into().ok()?))).collect()
 }
 
 fn decode_salt(text: &str) -> Result<[u8; 32], ProofError> {
@@ -267,8 +232,5 @@ fn decode_salt(text: &str) -> Result<[u8; 32], ProofError> {
     if !is_sha256(text) {
         return Err(malformed());
     }
-    hex::decode(text)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(malformed)
+    hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)
 }

@@ -182,20 +182,15 @@ impl Envelope {
         let message = self.message()?;
         let keyid = key.public().to_string();
         self.signatures.retain(|s| s.keyid != keyid);
-        self.signatures.push(EnvelopeSignature {
-            keyid,
-            sig: STANDARD.encode(key.sign(&message)),
-        });
+        self.signatures.push(EnvelopeSignature { keyid, sig: STANDARD.encode(key.sign(&message)) });
         Ok(())
     }
 
     /// Reads an envelope and checks its form, not its signatures.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         let value = json::parse(bytes)?;
-        let envelope: Self = serde_json::from_value(value).map_err(|e| RecordError::Shape {
-            part: "envelope",
-            reason: excerpt(&e.to_string()),
-        })?;
+        let envelope: Self = serde_json::from_value(value)
+            .map_err(|e| RecordError::Shape { part: "envelope", reason: excerpt(&e.to_string()) })?;
         envelope.check_form()?;
         Ok(envelope)
     }
@@ -208,10 +203,7 @@ impl Envelope {
         let mut keyids = BTreeSet::new();
         for signature in &self.signatures {
             let keyid = signature.keyid.as_str();
-            let refuse = |reason| RecordError::Signature {
-                keyid: excerpt(keyid),
-                reason,
-            };
+            let refuse = |reason| RecordError::Signature { keyid: excerpt(keyid), reason };
             if keyid.len() != KEYID_BYTES || !keyid.starts_with("ed25519:") || signature.sig.len() != SIGNATURE_BYTES {
                 return Err(refuse("is not an Ed25519 key and signature in base64"));
             }
@@ -231,9 +223,7 @@ impl Envelope {
 
     /// The payload's bytes as signed.
     pub fn payload_bytes(&self) -> Result<Vec<u8>, RecordError> {
-        STANDARD
-            .decode(&self.payload)
-            .map_err(|_| RecordError::Base64("payload"))
+        STANDARD.decode(&self.payload).map_err(|_| RecordError::Base64("payload"))
     }
 
     /// The record's id: SHA-256 of the payload's bytes, hexadecimal.
@@ -244,49 +234,32 @@ impl Envelope {
     /// The payload, if it is a record of `kind`. Signatures are not checked.
     pub fn payload<B: DeserializeOwned>(&self, kind: RecordKind) -> Result<Payload<B>, RecordError> {
         if self.payload_type != kind.payload_type() {
-            return Err(RecordError::Type {
-                found: excerpt(&self.payload_type),
-                expected: kind.payload_type(),
-            });
+            return Err(RecordError::Type { found: excerpt(&self.payload_type), expected: kind.payload_type() });
         }
         let value = json::parse_canonical(&self.payload_bytes()?)?;
-        let payload: Payload<B> = serde_json::from_value(value).map_err(|e| RecordError::Shape {
-            part: "payload",
-            reason: excerpt(&e.to_string()),
-        })?;
+        let payload: Payload<B> = serde_json::from_value(value)
+            .map_err(|e| RecordError::Shape { part: "payload", reason: excerpt(&e.to_string()) })?;
         if payload.kind != kind {
-            return Err(RecordError::Type {
-                found: payload.kind.payload_type(),
-                expected: kind.payload_type(),
-            });
+            return Err(RecordError::Type { found: payload.kind.payload_type(), expected: kind.payload_type() });
         }
         payload.issued_at_s()?;
         // Only a genesis charter has no forum yet.
         let has_forum = is_sha256(&payload.forum) || (payload.forum.is_empty() && kind == RecordKind::Charter);
         if !is_member_id(&payload.issuer) || !has_forum {
             let reason = "`issuer` is not a member id or `forum` is not a record id".to_owned();
-            return Err(RecordError::Shape {
-                part: "payload",
-                reason,
-            });
+            return Err(RecordError::Shape { part: "payload", reason });
         }
         Ok(payload)
     }
 
     /// The kind the payload type names.
     pub fn kind(&self) -> Option<RecordKind> {
-        RecordKind::ALL
-            .into_iter()
-            .find(|kind| kind.payload_type() == self.payload_type)
+        RecordKind::ALL.into_iter().find(|kind| kind.payload_type() == self.payload_type)
     }
 
     /// Whether `key` signed it.
     pub fn signed_by(&self, key: &PublicKey) -> Result<(), RecordError> {
-        if self.holds(key, &self.message()?) {
-            Ok(())
-        } else {
-            Err(RecordError::NotSigned(*key))
-        }
+        if self.holds(key, &self.message()?) { Ok(()) } else { Err(RecordError::NotSigned(*key)) }
     }
 
     /// The bytes signed: DSSE's pre-authentication encoding of type and payload.
@@ -297,11 +270,10 @@ impl Envelope {
     /// [`Envelope::signed_by`] for a [`Envelope::message`] already made, when many keys are asked for.
     pub(crate) fn holds(&self, key: &PublicKey, message: &[u8]) -> bool {
         let keyid = key.to_string();
-        self.signatures.iter().filter(|s| s.keyid == keyid).any(|s| {
-            STANDARD
-                .decode(&s.sig)
-                .is_ok_and(|signature| key.verifies(message, &signature))
-        })
+        self.signatures
+            .iter()
+            .filter(|s| s.keyid == keyid)
+            .any(|s| STANDARD.decode(&s.sig).is_ok_and(|signature| key.verifies(message, &signature)))
     }
 
     /// The keys the signatures name, whether or not they hold.
@@ -335,10 +307,7 @@ mod tests {
         assert_eq!(read, envelope);
         read.signed_by(&key).unwrap();
         assert!(read.payload::<serde_json::Value>(RecordKind::Withdrawal).is_ok());
-        assert!(matches!(
-            read.payload::<serde_json::Value>(RecordKind::Release),
-            Err(RecordError::Type { .. })
-        ));
+        assert!(matches!(read.payload::<serde_json::Value>(RecordKind::Release), Err(RecordError::Type { .. })));
         assert!(read.signed_by(&KeyPair::from_seed(&[2; 32]).public()).is_err());
     }
 

@@ -226,11 +226,7 @@ impl Intent {
     /// An operator's signature.
     pub fn sign(&self, role: OperatorRole, key: &KeyPair) -> Result<OperatorSignature, JsonError> {
         let sig = STANDARD.encode(key.sign(&self.message()?));
-        Ok(OperatorSignature {
-            role,
-            key: key.public(),
-            sig,
-        })
+        Ok(OperatorSignature { role, key: key.public(), sig })
     }
 
     /// Observations in all files.
@@ -246,15 +242,10 @@ impl Intent {
     fn check(&self) -> Result<(), ReleaseError> {
         let refuse = |what: String| Err(ReleaseError::Malformed(what));
         if self.artefacts.is_empty() || self.artefacts.len() > MAX_ARTEFACTS {
-            return refuse(format!(
-                "{} artefacts, expected 1 to {MAX_ARTEFACTS}",
-                self.artefacts.len()
-            ));
+            return refuse(format!("{} artefacts, expected 1 to {MAX_ARTEFACTS}", self.artefacts.len()));
         }
         if self.title.is_empty() || !is_plain_text(&self.title, MAX_TITLE_CHARS) {
-            return refuse(format!(
-                "the title is empty, longer than {MAX_TITLE_CHARS} characters or not plain text"
-            ));
+            return refuse(format!("the title is empty, longer than {MAX_TITLE_CHARS} characters or not plain text"));
         }
         for reference in [&self.dataflow, &self.structure] {
             if !is_reference(reference) {
@@ -297,10 +288,7 @@ impl Artefact {
         }
         if self.bytes == 0 || self.bytes > MAX_ARTEFACT_BYTES || self.media_type != PARQUET {
             let media_type: String = excerpt(&self.media_type);
-            return refuse(format!(
-                "artefact `{}` has {} bytes of `{media_type}`",
-                self.sha256, self.bytes
-            ));
+            return refuse(format!("artefact `{}` has {} bytes of `{media_type}`", self.sha256, self.bytes));
         }
         if self.chunk_bytes != CHUNK_BYTES || self.chunks.len() as u64 != self.bytes.div_ceil(self.chunk_bytes) {
             return refuse(format!(
@@ -311,19 +299,13 @@ impl Artefact {
             ));
         }
         if self.periods.iter().any(|p| !is_period(p)) {
-            return refuse(format!(
-                "the periods of artefact `{}` are not SDMX periods",
-                self.sha256
-            ));
+            return refuse(format!("the periods of artefact `{}` are not SDMX periods", self.sha256));
         }
         // One chunk holds its artefact whole, so the two hashes are of the same bytes.
         if let [only] = self.chunks.as_slice()
             && *only != self.sha256
         {
-            return refuse(format!(
-                "artefact `{}` and its only chunk have different hashes",
-                self.sha256
-            ));
+            return refuse(format!("artefact `{}` and its only chunk have different hashes", self.sha256));
         }
         Ok(())
     }
@@ -334,18 +316,13 @@ fn is_reference(text: &str) -> bool {
     let word = |part: &str| {
         (1..=80).contains(&part.len())
             && part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@' | b'$' | b'.'))
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'@' | b'$' | b'.'))
     };
     let number = |part: &str| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    let parts = text
-        .strip_suffix(')')
-        .and_then(|t| t.split_once('('))
-        .and_then(|(name, version)| {
-            let (agency, id) = name.split_once(':')?;
-            Some((agency, id, version))
-        });
+    let parts = text.strip_suffix(')').and_then(|t| t.split_once('(')).and_then(|(name, version)| {
+        let (agency, id) = name.split_once(':')?;
+        Some((agency, id, version))
+    });
     parts.is_some_and(|(agency, id, version)| {
         word(agency) && word(id) && version.split('.').count() == 3 && version.split('.').all(number)
     })
@@ -353,8 +330,5 @@ fn is_reference(text: &str) -> bool {
 
 /// Whether `text` could be an SDMX period; the schema crate checks which.
 fn is_period(text: &str) -> bool {
-    (4..=24).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'/'))
+    (4..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b':' | b'/'))
 }

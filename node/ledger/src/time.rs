@@ -4,9 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 /// `2026-11-23T19:05:00Z` for unix seconds; the empty string for a year beyond 9999.
 pub fn format(at: i64) -> String {
-    DateTime::<Utc>::from_timestamp(at, 0)
-        .map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, true))
-        .unwrap_or_default()
+    DateTime::<Utc>::from_timestamp(at, 0).map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
 }
 
 /// Unix seconds of a time spelled as [`format()`] spells it; none for anything else.

@@ -30,10 +30,7 @@ impl ForumBundle {
     /// Reads a bundle file and checks each envelope's form.
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
         if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(TrustError::Bundle(format!(
-                "{} bytes, more than {MAX_BUNDLE_BYTES}",
-                bytes.len()
-            )));
+            return Err(TrustError::Bundle(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(excerpt(&e.to_string())))?;
         for envelope in bundle.charters.iter().chain(&bundle.delegations) {
@@ -132,11 +129,7 @@ impl Trust {
     /// Verifies the chain and every delegation of `bundle`.
     pub fn verify(genesis_id: Option<&str>, bundle: &ForumBundle) -> Result<Self, TrustError> {
         let chain = CharterChain::verify(genesis_id, &bundle.charters)?;
-        let mut trust = Self {
-            chain,
-            delegations: BTreeMap::new(),
-            holders: BTreeMap::new(),
-        };
+        let mut trust = Self { chain, delegations: BTreeMap::new(), holders: BTreeMap::new() };
         for envelope in &bundle.delegations {
             trust.add(envelope)?;
         }
@@ -155,10 +148,7 @@ impl Trust {
             second_purpose: verified.delegation.purpose,
         };
         if let Some(holder) = self.chain.authority_holder(&key) {
-            return Err(TrustError::AuthorityReused {
-                key,
-                member: holder.to_owned(),
-            });
+            return Err(TrustError::AuthorityReused { key, member: holder.to_owned() });
         }
         let serves = (verified.member.clone(), verified.delegation.purpose);
         if let Some((member, purpose)) = self.holders.get(&key).filter(|first| **first != serves) {
@@ -257,19 +247,8 @@ impl Trust {
         }
         let member = member.to_owned();
         Err(match last {
-            None => TrustError::NotDelegated {
-                member,
-                purpose,
-                key: *key,
-            },
-            Some(d) => TrustError::NotInForce {
-                member,
-                purpose,
-                key: *key,
-                from: d.not_before,
-                to: d.not_after,
-                at,
-            },
+            None => TrustError::NotDelegated { member, purpose, key: *key },
+            Some(d) => TrustError::NotInForce { member, purpose, key: *key, from: d.not_before, to: d.not_after, at },
         })
     }
 

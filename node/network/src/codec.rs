@@ -35,9 +35,14 @@ pub(crate) async fn read_prefixed<T: AsyncRead + Unpin + Send>(io: &mut T, limit
 }
 
 /// Writes one message of at most `limit` bytes; nothing of a longer one.
-pub(crate) async fn write_prefixed<T: AsyncWrite + Unpin + Send>(io: &mut T, bytes: &[u8], limit: usize) -> io::Result<()> {
+pub(crate) async fn write_prefixed<T: AsyncWrite + Unpin + Send>(
+    io: &mut T,
+    bytes: &[u8],
+    limit: usize,
+) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= limit);
-    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("own message of {} bytes", bytes.len())))?;
+    let length = length
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("own message of {} bytes", bytes.len())))?;
     io.write_all(&length.to_be_bytes()).await?;
     io.write_all(bytes).await?;
     io.flush().await

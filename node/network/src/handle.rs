@@ -22,7 +22,10 @@ pub struct NetworkConfig {
 
 impl std::fmt::Debug for NetworkConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NetworkConfig").field("listen", &self.listen).field("forum", &self.forum).finish_non_exhaustive()
+        f.debug_struct("NetworkConfig")
+            .field("listen", &self.listen)
+            .field("forum", &self.forum)
+            .finish_non_exhaustive()
     }
 }
 

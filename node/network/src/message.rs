@@ -237,7 +237,11 @@ impl ArtefactRequest {
     pub fn check(&self) -> Result<(), Unfit> {
         hash("forum", &self.forum)?;
         hash("sha256", &self.sha256)?;
-        if self.length == 0 || self.offset.checked_add(self.length).is_none() { Err(Unfit::Limit("length")) } else { Ok(()) }
+        if self.length == 0 || self.offset.checked_add(self.length).is_none() {
+            Err(Unfit::Limit("length"))
+        } else {
+            Ok(())
+        }
     }
 }
 

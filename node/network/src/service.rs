@@ -1,139 +1,129 @@
-//! The one task that owns the swarm.
+//! The one task that owns the swarm. Each arm of its loop is one `on_*` call; none of them waits.
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use libp2p::gossipsub::{self, MessageAcceptance};
-use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
-use libp2p::swarm::{DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::request_response::{self, InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Behaviour, BehaviourEvent, head_topic};
-use crate::handle::{AdmittedPeer, Command, NetworkConfig, NetworkError, NetworkEvent, NetworkHandle};
-use crate::message::{ChunkResponse, HeadHint, SyncResponse};
+use crate::dial::Dialling;
+use crate::gate::{Gate, Protocol, Refusal, now};
+use crate::handle::{AdmittedPeer, Command, NetworkError, NetworkEvent};
+use crate::limits::Limits;
+use crate::message::{HeadHint, MAX_SYNC_RESPONSE, SyncRequest, SyncResponse};
+use crate::report::Reporter;
 
-/// Commands waiting for the swarm.
-const COMMANDS: usize = 256;
-/// Events waiting for the node: beyond it, requests are refused rather than kept.
-const EVENTS: usize = 1_024;
-/// Requests one peer may make in a second, and at once.
-const REQUESTS_PER_SECOND: u32 = 200;
-/// How often to look whom to dial.
-const DIAL_INTERVAL: Duration = Duration::from_millis(500);
-/// Longest wait before dialling a peer again.
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
-/// How long an address may take to be listened on.
-const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Sync requests of this node under way at once: a few for each member of a large forum.
+const MAX_REQUESTS: usize = 256;
+/// Answers of this node under way at once. Each has come through a peer's bounded streams; this bounds their sum.
+const MAX_ANSWERS: usize = 512;
+/// How often to look, while stopping, whether everything has ended.
+const STOP_LOOK: Duration = Duration::from_millis(20);
 
-enum Pending {
-    Sync(String, oneshot::Sender<Result<SyncResponse, NetworkError>>),
-    Chunk(String, oneshot::Sender<Result<ChunkResponse, NetworkError>>),
-}
+type SyncEvent = request_response::Event<Vec<u8>, Vec<u8>>;
+type SyncReply = oneshot::Sender<Result<SyncResponse, NetworkError>>;
+type Answer = (ResponseChannel<Vec<u8>>, Vec<u8>);
 
-enum Answer {
-    Sync(ResponseChannel<Vec<u8>>, Vec<u8>),
-    Chunk(ResponseChannel<Vec<u8>>, Vec<u8>),
-}
-
-struct Dialling {
-    next: Instant,
-    failures: u32,
-}
-
-struct Service {
+pub(crate) struct Service {
     swarm: Swarm<Behaviour>,
     commands: mpsc::Receiver<Command>,
-    events: mpsc::Sender<NetworkEvent>,
-    admitted: HashMap<PeerId, AdmittedPeer>,
-    connections: HashMap<PeerId, u32>,
-    dialling: HashMap<PeerId, Dialling>,
-    pending: HashMap<OutboundRequestId, Pending>,
-    pending_chunks: HashMap<OutboundRequestId, Pending>,
-    answers: FuturesUnordered<BoxFuture<'static, Option<Answer>>>,
-    limiter: DefaultKeyedRateLimiter<PeerId>,
+    gate: Arc<Gate>,
+    reporter: Arc<Reporter>,
     forum: String,
-}
-
-/// Starts the network; returns once every address is listened on. Must be called within a tokio runtime.
-pub async fn start(config: NetworkConfig) -> Result<(NetworkHandle, mpsc::Receiver<NetworkEvent>), NetworkError> {
-    let mut seed = config.seed;
-    let started = |e: &dyn std::fmt::Display| NetworkError::Start(e.to_string());
-    let key = libp2p::identity::Keypair::ed25519_from_bytes(&mut seed).map_err(|e| started(&e))?;
-    let behaviour = Behaviour::new(&key, &config.forum).map_err(|e| started(&e))?;
-    let mut swarm = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-        .map_err(|e| started(&e))?
-        .with_quic()
-        .with_dns()
-        .map_err(|e| started(&e))?
-        .with_behaviour(|_| behaviour)
-        .map_err(|e| started(&e))?
-        .with_swarm_config(|c| c.with_idle_connection_timeout(Duration::from_secs(3600)))
-        .build();
-    for address in &config.listen {
-        listen(&mut swarm, address).await?;
-    }
-    let (command_sender, commands) = mpsc::channel(COMMANDS);
-    let (events, event_receiver) = mpsc::channel(EVENTS);
-    let per_second = NonZeroU32::new(REQUESTS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
-    let service = Service {
-        swarm,
-        commands,
-        events,
-        admitted: HashMap::new(),
-        connections: HashMap::new(),
-        dialling: HashMap::new(),
-        pending: HashMap::new(),
-        pending_chunks: HashMap::new(),
-        answers: FuturesUnordered::new(),
-        limiter: RateLimiter::keyed(Quota::per_second(per_second)),
-        forum: config.forum,
-    };
-    tokio::spawn(service.run());
-    Ok((NetworkHandle { commands: command_sender }, event_receiver))
-}
-
-/// Listens on `address` and waits until it is so: a port in use is an error at the start, not a silence later.
-async fn listen(swarm: &mut Swarm<Behaviour>, address: &Multiaddr) -> Result<(), NetworkError> {
-    let refuse = |reason: String| NetworkError::Listen { address: address.to_string(), reason };
-    let id = swarm.listen_on(address.clone()).map_err(|e| refuse(e.to_string()))?;
-    let listening = async {
-        loop {
-            match swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == id => return Ok(()),
-                SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == id => {
-                    return Err(refuse(reason.err().map_or_else(|| "closed".to_owned(), |e| e.to_string())));
-                }
-                SwarmEvent::ListenerError { listener_id, error } if listener_id == id => return Err(refuse(error.to_string())),
-                _ => {}
-            }
-        }
-    };
-    tokio::time::timeout(LISTEN_TIMEOUT, listening).await.unwrap_or_else(|_| Err(refuse("no answer".to_owned())))
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+    limits: Limits,
+    stop: CancellationToken,
+    tracker: TaskTracker,
+    /// Everyone in the swarm's own list of whom to let in.
+    allowed: HashSet<PeerId>,
+    dialling: Dialling,
+    /// Connected peers and the member each was admitted as.
+    connections: HashMap<PeerId, String>,
+    /// Members of whom the node was told that they are connected: [`Service::tell`] brings it in line.
+    told: HashSet<String>,
+    requests: HashMap<OutboundRequestId, (String, SyncReply)>,
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Refusals after which the peer is disconnected, once it has heard why.
+    last_words: HashMap<InboundRequestId, PeerId>,
 }
 
 impl Service {
-    async fn run(mut self) {
-        let mut tick = tokio::time::interval(DIAL_INTERVAL);
-        loop {
+    #[expect(clippy::too_many_arguments, reason = "parts made once, by `start`")]
+    pub(crate) fn new(
+        swarm: Swarm<Behaviour>,
+        commands: mpsc::Receiver<Command>,
+        gate: Arc<Gate>,
+        reporter: Arc<Reporter>,
+        forum: String,
+        limits: Limits,
+        stop: CancellationToken,
+        tracker: TaskTracker,
+    ) -> Self {
+        let dialling = Dialling::new(limits.max_backoff);
+        Self {
+            swarm,
+            commands,
+            gate,
+            reporter,
+            forum,
+            limits,
+            stop,
+            tracker,
+            allowed: HashSet::new(),
+            dialling,
+            connections: HashMap::new(),
+            told: HashSet::new(),
+            requests: HashMap::new(),
+            answers: FuturesUnordered::new(),
+            last_words: HashMap::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut tick = tokio::time::interval(self.limits.reconcile_interval);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let stopped = loop {
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    None | Some(Command::Stop) => break,
+                    None => break None,
+                    Some(Command::Stop(done)) => break Some(done),
                     Some(command) => self.on_command(command),
                 },
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.on_answer(answer),
                 _ = tick.tick() => self.on_tick(),
+            }
+        };
+        self.on_stop().await;
+        drop(self);
+        if let Some(done) = stopped {
+            let _ = done.send(());
+        }
+    }
+
+    /// Lets what is under way finish, for a while.
+    async fn on_stop(&mut self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.commands.close();
+        let deadline = tokio::time::sleep(self.limits.stop_within);
+        tokio::pin!(deadline);
+        let mut look = tokio::time::interval(STOP_LOOK);
+        while !(self.answers.is_empty() && self.tracker.is_empty()) {
+            tokio::select! {
+                () = &mut deadline => return,
+                event = self.swarm.select_next_some() => self.on_event(event),
+                Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.on_answer(answer),
+                _ = look.tick() => {}
             }
         }
     }
@@ -142,60 +132,64 @@ impl Service {
         match command {
             Command::Admit(peers) => self.admit(peers),
             Command::Announce(head) => self.announce(&head),
-            Command::Sync { member, request, reply } => match self.peer_of(&member) {
-                None => drop(reply.send(Err(NetworkError::NotConnected(member)))),
-                Some(peer) => {
-                    let bytes = serde_json::to_vec(&request).unwrap_or_default();
-                    let id = self.swarm.behaviour_mut().sync.send_request(&peer, bytes);
-                    self.pending.insert(id, Pending::Sync(member, reply));
-                }
-            },
-            Command::Chunk { member, request, reply } => match self.peer_of(&member) {
-                None => drop(reply.send(Err(NetworkError::NotConnected(member)))),
-                Some(peer) => {
-                    let bytes = serde_json::to_vec(&request).unwrap_or_default();
-                    let id = self.swarm.behaviour_mut().artefact.send_request(&peer, bytes);
-                    self.pending_chunks.insert(id, Pending::Chunk(member, reply));
-                }
-            },
+            Command::Sync { member, request, reply } => self.ask(member, &request, reply),
+            Command::PeerOf { member, reply } => drop(reply.send(self.peer_of(&member))),
             Command::Connected(reply) => {
-                let members = self.connections.keys().filter_map(|p| self.admitted.get(p)).map(|a| a.member.clone());
-                let _ = reply.send(members.collect());
+                let members: HashSet<&String> = self.connections.values().collect();
+                let _ = reply.send(members.into_iter().cloned().collect());
             }
             Command::Addresses(reply) => drop(reply.send(self.swarm.listeners().cloned().collect())),
-            Command::Stop => {}
+            Command::Stop(done) => drop(done),
         }
     }
 
+    fn ask(&mut self, member: String, request: &SyncRequest, reply: SyncReply) {
+        let refused = match (self.peer_of(&member), serde_json::to_vec(request)) {
+            _ if self.requests.len() >= MAX_REQUESTS => NetworkError::Busy(member),
+            (None, _) => NetworkError::NotConnected(member),
+            (_, Err(error)) => NetworkError::Unfit(error.to_string()),
+            (Some(peer), Ok(bytes)) => {
+                let id = self.swarm.behaviour_mut().sync.send_request(&peer, bytes);
+                self.requests.insert(id, (member, reply));
+                return;
+            }
+        };
+        let _ = reply.send(Err(refused));
+    }
+
+    /// A connected peer of the member.
     fn peer_of(&self, member: &str) -> Option<PeerId> {
-        self.connections.keys().find(|p| self.admitted.get(p).is_some_and(|a| a.member == member)).copied()
+        self.connections.iter().find(|(_, m)| *m == member).map(|(peer, _)| *peer)
     }
 
     fn admit(&mut self, peers: Vec<AdmittedPeer>) {
-        let own = *self.swarm.local_peer_id();
-        let wanted: HashMap<PeerId, AdmittedPeer> =
-            peers.into_iter().filter(|p| p.peer_id != own && p.not_after > now()).map(|p| (p.peer_id, p)).collect();
-        let gone: Vec<PeerId> = self.admitted.keys().filter(|p| !wanted.contains_key(p)).copied().collect();
-        for peer in gone {
-            self.swarm.behaviour_mut().allowed.disallow_peer(peer);
-            self.swarm.behaviour_mut().gossip.remove_explicit_peer(&peer);
-            self.dialling.remove(&peer);
-        }
-        for peer in wanted.keys() {
-            self.swarm.behaviour_mut().allowed.allow_peer(*peer);
-            self.swarm.behaviour_mut().gossip.add_explicit_peer(peer);
-        }
-        self.admitted = wanted;
+        let (own, at) = (*self.swarm.local_peer_id(), now());
+        let wanted = peers.into_iter().filter(|p| p.peer_id != own);
+        let wanted: HashMap<PeerId, AdmittedPeer> = wanted.map(|p| (p.peer_id, p)).collect();
+        let allowed = wanted.values().filter(|p| p.not_after > at).map(|p| p.peer_id).collect();
+        // Those whose admission has ended stay known to the gate, which can then say why they are refused.
+        self.gate.admit(wanted);
+        self.allow(&allowed);
+        self.on_tick();
     }
 
-    /// The member behind a peer, if it is admitted now; asked again for every request.
-    fn admitted_now(&self, peer: &PeerId) -> Option<String> {
-        self.admitted.get(peer).filter(|a| a.not_after > now()).map(|a| a.member.clone())
+    /// Brings the swarm's own list in line; who leaves it is disconnected at once.
+    fn allow(&mut self, wanted: &HashSet<PeerId>) {
+        let behaviour = self.swarm.behaviour_mut();
+        for peer in self.allowed.difference(wanted) {
+            behaviour.allowed.disallow_peer(*peer);
+            behaviour.gossip.remove_explicit_peer(peer);
+        }
+        for peer in wanted.difference(&self.allowed) {
+            behaviour.allowed.allow_peer(*peer);
+            behaviour.gossip.add_explicit_peer(peer);
+        }
+        self.allowed.clone_from(wanted);
+        self.dialling.keep(|peer| wanted.contains(peer));
     }
 
-    fn refuse(&mut self, peer: &PeerId, reason: String) {
-        let peer = self.admitted.get(peer).map_or_else(|| peer.to_string(), |a| a.member.clone());
-        let _ = self.events.try_send(NetworkEvent::Refused { peer, reason });
+    fn refuse(&self, peer: &PeerId, reason: &str) {
+        self.reporter.refused(self.gate.name(peer), reason);
     }
 
     fn announce(&mut self, head: &HeadHint) {
@@ -210,16 +204,23 @@ impl Service {
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, .. } => self.on_connected(peer_id),
-            SwarmEvent::ConnectionClosed { peer_id, num_established, .. } => self.on_closed(peer_id, num_established),
-            SwarmEvent::IncomingConnectionError { error, send_back_addr, .. } => {
-                let reason = format!("connection from {send_back_addr} refused: {error}");
-                let _ = self.events.try_send(NetworkEvent::Refused { peer: "unknown".to_owned(), reason });
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => self.on_disconnected(peer_id),
+            SwarmEvent::IncomingConnectionError { error, send_back_addr, peer_id, .. } => {
+                let peer = peer_id.map_or_else(|| "unknown".to_owned(), |p| self.gate.name(&p));
+                self.reporter.refused(peer, &format!("connection from {send_back_addr} refused: {error}"));
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => self.on_dial_failed(peer, &error),
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), connection_id, error } => {
+                if self.dialling.failed(peer, connection_id) {
+                    tracing::debug!(peer = self.gate.name(&peer), %error, "dialling failed");
+                }
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Sync(event)) => self.on_sync(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Artefact(event)) => self.on_artefact(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message })) => {
-                let acceptance = self.on_gossip(&message);
+            SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            })) => {
+                let acceptance = self.on_gossip(&propagation_source, &message);
                 let gossip = &mut self.swarm.behaviour_mut().gossip;
                 gossip.report_message_validation_result(&message_id, &propagation_source, acceptance);
             }
@@ -228,171 +229,196 @@ impl Service {
     }
 
     fn on_connected(&mut self, peer: PeerId) {
-        let Some(member) = self.admitted_now(&peer) else {
-            self.refuse(&peer, "connected without an admission in force".to_owned());
-            let _ = self.swarm.disconnect_peer_id(peer);
-            return;
-        };
-        self.dialling.remove(&peer);
-        let count = self.connections.entry(peer).or_default();
-        *count += 1;
-        if *count == 1 {
-            let _ = self.events.try_send(NetworkEvent::Connected { member });
-        }
-    }
-
-    fn on_closed(&mut self, peer: PeerId, left: u32) {
-        if left > 0 {
-            self.connections.insert(peer, left);
-        } else if self.connections.remove(&peer).is_some() {
-            let member = self.admitted.get(&peer).map_or_else(|| peer.to_string(), |a| a.member.clone());
-            let _ = self.events.try_send(NetworkEvent::Disconnected { member });
-        }
-    }
-
-    fn on_dial_failed(&mut self, peer: PeerId, error: &DialError) {
-        let entry = self.dialling.entry(peer).or_insert(Dialling { next: Instant::now(), failures: 0 });
-        entry.failures = entry.failures.saturating_add(1);
-        let wait = Duration::from_millis(250).saturating_mul(1 << entry.failures.min(8)).min(MAX_BACKOFF);
-        entry.next = Instant::now() + wait;
-        tracing::debug!(%peer, %error, wait_ms = wait.as_millis() as u64, "dialling failed");
-    }
-
-    /// Dials those who should be connected and are not; cuts off those whose admission has ended.
-    fn on_tick(&mut self) {
-        let now_s = now();
-        let ended: Vec<PeerId> =
-            self.connections.keys().filter(|p| self.admitted.get(p).is_none_or(|a| a.not_after <= now_s)).copied().collect();
-        for peer in ended {
-            self.refuse(&peer, "its transport delegation has ended: it is disconnected".to_owned());
-            let _ = self.swarm.disconnect_peer_id(peer);
-        }
-        let due: Vec<(PeerId, Vec<Multiaddr>)> = self
-            .admitted
-            .values()
-            .filter(|a| a.not_after > now_s && !a.addresses.is_empty() && !self.connections.contains_key(&a.peer_id))
-            .filter(|a| self.dialling.get(&a.peer_id).is_none_or(|d| d.next <= Instant::now()))
-            .map(|a| (a.peer_id, a.addresses.clone()))
-            .collect();
-        for (peer, addresses) in due {
-            // Until the dial ends one way or the other, it is not tried again.
-            let failures = self.dialling.get(&peer).map_or(0, |d| d.failures);
-            self.dialling.insert(peer, Dialling { next: Instant::now() + MAX_BACKOFF, failures });
-            let options = libp2p::swarm::dial_opts::DialOpts::peer_id(peer).addresses(addresses).build();
-            if let Err(error) = self.swarm.dial(options) {
-                self.on_dial_failed(peer, &error);
+        match self.gate.member(&peer) {
+            Ok(member) => {
+                self.dialling.connected(peer);
+                self.connections.insert(peer, member);
+                self.tell();
+            }
+            Err(refusal) => {
+                self.refuse(&peer, &refusal.to_string());
+                let _ = self.swarm.disconnect_peer_id(peer);
             }
         }
     }
 
-    fn on_gossip(&mut self, message: &gossipsub::Message) -> MessageAcceptance {
-        let Some(source) = message.source else { return MessageAcceptance::Reject };
-        let Some(from) = self.admitted_now(&source) else {
-            self.refuse(&source, "gossip from a peer that is not admitted".to_owned());
+    fn on_disconnected(&mut self, peer: PeerId) {
+        if self.connections.remove(&peer).is_some() {
+            self.dialling.disconnected(peer);
+            self.tell();
+        }
+    }
+
+    /// Tells the node who has come and gone since it was told last; what finds no room is told at the next tick.
+    fn tell(&mut self) {
+        let connected: HashSet<String> = self.connections.values().cloned().collect();
+        let gone: Vec<String> = self.told.difference(&connected).cloned().collect();
+        let come: Vec<String> = connected.difference(&self.told).cloned().collect();
+        for member in gone {
+            if self.reporter.events.try_send(NetworkEvent::Disconnected { member: member.clone() }).is_ok() {
+                self.told.remove(&member);
+            }
+        }
+        for member in come {
+            if self.reporter.events.try_send(NetworkEvent::Connected { member: member.clone() }).is_ok() {
+                self.told.insert(member);
+            }
+        }
+    }
+
+    /// Reconciles: cuts off those whose admission has ended, dials those who should be connected and are not.
+    fn on_tick(&mut self) {
+        let in_force = self.gate.in_force();
+        let wanted: HashSet<PeerId> = in_force.iter().map(|a| a.peer_id).collect();
+        for peer in self.connections.keys().filter(|p| !wanted.contains(*p)) {
+            self.refuse(peer, "its admission has ended: it is disconnected");
+        }
+        self.allow(&wanted);
+        self.tell();
+        for peer in in_force {
+            if peer.addresses.is_empty()
+                || self.connections.contains_key(&peer.peer_id)
+                || !self.dialling.due(&peer.peer_id)
+            {
+                continue;
+            }
+            let options = DialOpts::peer_id(peer.peer_id).addresses(peer.addresses).build();
+            let dial = options.connection_id();
+            self.dialling.begun(peer.peer_id, dial);
+            if let Err(error) = self.swarm.dial(options) {
+                self.dialling.failed(peer.peer_id, dial);
+                tracing::debug!(peer = peer.member, %error, "cannot dial");
+            }
+        }
+    }
+
+    fn on_gossip(&mut self, carrier: &PeerId, message: &gossipsub::Message) -> MessageAcceptance {
+        // Who passes it on is bounded; who wrote it, as the signature shows, must be admitted too.
+        let entered = self.gate.enter(carrier, Protocol::Gossip);
+        let author = message.source.ok_or(Refusal::NotAdmitted).and_then(|source| self.gate.member(&source));
+        let from = match entered.and(author) {
+            Ok(from) => from,
+            Err(refusal) => {
+                self.refuse(carrier, &format!("gossip: {refusal}"));
+                if refusal.ends_connection() && self.gate.member(carrier).is_err() {
+                    let _ = self.swarm.disconnect_peer_id(*carrier);
+                }
+                return MessageAcceptance::Ignore;
+            }
+        };
+        let head = serde_json::from_slice::<HeadHint>(&message.data)
+            .ok()
+            .filter(|h| h.check().is_ok() && h.forum == self.forum);
+        let Some(head) = head else {
+            self.refuse(carrier, &format!("gossip of `{from}` is malformed"));
             return MessageAcceptance::Reject;
         };
-        if self.limiter.check_key(&source).is_err() {
-            return MessageAcceptance::Ignore;
-        }
-        match serde_json::from_slice::<HeadHint>(&message.data) {
-            Ok(head) if head.forum == self.forum => {
-                let _ = self.events.try_send(NetworkEvent::HeadAnnounced { from, head });
-                MessageAcceptance::Accept
+        // A hint that finds no room is lost: the node asks for heads all the time.
+        let _ = self.reporter.events.try_send(NetworkEvent::HeadAnnounced { from, head });
+        MessageAcceptance::Accept
+    }
+
+    fn on_sync(&mut self, event: SyncEvent) {
+        match event {
+            request_response::Event::Message { peer, message, .. } => match message {
+                request_response::Message::Request { request_id, request, channel } => {
+                    self.on_request(peer, request_id, &request, channel);
+                }
+                request_response::Message::Response { request_id, response } => self.on_response(request_id, &response),
+            },
+            request_response::Event::OutboundFailure { request_id, error, .. } => {
+                if let Some((member, reply)) = self.requests.remove(&request_id) {
+                    let _ = reply.send(Err(NetworkError::NoAnswer { member, reason: error.to_string() }));
+                }
             }
-            _ => {
-                self.refuse(&source, "malformed gossip".to_owned());
-                MessageAcceptance::Reject
+            request_response::Event::InboundFailure { peer, request_id, error, .. } => {
+                if !matches!(error, request_response::InboundFailure::ConnectionClosed) {
+                    self.refuse(&peer, &format!("its sync request failed: {error}"));
+                }
+                self.on_last_word(request_id);
             }
+            request_response::Event::ResponseSent { request_id, .. } => self.on_last_word(request_id),
         }
     }
 
-    /// The member behind an inbound request, unless it must be refused.
-    fn gate(&mut self, peer: &PeerId) -> Option<String> {
-        let Some(member) = self.admitted_now(peer) else {
-            self.refuse(peer, "request without an admission in force: disconnected".to_owned());
-            let _ = self.swarm.disconnect_peer_id(*peer);
-            return None;
+    fn on_last_word(&mut self, request: InboundRequestId) {
+        if let Some(peer) = self.last_words.remove(&request) {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+    }
+
+    fn on_request(&mut self, peer: PeerId, id: InboundRequestId, bytes: &[u8], channel: ResponseChannel<Vec<u8>>) {
+        let reason = match self.take_request(&peer, bytes) {
+            Ok(answer) => {
+                let wait = self.limits.request_timeout;
+                let answer = async move {
+                    let answer = tokio::time::timeout(wait, answer).await;
+                    let late = || SyncResponse::refused("this node did not answer itself");
+                    (channel, encode(&answer.ok().and_then(Result::ok).unwrap_or_else(late)))
+                };
+                self.answers.push(Box::pin(answer));
+                return;
+            }
+            Err(Ok(refusal)) => {
+                if refusal.ends_connection() {
+                    self.last_words.insert(id, peer);
+                }
+                refusal.to_string()
+            }
+            Err(Err(reason)) => reason,
         };
-        if self.limiter.check_key(peer).is_err() {
-            self.refuse(peer, format!("more than {REQUESTS_PER_SECOND} requests a second"));
-            return None;
-        }
-        Some(member)
+        self.refuse(&peer, &reason);
+        let _ = self.swarm.behaviour_mut().sync.send_response(channel, encode(&SyncResponse::refused(&reason)));
     }
 
-    fn on_sync(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
-        match event {
-            request_response::Event::Message { peer, message: request_response::Message::Request { request, channel, .. }, .. } => {
-                let Some(member) = self.gate(&peer) else { return };
-                let Ok(request) = serde_json::from_slice(&request) else {
-                    return self.refuse(&peer, "malformed sync request".to_owned());
-                };
-                let (reply, answer) = oneshot::channel();
-                if self.events.try_send(NetworkEvent::SyncRequested { member, request, reply }).is_err() {
-                    return self.refuse(&peer, "too busy to answer".to_owned());
-                }
-                let answer = async move { Some(Answer::Sync(channel, serde_json::to_vec(&answer.await.ok()?).ok()?)) };
-                self.answers.push(Box::pin(answer));
-            }
-            request_response::Event::Message { message: request_response::Message::Response { request_id, response }, .. } => {
-                if let Some(Pending::Sync(member, reply)) = self.pending.remove(&request_id) {
-                    let decoded = serde_json::from_slice(&response)
-                        .map_err(|e| NetworkError::Malformed { member, reason: e.to_string() });
-                    let _ = reply.send(decoded);
-                }
-            }
-            request_response::Event::OutboundFailure { request_id, error, .. } => {
-                if let Some(Pending::Sync(member, reply)) = self.pending.remove(&request_id) {
-                    let _ = reply.send(Err(NetworkError::NoAnswer { member, reason: error.to_string() }));
-                }
-            }
-            request_response::Event::InboundFailure { peer, error, .. } => self.on_inbound_failure(&peer, &error),
-            request_response::Event::ResponseSent { .. } => {}
+    /// Hands a request to the node, unless the gate or its form forbids it. The gate is asked before anything is decoded.
+    fn take_request(
+        &mut self,
+        peer: &PeerId,
+        bytes: &[u8],
+    ) -> Result<oneshot::Receiver<SyncResponse>, Result<Refusal, String>> {
+        let member = self.gate.enter(peer, Protocol::Sync).map_err(Ok)?;
+        let busy = || Err("this node is too busy: ask again later".to_owned());
+        if self.answers.len() >= MAX_ANSWERS || self.stop.is_cancelled() {
+            return Err(busy());
         }
+        let malformed = |e: &dyn std::fmt::Display| Err(format!("malformed sync request: {e}"));
+        let request: SyncRequest = serde_json::from_slice(bytes).map_err(|e| malformed(&e))?;
+        request.check().map_err(|e| malformed(&e))?;
+        let (reply, answer) = oneshot::channel();
+        self.reporter.events.try_send(NetworkEvent::SyncRequested { member, request, reply }).map_err(|_| busy())?;
+        Ok(answer)
     }
 
-    fn on_artefact(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) {
-        match event {
-            request_response::Event::Message { peer, message: request_response::Message::Request { request, channel, .. }, .. } => {
-                let Some(member) = self.gate(&peer) else { return };
-                let Ok(request) = serde_json::from_slice(&request) else {
-                    return self.refuse(&peer, "malformed chunk request".to_owned());
-                };
-                let (reply, answer) = oneshot::channel();
-                if self.events.try_send(NetworkEvent::ChunkRequested { member, request, reply }).is_err() {
-                    return self.refuse(&peer, "too busy to answer".to_owned());
-                }
-                let answer = async move { Some(Answer::Chunk(channel, answer.await.ok()?.encode())) };
-                self.answers.push(Box::pin(answer));
-            }
-            request_response::Event::Message { message: request_response::Message::Response { request_id, response }, .. } => {
-                if let Some(Pending::Chunk(member, reply)) = self.pending_chunks.remove(&request_id) {
-                    let malformed = || NetworkError::Malformed { member, reason: "an empty chunk".to_owned() };
-                    let _ = reply.send(ChunkResponse::decode(&response).ok_or_else(malformed));
-                }
-            }
-            request_response::Event::OutboundFailure { request_id, error, .. } => {
-                if let Some(Pending::Chunk(member, reply)) = self.pending_chunks.remove(&request_id) {
-                    let _ = reply.send(Err(NetworkError::NoAnswer { member, reason: error.to_string() }));
-                }
-            }
-            request_response::Event::InboundFailure { peer, error, .. } => self.on_inbound_failure(&peer, &error),
-            request_response::Event::ResponseSent { .. } => {}
-        }
+    fn on_response(&mut self, request: OutboundRequestId, bytes: &[u8]) {
+        let Some((member, reply)) = self.requests.remove(&request) else { return };
+        let decoded = serde_json::from_slice::<SyncResponse>(bytes).map_err(|e| e.to_string());
+        let checked = decoded.and_then(|answer| answer.check().map(|()| answer).map_err(|e| e.to_string()));
+        let _ = reply.send(checked.map_err(|reason| NetworkError::Malformed { member, reason }));
     }
 
-    fn on_inbound_failure(&mut self, peer: &PeerId, error: &request_response::InboundFailure) {
-        if !matches!(error, request_response::InboundFailure::ConnectionClosed) {
-            self.refuse(peer, format!("its request failed: {error}"));
-        }
+    fn on_answer(&mut self, (channel, bytes): Answer) {
+        // It fails only if the peer has stopped waiting.
+        let _ = self.swarm.behaviour_mut().sync.send_response(channel, bytes);
     }
+}
 
-    fn on_answer(&mut self, answer: Option<Answer>) {
-        match answer {
-            Some(Answer::Sync(channel, bytes)) => drop(self.swarm.behaviour_mut().sync.send_response(channel, bytes)),
-            Some(Answer::Chunk(channel, bytes)) => drop(self.swarm.behaviour_mut().artefact.send_response(channel, bytes)),
-            // The node dropped the reply: the peer sees the request fail.
-            None => {}
-        }
+/// An answer as bytes; one that a peer would refuse becomes a refusal that says so.
+fn encode(answer: &SyncResponse) -> Vec<u8> {
+    let unfit = |e: &dyn std::fmt::Display| {
+        tracing::error!(error = %e, "this node's own answer is unfit to be sent");
+        serde_json::to_vec(&SyncResponse::refused(&format!("this node's own answer is unfit: {e}"))).unwrap_or_default()
+    };
+    let answer = match answer {
+        SyncResponse::Refused(reason) => &SyncResponse::refused(reason),
+        answer => answer,
+    };
+    if let Err(error) = answer.check() {
+        return unfit(&error);
+    }
+    match serde_json::to_vec(answer) {
+        Ok(bytes) if bytes.len() <= MAX_SYNC_RESPONSE => bytes,
+        Ok(bytes) => unfit(&format!("{} bytes, of which at most {MAX_SYNC_RESPONSE} are allowed", bytes.len())),
+        Err(error) => unfit(&error),
     }
 }

@@ -98,11 +98,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            rows: 1_000_000_000,
-            group_bytes: 256 << 20,
-            groups: 16_384,
-        }
+        Self { rows: 1_000_000_000, group_bytes: 256 << 20, groups: 16_384 }
     }
 }
 
@@ -117,43 +113,23 @@ struct Passage {
 
 impl Passage {
     fn new(schema: &DatasetSchema) -> Self {
-        Self {
-            previous: None,
-            facts: Facts::default(),
-            first: None,
-            last: None,
-            keys: schema.dimensions.len() + 1,
-        }
+        Self { previous: None, facts: Facts::default(), first: None, last: None, keys: schema.dimensions.len() + 1 }
     }
 
     fn pass(&mut self, batch: &RecordBatch) -> Result<(), ArtefactError> {
-        let columns: Vec<&StringArray> = batch
-            .columns()
-            .iter()
-            .take(self.keys)
-            .filter_map(|c| c.as_string_opt())
-            .collect();
+        let columns: Vec<&StringArray> =
+            batch.columns().iter().take(self.keys).filter_map(|c| c.as_string_opt()).collect();
         for row in 0..batch.num_rows() {
             let number = self.facts.rows + 1;
             let order = match (row, &self.previous) {
                 (0, None) => std::cmp::Ordering::Less,
-                (0, Some(previous)) => previous
-                    .iter()
-                    .map(String::as_str)
-                    .cmp(columns.iter().map(|c| c.value(0))),
-                (row, _) => columns
-                    .iter()
-                    .map(|c| c.value(row - 1))
-                    .cmp(columns.iter().map(|c| c.value(row))),
+                (0, Some(previous)) => previous.iter().map(String::as_str).cmp(columns.iter().map(|c| c.value(0))),
+                (row, _) => columns.iter().map(|c| c.value(row - 1)).cmp(columns.iter().map(|c| c.value(row))),
             };
             if order.is_ge() {
                 let key = columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join(".");
                 let reason = if order.is_eq() { "there twice" } else { "not in order" };
-                return Err(ArtefactError::Order {
-                    row: number,
-                    key,
-                    reason,
-                });
+                return Err(ArtefactError::Order { row: number, key, reason });
             }
             self.facts.rows = number;
         }
@@ -164,12 +140,7 @@ impl Passage {
             }
         }
         if batch.num_rows() > 0 {
-            self.previous = Some(
-                columns
-                    .iter()
-                    .map(|c| c.value(batch.num_rows() - 1).to_owned())
-                    .collect(),
-            );
+            self.previous = Some(columns.iter().map(|c| c.value(batch.num_rows() - 1).to_owned()).collect());
         }
         Ok(())
     }
@@ -199,14 +170,8 @@ impl<W: Write + Send> ArtefactWriter<W> {
     pub fn new(out: W, schema: &DatasetSchema) -> Result<Self, ArtefactError> {
         let columns = schema.arrow_schema();
         let metadata = vec![
-            KeyValue::new(
-                "chancery.dataflow".to_owned(),
-                schema.dataflow.urn("datastructure.Dataflow"),
-            ),
-            KeyValue::new(
-                "chancery.structure".to_owned(),
-                schema.structure.urn("datastructure.DataStructure"),
-            ),
+            KeyValue::new("chancery.dataflow".to_owned(), schema.dataflow.urn("datastructure.Dataflow")),
+            KeyValue::new("chancery.structure".to_owned(), schema.structure.urn("datastructure.DataStructure")),
         ];
         let properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -218,20 +183,14 @@ impl<W: Write + Send> ArtefactWriter<W> {
             .set_key_value_metadata(Some(metadata))
             .build();
         let writer = ArrowWriter::try_new(out, Arc::clone(&columns), Some(properties)).map_err(parquet)?;
-        Ok(Self {
-            writer,
-            passage: Passage::new(schema),
-            schema: columns,
-        })
+        Ok(Self { writer, passage: Passage::new(schema), schema: columns })
     }
 
     /// Appends rows; refuses them if they are out of order or their keys were there before.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ArtefactError> {
         self.passage.pass(batch)?;
-        let batch = batch
-            .clone()
-            .with_schema(Arc::clone(&self.schema))
-            .map_err(|e| ArtefactError::Parquet(e.to_string()))?;
+        let batch =
+            batch.clone().with_schema(Arc::clone(&self.schema)).map_err(|e| ArtefactError::Parquet(e.to_string()))?;
         self.writer.write(&batch).map_err(parquet)
     }
 
@@ -244,9 +203,7 @@ impl<W: Write + Send> ArtefactWriter<W> {
 
 /// Writes any batches, unsorted, for the way between reading a file and sorting it.
 pub fn scratch_writer<W: Write + Send>(out: W, schema: SchemaRef) -> Result<ArrowWriter<W>, ArtefactError> {
-    let properties = WriterProperties::builder()
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .build();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(GROUP_ROWS)).build();
     ArrowWriter::try_new(out, schema, Some(properties)).map_err(parquet)
 }
 
@@ -281,19 +238,12 @@ fn check_size(metadata: &ParquetMetaData, limits: &Limits) -> Result<(), Artefac
         return refuse(format!("{rows} rows, more than {}", limits.rows));
     }
     if metadata.num_row_groups() > limits.groups {
-        return refuse(format!(
-            "{} row groups, more than {}",
-            metadata.num_row_groups(),
-            limits.groups
-        ));
+        return refuse(format!("{} row groups, more than {}", metadata.num_row_groups(), limits.groups));
     }
     for (index, group) in metadata.row_groups().iter().enumerate() {
         let bytes: i64 = group.columns().iter().map(|c| c.uncompressed_size().max(0)).sum();
         if bytes as u64 > limits.group_bytes {
-            return refuse(format!(
-                "row group {index} holds {bytes} bytes, more than {}",
-                limits.group_bytes
-            ));
+            return refuse(format!("row group {index} holds {bytes} bytes, more than {}", limits.group_bytes));
         }
     }
     Ok(())
@@ -318,20 +268,12 @@ fn check_columns(found: &Schema, schema: &DatasetSchema) -> Result<(), ArtefactE
             .collect::<Vec<_>>()
             .join(", ")
     };
-    Err(ArtefactError::Columns {
-        dataflow: schema.dataflow.to_string(),
-        expected: show(&expected),
-        found: show(found),
-    })
+    Err(ArtefactError::Columns { dataflow: schema.dataflow.to_string(), expected: show(&expected), found: show(found) })
 }
 
 fn check_rows(batch: &RecordBatch, schema: &DatasetSchema, before: u64) -> Result<(), ArtefactError> {
     let refuse = |row: usize, component: &str, reason: String| {
-        Err(ArtefactError::Row {
-            row: before + row as u64 + 1,
-            component: component.to_owned(),
-            reason,
-        })
+        Err(ArtefactError::Row { row: before + row as u64 + 1, component: component.to_owned(), reason })
     };
     let measure = schema.measure_index();
     for (index, (component, column)) in schema.components().zip(batch.columns()).enumerate() {
@@ -355,10 +297,7 @@ fn check_rows(batch: &RecordBatch, schema: &DatasetSchema, before: u64) -> Resul
                 return refuse(
                     row,
                     &component.id,
-                    format!(
-                        "`{}` is not a code of its list",
-                        text.chars().take(60).collect::<String>()
-                    ),
+                    format!("`{}` is not a code of its list", text.chars().take(60).collect::<String>()),
                 );
             }
         }
@@ -368,22 +307,14 @@ fn check_rows(batch: &RecordBatch, schema: &DatasetSchema, before: u64) -> Resul
 
 fn check_periods(batch: &RecordBatch, schema: &DatasetSchema, before: u64) -> Result<(), ArtefactError> {
     let times = batch.column(schema.dimensions.len()).as_string::<i32>();
-    let frequency = schema
-        .dimension_index("FREQ")
-        .map(|index| batch.column(index).as_string::<i32>());
+    let frequency = schema.dimension_index("FREQ").map(|index| batch.column(index).as_string::<i32>());
     for row in 0..times.len() {
         let fits =
             Period::parse(times.value(row)).is_some_and(|p| frequency.is_none_or(|f| p.length.fits(f.value(row))));
         if !fits {
-            let reason = format!(
-                "`{}` is no period of the frequency",
-                times.value(row).chars().take(40).collect::<String>()
-            );
-            return Err(ArtefactError::Row {
-                row: before + row as u64 + 1,
-                component: schema.time.id.clone(),
-                reason,
-            });
+            let reason =
+                format!("`{}` is no period of the frequency", times.value(row).chars().take(40).collect::<String>());
+            return Err(ArtefactError::Row { row: before + row as u64 + 1, component: schema.time.id.clone(), reason });
         }
     }
     Ok(())

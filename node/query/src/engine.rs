@@ -93,11 +93,7 @@ impl QueryEngine {
         options.execution.collect_statistics = false;
         // A merge of spilled runs must fit beside the sort itself.
         options.execution.sort_spill_reservation_bytes = (config.memory_bytes / 8).min(10 << 20);
-        Ok(Self {
-            runtime,
-            session,
-            time_limit: config.time_limit,
-        })
+        Ok(Self { runtime, session, time_limit: config.time_limit })
     }
 
     fn context(&self) -> SessionContext {
@@ -111,15 +107,9 @@ impl QueryEngine {
         let mut all: Option<DataFrame> = None;
         for source in sources {
             let options = ParquetReadOptions::default().schema(&columns);
-            let paths: Vec<String> = source
-                .artefacts
-                .iter()
-                .map(|p| p.to_string_lossy().into_owned())
-                .collect();
-            let frame = context
-                .read_parquet(paths, options)
-                .await?
-                .with_column(RELEASE, lit(source.release.clone()))?;
+            let paths: Vec<String> = source.artefacts.iter().map(|p| p.to_string_lossy().into_owned()).collect();
+            let frame =
+                context.read_parquet(paths, options).await?.with_column(RELEASE, lit(source.release.clone()))?;
             all = Some(match all {
                 None => frame,
                 Some(before) => before.union(frame)?,
@@ -146,11 +136,7 @@ impl QueryEngine {
         let deadline = std::time::Instant::now() + self.time_limit;
         let seconds = self.time_limit.as_secs();
         Box::pin(stream.map(move |batch| {
-            if std::time::Instant::now() > deadline {
-                Err(QueryFailure::TimeLimit(seconds))
-            } else {
-                Ok(batch?)
-            }
+            if std::time::Instant::now() > deadline { Err(QueryFailure::TimeLimit(seconds)) } else { Ok(batch?) }
         }))
     }
 
@@ -166,10 +152,8 @@ impl QueryEngine {
         };
         let counted = plan::filter(frame, schema, query)?.aggregate(vec![], vec![count(lit(1)).alias("n")])?;
         let batches = counted.collect().await?;
-        let sum = batches
-            .iter()
-            .map(|b| b.column(0).as_primitive::<Int64Type>().values().iter().sum::<i64>())
-            .sum::<i64>();
+        let sum =
+            batches.iter().map(|b| b.column(0).as_primitive::<Int64Type>().values().iter().sum::<i64>()).sum::<i64>();
         Ok(sum.max(0) as u64)
     }
 
@@ -185,11 +169,7 @@ impl QueryEngine {
             return Ok(BTreeSet::new());
         };
         let selection = columns.iter().map(|c| ident(*c)).collect::<Vec<_>>();
-        let batches = plan::filter(frame, schema, query)?
-            .select(selection)?
-            .distinct()?
-            .collect()
-            .await?;
+        let batches = plan::filter(frame, schema, query)?.select(selection)?.distinct()?.collect().await?;
         let mut rows = BTreeSet::new();
         for batch in &batches {
             let texts: Vec<_> = batch
@@ -199,12 +179,7 @@ impl QueryEngine {
                 .collect::<Result<_, _>>()
                 .map_err(|e| QueryFailure::Engine(e.into()))?;
             for row in 0..batch.num_rows() {
-                rows.insert(
-                    texts
-                        .iter()
-                        .map(|t| t.as_string::<i32>().value(row).to_owned())
-                        .collect(),
-                );
+                rows.insert(texts.iter().map(|t| t.as_string::<i32>().value(row).to_owned()).collect());
             }
         }
         Ok(rows)
@@ -213,10 +188,7 @@ impl QueryEngine {
     /// The rows of an unsorted file, sorted by `keys`; files larger than memory go through the spill folder.
     pub async fn sort_file(&self, path: &Path, keys: &[&str]) -> Result<QueryStream, QueryFailure> {
         let path = path.to_string_lossy().into_owned();
-        let frame = self
-            .context()
-            .read_parquet(path, ParquetReadOptions::default().file_extension(""))
-            .await?;
+        let frame = self.context().read_parquet(path, ParquetReadOptions::default().file_extension("")).await?;
         let order = keys.iter().map(|key| ident(*key).sort(true, false)).collect();
         let stream = frame.sort(order)?.execute_stream().await?;
         Ok(Box::pin(stream.map(|batch| Ok(batch?))))

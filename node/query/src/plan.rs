@@ -38,11 +38,7 @@ pub(crate) fn select(frame: DataFrame, schema: &DatasetSchema, query: &DataQuery
             frame = edge(frame, schema, n, ascending)?;
         }
     }
-    let keys = schema
-        .dimensions
-        .iter()
-        .map(|d| d.id.as_str())
-        .chain([TIME_PERIOD, RELEASE]);
+    let keys = schema.dimensions.iter().map(|d| d.id.as_str()).chain([TIME_PERIOD, RELEASE]);
     frame = frame.sort(keys.map(|key| column(key).sort(true, false)).collect())?;
     if query.offset > 0 || query.limit.is_some() {
         frame = frame.limit(query.offset as usize, query.limit.map(|limit| limit as usize))?;
@@ -72,13 +68,7 @@ fn key_matches(schema: &DatasetSchema, key: &Key) -> Expr {
     let position = |(dimension, codes): (&chancery_schema::Component, &Option<Vec<String>>)| {
         codes.as_ref().map(|codes| one_of(&dimension.id, codes))
     };
-    schema
-        .dimensions
-        .iter()
-        .zip(key)
-        .filter_map(position)
-        .reduce(Expr::and)
-        .unwrap_or_else(|| lit(true))
+    schema.dimensions.iter().zip(key).filter_map(position).reduce(Expr::and).unwrap_or_else(|| lit(true))
 }
 
 fn one_of(id: &str, codes: &[String]) -> Expr {
@@ -90,15 +80,9 @@ fn one_of(id: &str, codes: &[String]) -> Expr {
 
 fn filter_matches(filter: &ComponentFilter) -> Expr {
     if filter.any_of.iter().all(|c| c.operator == Operator::Eq) && filter.component != OBS_VALUE {
-        return one_of(
-            &filter.component,
-            &filter.any_of.iter().map(|c| c.value.clone()).collect::<Vec<_>>(),
-        );
+        return one_of(&filter.component, &filter.any_of.iter().map(|c| c.value.clone()).collect::<Vec<_>>());
     }
-    let alternatives = filter
-        .any_of
-        .iter()
-        .map(|condition| condition_matches(&filter.component, condition));
+    let alternatives = filter.any_of.iter().map(|condition| condition_matches(&filter.component, condition));
     alternatives.reduce(Expr::or).unwrap_or_else(|| lit(true))
 }
 
@@ -136,20 +120,12 @@ fn within(bounds: Bounds, query: &DataQuery) -> Expr {
     let holds = move |args: &[ColumnarValue]| -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(args)?;
         let times = arrays.first().map(|a| a.as_string::<i32>());
-        let held: BooleanArray = times
-            .into_iter()
-            .flat_map(|t| t.iter())
-            .map(|t| Some(t.is_some_and(|t| bounds.hold(t))))
-            .collect();
+        let held: BooleanArray =
+            times.into_iter().flat_map(|t| t.iter()).map(|t| Some(t.is_some_and(|t| bounds.hold(t)))).collect();
         Ok(ColumnarValue::Array(Arc::new(held) as ArrayRef))
     };
-    let function = create_udf(
-        "period_within",
-        vec![DataType::Utf8],
-        DataType::Boolean,
-        Volatility::Immutable,
-        Arc::new(holds),
-    );
+    let function =
+        create_udf("period_within", vec![DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(holds));
     let mut holds = function.call(vec![column(TIME_PERIOD)]);
     let year = |text: &String| text.get(..4).and_then(|y| y.parse::<i32>().ok());
     // An ISO week of the year before can begin in the year asked for, and one of the year after can end in it.

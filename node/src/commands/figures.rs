@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
-use chancery_exchange::{Error, Node};
+use chancery_exchange::{Data, Error, Node};
+use chancery_schema::DatasetSchema;
 use chancery_schema::data::{DataFormat, WriteOptions, writer};
 use chancery_schema::message::MessageHeader;
 use chancery_schema::query::rest;
@@ -33,16 +34,12 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
     let table = args.format == QueryFormat::Table && !context.json;
     let limit = args.limit.or(table.then_some(TABLE_ROWS));
     let named = [
-        ("startPeriod", args.start),
-        ("endPeriod", args.end),
-        ("asOf", args.as_of),
+        ("startPeriod", args.start.clone()),
+        ("endPeriod", args.end.clone()),
+        ("asOf", args.as_of.clone()),
         ("limit", limit.map(|l| l.to_string())),
     ];
-    parameters.extend(
-        named
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
-    );
+    parameters.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let query = rest::parse(&schema, &args.key, &parameters).map_err(|e| Error::invalid(e.to_string()))?;
     let mut data = node.data(&schema, &query).await?;
     if table {
@@ -58,10 +55,15 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
         }
         return Ok(());
     }
+    write(&node, &schema, data, &args).await
+}
+
+/// Writes figures in the format asked for.
+async fn write(node: &Node, schema: &DatasetSchema, mut data: Data, args: &Query) -> Result<()> {
     let mut out: Box<dyn std::io::Write + Send> = match &args.output {
-        Some(path) => Box::new(std::io::BufWriter::new(
-            std::fs::File::create(path).map_err(|e| Error::file("create", path, e))?,
-        )),
+        Some(path) => {
+            Box::new(std::io::BufWriter::new(std::fs::File::create(path).map_err(|e| Error::file("create", path, e))?))
+        }
         None if args.format == QueryFormat::Parquet => bail!(Error::invalid("Parquet needs a file: give `--output`")),
         None => Box::new(std::io::stdout()),
     };
@@ -86,7 +88,7 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
         sender_id: member.id.clone(),
         sender_name: member.name.clone(),
     };
-    let mut writer = writer(format, &schema, header, WriteOptions::default());
+    let mut writer = writer(format, schema, header, WriteOptions::default());
     let mut bytes = Vec::new();
     while let Some(batch) = data.stream.next().await {
         writer.write(&batch?, &mut bytes)?;
@@ -106,12 +108,7 @@ async fn list(context: &Context, node: &Node) -> Result<()> {
     }
     let mut table = output::table(&["dataflow", "name", "releases", "members"]);
     for dataflow in &dataflows {
-        table.add_row([
-            &dataflow.id,
-            &dataflow.name,
-            &dataflow.releases.to_string(),
-            &dataflow.members.join(" "),
-        ]);
+        table.add_row([&dataflow.id, &dataflow.name, &dataflow.releases.to_string(), &dataflow.members.join(" ")]);
     }
     output::line(table.to_string());
     Ok(())

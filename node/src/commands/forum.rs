@@ -18,13 +18,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             let member = card(&settings::load(&context.dir)?, &keyring(context))?;
             write(&output, &serde_json::to_vec_pretty(&member)?)
         }
-        Forum::Draft {
-            name,
-            months,
-            no_four_eyes,
-            output,
-            cards,
-        } => {
+        Forum::Draft { name, months, no_four_eyes, output, cards } => {
             let members = cards.iter().map(|path| read_card(path)).collect::<Result<Vec<_>>>()?;
             let bundle = draft(&name, months, !no_four_eyes, members, now())?;
             write(&output, &serde_json::to_vec_pretty(&bundle)?)?;
@@ -33,13 +27,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
         Forum::Sign { bundle, output } => {
             let mut read = read_bundle(&bundle)?;
             let config = settings::load(&context.dir)?;
-            sign(
-                &mut read,
-                &config.member.id,
-                &keyring(context),
-                &authority(context)?,
-                now(),
-            )?;
+            sign(&mut read, &config.member.id, &keyring(context), &authority(context)?, now())?;
             write(output.as_ref().unwrap_or(&bundle), &serde_json::to_vec_pretty(&read)?)?;
             say(context, &read)
         }
@@ -59,9 +47,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
 }
 
 pub(crate) fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
 fn keyring(context: &Context) -> Keyring {
@@ -87,11 +73,7 @@ fn read_bundle(path: &Path) -> Result<ForumBundle> {
     let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
     let bundle = ForumBundle::parse(&bytes);
     bundle.map_err(|e| {
-        Error::Invalid {
-            what: format!("`{}` is no forum bundle", path.display()),
-            cause: Some(Box::new(e)),
-        }
-        .into()
+        Error::Invalid { what: format!("`{}` is no forum bundle", path.display()), cause: Some(Box::new(e)) }.into()
     })
 }
 
@@ -119,25 +101,13 @@ fn say(context: &Context, bundle: &ForumBundle) -> Result<()> {
             "delegations": bundle.delegations.len(),
         }));
     }
-    output::line(format!(
-        "{}, charter version {}, expires {}",
-        charter.forum_name, charter.version, charter.expires
-    ));
+    output::line(format!("{}, charter version {}, expires {}", charter.forum_name, charter.version, charter.expires));
     output::line(format!("genesis id: {genesis}"));
-    output::line(format!(
-        "four eyes: {}; schema: {}",
-        charter.rules.four_eyes, charter.rules.schema
-    ));
+    output::line(format!("four eyes: {}; schema: {}", charter.rules.four_eyes, charter.rules.schema));
     let mut table = output::table(&["member", "role", "name", "signed", "addresses"]);
     for member in &charter.members {
         let mark = if signed.contains(&member.id) { "yes" } else { "" };
-        table.add_row([
-            &member.id,
-            member.role.as_str(),
-            &member.name,
-            mark,
-            &member.addresses.join(" "),
-        ]);
+        table.add_row([&member.id, member.role.as_str(), &member.name, mark, &member.addresses.join(" ")]);
     }
     output::line(table.to_string());
     Ok(())

@@ -23,38 +23,20 @@ pub(crate) fn init(context: &Context, args: Init) -> Result<()> {
         RoleArg::Secretariat => "secretariat",
     };
     let config = NodeConfig {
-        member: MemberConfig {
-            id: args.member,
-            name: args.name,
-            role: role.to_owned(),
-        },
-        http: HttpConfig {
-            listen: args.http,
-            ..HttpConfig::default()
-        },
-        network: NetworkConfig {
-            listen: args.listen,
-            ..NetworkConfig::default()
-        },
+        member: MemberConfig { id: args.member, name: args.name, role: role.to_owned() },
+        http: HttpConfig { listen: args.http, ..HttpConfig::default() },
+        network: NetworkConfig { listen: args.listen, ..NetworkConfig::default() },
         database: DatabaseConfig::default(),
         query: QueryLimits::default(),
     };
-    let passphrase = if args.no_passphrase {
-        None
-    } else {
-        Some(new_passphrase()?)
-    };
+    let passphrase = if args.no_passphrase { None } else { Some(new_passphrase()?) };
     let public = create(&context.dir, &config, &args.operators, passphrase.as_deref())?;
     if context.json {
         return output::json(
             &serde_json::json!({ "dir": context.dir, "member": config.member.id, "authority_key": public }),
         );
     }
-    output::line(format!(
-        "node of {} made in `{}`",
-        config.member.id,
-        context.dir.display()
-    ));
+    output::line(format!("node of {} made in `{}`", config.member.id, context.dir.display()));
     output::line(format!("authority key: {public}"));
     output::line(
         "next: `chancery forum card` for whoever drafts the charter; move keys/authority.pem off this machine after signing",
@@ -76,10 +58,7 @@ pub(crate) fn create(
         )));
     }
     if settings::file(dir).exists() {
-        bail!(Error::conflict(format!(
-            "there is a node in `{}` already: choose another folder",
-            dir.display()
-        )));
+        bail!(Error::conflict(format!("there is a node in `{}` already: choose another folder", dir.display())));
     }
     let folder = DataFolder::open(dir)?;
     let keyring = Keyring::new(folder.keys());
@@ -126,13 +105,7 @@ impl Serving {
             tracing::warn!("this node has joined no forum: it serves its page only");
         }
         let server = Server::start(node.clone(), &node.config().http)?;
-        Ok(Self {
-            node,
-            server,
-            stop,
-            tracker,
-            _lock: lock,
-        })
+        Ok(Self { node, server, stop, tracker, _lock: lock })
     }
 
     pub(crate) fn node(&self) -> &Node {

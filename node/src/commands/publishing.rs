@@ -30,9 +30,7 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
         None => None,
         Some(text) => match time::parse(text) {
             Some(at) => Some(at),
-            None => bail!(Error::invalid(format!(
-                "`{text}` is no time such as 2026-12-01T09:00:00Z"
-            ))),
+            None => bail!(Error::invalid(format!("`{text}` is no time such as 2026-12-01T09:00:00Z"))),
         },
     };
     let node = context.node().await?;
@@ -106,10 +104,7 @@ pub(crate) async fn preview(context: &Context, stage: Option<&str>) -> Result<()
 
 fn describe(stage: &Stage) {
     let (intent, report) = (&stage.intent, &stage.report);
-    output::line(format!(
-        "stage `{}`, {}: {} from `{}`",
-        stage.id, stage.state, intent.title, stage.source
-    ));
+    output::line(format!("stage `{}`, {}: {} from `{}`", stage.id, stage.state, intent.title, stage.source));
     output::line(format!(
         "{} for {}, {} rows, profile `{}`",
         intent.dataflow,
@@ -154,26 +149,15 @@ pub(crate) fn show(batches: &[RecordBatch]) {
         return output::line("no figures");
     };
     let schema = first.schema();
-    let hidden = |name: &str| {
-        matches!(
-            name,
-            "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE"
-        )
-    };
-    let names: Vec<&str> = schema
-        .fields()
-        .iter()
-        .map(|f| f.name().as_str())
-        .filter(|n| !hidden(n))
-        .collect();
+    let hidden =
+        |name: &str| matches!(name, "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE");
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).filter(|n| !hidden(n)).collect();
     let mut table = output::table(&names);
     for batch in batches {
         for row in 0..batch.num_rows() {
             let cell = |name: &&str| {
                 let column = batch.column_by_name(name);
-                column
-                    .and_then(|c| arrow::util::display::array_value_to_string(c, row).ok())
-                    .unwrap_or_default()
+                column.and_then(|c| arrow::util::display::array_value_to_string(c, row).ok()).unwrap_or_default()
             };
             table.add_row(names.iter().map(cell).collect::<Vec<_>>());
         }
@@ -182,18 +166,11 @@ pub(crate) fn show(batches: &[RecordBatch]) {
 }
 
 pub(crate) async fn approve(context: &Context, args: Approve) -> Result<()> {
-    let stage = context
-        .node()
-        .await?
-        .approve(args.stage.as_deref(), &args.operator)
-        .await?;
+    let stage = context.node().await?.approve(args.stage.as_deref(), &args.operator).await?;
     if context.json {
         return output::json(&serde_json::json!({ "stage": stage.id, "state": stage.state }));
     }
-    output::line(format!(
-        "stage `{}` approved by {}; next: `chancery publish`",
-        stage.id, args.operator
-    ));
+    output::line(format!("stage `{}` approved by {}; next: `chancery publish`", stage.id, args.operator));
     Ok(())
 }
 

@@ -25,9 +25,9 @@ pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> 
                 artefact = Some(path.to_path_buf());
                 proof.as_path()
             }
-            (true, None) => bail!(Error::invalid(
-                "an artefact proves nothing alone: give its proof bundle with `--proof`"
-            )),
+            (true, None) => {
+                bail!(Error::invalid("an artefact proves nothing alone: give its proof bundle with `--proof`"))
+            }
         };
         std::fs::read(bundle).map_err(|e| Error::file("read", bundle, e))?
     };
@@ -40,9 +40,8 @@ pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> 
         what: "the proof does not hold".to_owned(),
         cause: Some(e),
     };
-    let report = ProofBundle::parse(&bytes)
-        .and_then(|b| b.verify(genesis.as_deref()))
-        .map_err(|e| refuse(Box::new(e)))?;
+    let report =
+        ProofBundle::parse(&bytes).and_then(|b| b.verify(genesis.as_deref())).map_err(|e| refuse(Box::new(e)))?;
     let mut steps = report.steps.clone();
     match &artefact {
         Some(path) => steps.push(check_artefact(path, &report.release)?),
@@ -73,12 +72,7 @@ fn check_artefact(path: &Path, release: &chancery_ledger::release::VerifiedRelea
     let found = sha256_of(path)?;
     let signed = release.payload.body.intent.artefacts.iter().find(|a| a.sha256 == found);
     match signed {
-        Some(a) => Ok(format!(
-            "`{}` has the signed hash {} ({} rows)",
-            path.display(),
-            a.sha256,
-            a.rows
-        )),
+        Some(a) => Ok(format!("`{}` has the signed hash {} ({} rows)", path.display(), a.sha256, a.rows)),
         None => bail!(Error::unverified(format!(
             "`{}` has the hash {found}, which the release does not sign: it was changed or cut short",
             path.display()
@@ -97,19 +91,10 @@ pub(crate) async fn log(context: &Context, args: Log) -> Result<ExitCode> {
         let mut table = output::table(&["leaf", "kind", "audience", "record", "held"]);
         for entry in &listing.entries {
             let held = if entry.held { "yes" } else { "no" };
-            table.add_row([
-                entry.position.to_string().as_str(),
-                &entry.kind,
-                &entry.audience,
-                &entry.record,
-                held,
-            ]);
+            table.add_row([entry.position.to_string().as_str(), &entry.kind, &entry.audience, &entry.record, held]);
         }
         output::line(table.to_string());
-        output::line(format!(
-            "log of {}: {} leaves, root {}",
-            listing.member, listing.size, listing.root
-        ));
+        output::line(format!("log of {}: {} leaves, root {}", listing.member, listing.size, listing.root));
         match listing.checked {
             None => {}
             Some(true) => output::line("every hash agrees with the signed head"),

@@ -43,26 +43,16 @@ impl ArtefactFiles {
     pub fn commit(&self, temporary: TempPath, sha256: &str) -> Result<PathBuf, StoreError> {
         let found = sha256_of(&temporary)?;
         if found != sha256 {
-            return Err(StoreError::Hash {
-                path: temporary.to_path_buf(),
-                expected: sha256.to_owned(),
-                found,
-            });
+            return Err(StoreError::Hash { path: temporary.to_path_buf(), expected: sha256.to_owned(), found });
         }
         let path = self.path(sha256);
         let dir = path.parent().unwrap_or(&path).to_path_buf();
         fs::create_dir_all(&dir).map_err(|e| StoreError::file("create the folder", &dir, e))?;
-        File::open(&temporary)
-            .and_then(|f| f.sync_all())
-            .map_err(|e| StoreError::file("sync", &temporary, e))?;
-        temporary
-            .persist(&path)
-            .map_err(|e| StoreError::file("rename to", &path, e.error))?;
+        File::open(&temporary).and_then(|f| f.sync_all()).map_err(|e| StoreError::file("sync", &temporary, e))?;
+        temporary.persist(&path).map_err(|e| StoreError::file("rename to", &path, e.error))?;
         // Without this the new name can be lost in a power cut although the database already refers to it.
         for dir in [dir.as_path(), &self.folder.artefacts()] {
-            File::open(dir)
-                .and_then(|f| f.sync_all())
-                .map_err(|e| StoreError::file("sync", dir, e))?;
+            File::open(dir).and_then(|f| f.sync_all()).map_err(|e| StoreError::file("sync", dir, e))?;
         }
         Ok(path)
     }
@@ -71,15 +61,7 @@ impl ArtefactFiles {
     pub fn verify(&self, sha256: &str) -> Result<(), StoreError> {
         let path = self.path(sha256);
         let found = sha256_of(&path)?;
-        if found == sha256 {
-            Ok(())
-        } else {
-            Err(StoreError::Hash {
-                path,
-                expected: sha256.to_owned(),
-                found,
-            })
-        }
+        if found == sha256 { Ok(()) } else { Err(StoreError::Hash { path, expected: sha256.to_owned(), found }) }
     }
 }
 

@@ -18,13 +18,19 @@ const MAX_CONNECTIONS: u32 = 4;
 /// How long to wait for a connection or the writer's lock.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A connection to either database.
-#[derive(diesel::MultiConnection)]
-pub enum AnyConnection {
-    /// SQLite.
-    Sqlite(SqliteConnection),
-    /// PostgreSQL.
-    Postgresql(PgConnection),
+pub use connection::AnyConnection;
+
+mod connection {
+    use diesel::{PgConnection, SqliteConnection};
+
+    /// A connection to either database.
+    #[derive(diesel::MultiConnection)]
+    pub enum AnyConnection {
+        /// SQLite.
+        Sqlite(SqliteConnection),
+        /// PostgreSQL.
+        Postgresql(PgConnection),
+    }
 }
 
 /// Why something was not stored or found.
@@ -107,29 +113,17 @@ impl StoreError {
             std::io::ErrorKind::NotFound => ": it is not there",
             _ => "",
         };
-        Self::File {
-            doing,
-            path: path.to_path_buf(),
-            advice,
-            source,
-        }
+        Self::File { doing, path: path.to_path_buf(), advice, source }
     }
 }
 
 fn full(error: &diesel::result::Error) -> &'static str {
-    if error.to_string().contains("disk is full") {
-        "; free space and try again"
-    } else {
-        ""
-    }
+    if error.to_string().contains("disk is full") { "; free space and try again" } else { "" }
 }
 
 impl From<diesel::result::Error> for StoreError {
     fn from(source: diesel::result::Error) -> Self {
-        Self::Database {
-            doing: "complete the transaction",
-            source,
-        }
+        Self::Database { doing: "complete the transaction", source }
     }
 }
 
@@ -171,10 +165,7 @@ impl Store {
     /// Opens `url`: `postgres://…` or a path for SQLite. Brings the tables up to this program's version.
     pub fn open(url: &str) -> Result<Self, StoreError> {
         let place = without_password(url);
-        let open = |reason: String| StoreError::Open {
-            place: place.clone(),
-            reason,
-        };
+        let open = |reason: String| StoreError::Open { place: place.clone(), reason };
         let pool = Pool::builder()
             .max_size(MAX_CONNECTIONS)
             .min_idle(Some(0))
@@ -197,16 +188,11 @@ impl Store {
         work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || work(&store))
-            .await
-            .map_err(|_| StoreError::Task)?
+        tokio::task::spawn_blocking(move || work(&store)).await.map_err(|_| StoreError::Task)?
     }
 
     pub(crate) fn connection(&self) -> Result<PooledConnection<ConnectionManager<AnyConnection>>, StoreError> {
-        self.pool.get().map_err(|e| StoreError::Open {
-            place: "pool".to_owned(),
-            reason: e.to_string(),
-        })
+        self.pool.get().map_err(|e| StoreError::Open { place: "pool".to_owned(), reason: e.to_string() })
     }
 
     /// Runs `work` in one transaction that holds the writer's lock from its first statement on.
@@ -232,32 +218,15 @@ where
     <C as diesel::Connection>::Backend: diesel::backend::Backend,
     EmbeddedMigrations: diesel::migration::MigrationSource<<C as diesel::Connection>::Backend>,
 {
-    use diesel::migration::MigrationSource as _;
-    let open = |reason: String| StoreError::Open {
-        place: place.to_owned(),
-        reason,
-    };
+    use diesel::migration::MigrationSource;
+    let open = |reason: String| StoreError::Open { place: place.to_owned(), reason };
     let applied = connection.applied_migrations().map_err(|e| open(e.to_string()))?;
-    let ours: Vec<String> = known
-        .migrations()
-        .map_err(|e| open(e.to_string()))?
-        .iter()
-        .map(|m: &Box<dyn diesel::migration::Migration<C::Backend>>| m.name().version().to_string())
-        .collect();
-    if let Some(unknown) = applied
-        .iter()
-        .map(ToString::to_string)
-        .find(|version| !ours.contains(version))
-    {
-        return Err(StoreError::Newer {
-            place: place.to_owned(),
-            migration: unknown,
-        });
+    let ours = MigrationSource::<C::Backend>::migrations(&known).map_err(|e| open(e.to_string()))?;
+    let ours: Vec<String> = ours.iter().map(|m| m.name().version().to_string()).collect();
+    if let Some(unknown) = applied.iter().map(ToString::to_string).find(|version| !ours.contains(version)) {
+        return Err(StoreError::Newer { place: place.to_owned(), migration: unknown });
     }
-    connection
-        .run_pending_migrations(known)
-        .map(|_| ())
-        .map_err(|e| open(e.to_string()))
+    connection.run_pending_migrations(known).map(|_| ()).map_err(|e| open(e.to_string()))
 }
 
 fn without_password(url: &str) -> String {

@@ -39,16 +39,8 @@ pub struct FolderLock {
 impl DataFolder {
     /// Opens the folder, making what is missing of its layout. The private parts are for the owner only.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let folder = Self {
-            root: root.to_path_buf(),
-        };
-        for dir in [
-            folder.root.clone(),
-            folder.artefacts(),
-            folder.stages(),
-            folder.temporary(),
-            folder.keys(),
-        ] {
+        let folder = Self { root: root.to_path_buf() };
+        for dir in [folder.root.clone(), folder.artefacts(), folder.stages(), folder.temporary(), folder.keys()] {
             fs::create_dir_all(&dir).map_err(|e| StoreError::file("create the folder", &dir, e))?;
         }
         for dir in [folder.stages(), folder.keys()] {
@@ -94,28 +86,18 @@ impl DataFolder {
             Exclusive::Publish => "publish.lock",
         };
         let path = self.root.join(name);
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(|e| StoreError::file("open the lock", &path, e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
-                return Err(StoreError::Locked {
-                    path,
-                    holder: holder.trim().to_owned(),
-                });
+                return Err(StoreError::Locked { path, holder: holder.trim().to_owned() });
             }
             Err(TryLockError::Error(e)) => return Err(StoreError::file("lock", &path, e)),
         }
-        let write = file
-            .set_len(0)
-            .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+        let write = file.set_len(0).and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         write.map_err(|e| StoreError::file("write the lock", &path, e))?;
         if what == Exclusive::Serve {
             self.remove_leftovers()?;
@@ -127,15 +109,8 @@ impl DataFolder {
     fn remove_leftovers(&self) -> Result<(), StoreError> {
         const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
         let dir = self.temporary();
-        for entry in fs::read_dir(&dir)
-            .map_err(|e| StoreError::file("list", &dir, e))?
-            .flatten()
-        {
-            let age = entry
-                .metadata()
-                .ok()
-                .and_then(|m| m.modified().ok())
-                .and_then(|t| t.elapsed().ok());
+        for entry in fs::read_dir(&dir).map_err(|e| StoreError::file("list", &dir, e))?.flatten() {
+            let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|t| t.elapsed().ok());
             if age.is_some_and(|age| age > HOUR) {
                 let _ = fs::remove_file(entry.path());
             }

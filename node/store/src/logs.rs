@@ -93,13 +93,8 @@ impl Store {
     /// Stores or replaces a forum.
     pub fn forum_put(&self, row: &ForumRow) -> Result<(), StoreError> {
         self.write(|c| {
-            diesel::delete(forums::table.filter(forums::id.eq(&row.id)))
-                .execute(c)
-                .doing("replace the forum")?;
-            diesel::insert_into(forums::table)
-                .values(row)
-                .execute(c)
-                .doing("store the forum")?;
+            diesel::delete(forums::table.filter(forums::id.eq(&row.id))).execute(c).doing("replace the forum")?;
+            diesel::insert_into(forums::table).values(row).execute(c).doing("store the forum")?;
             Ok(())
         })
     }
@@ -107,11 +102,7 @@ impl Store {
     /// The forums joined.
     pub fn forum_list(&self) -> Result<Vec<ForumRow>, StoreError> {
         let c = &mut *self.connection()?;
-        forums::table
-            .select(ForumRow::as_select())
-            .order(forums::joined_at)
-            .load(c)
-            .doing("read the forums")
+        forums::table.select(ForumRow::as_select()).order(forums::joined_at).load(c).doing("read the forums")
     }
 
     /// The newest head of a member's log.
@@ -122,10 +113,7 @@ impl Store {
     /// Every log's newest head.
     pub fn head_list(&self, forum: &str) -> Result<Vec<HeadRow>, StoreError> {
         let c = &mut *self.connection()?;
-        let query = heads::table
-            .filter(heads::forum.eq(forum))
-            .select(HeadRow::as_select())
-            .order(heads::member);
+        let query = heads::table.filter(heads::forum.eq(forum)).select(HeadRow::as_select()).order(heads::member);
         query.load(c).doing("read the heads")
     }
 
@@ -137,38 +125,22 @@ impl Store {
         // SQLite bounds the number of parameters of one statement.
         for chunk in wanted.chunks(500) {
             let rows: Vec<(i64, Vec<u8>)> = hashes::table
-                .filter(
-                    hashes::forum
-                        .eq(forum)
-                        .and(hashes::member.eq(member))
-                        .and(hashes::position.eq_any(chunk)),
-                )
+                .filter(hashes::forum.eq(forum).and(hashes::member.eq(member)).and(hashes::position.eq_any(chunk)))
                 .select((hashes::position, hashes::hash))
                 .load(c)
                 .doing("read the log's hashes")?;
             found.extend(rows);
         }
-        let missing = |p: &i64| {
-            StoreError::Conflict(format!(
-                "hash {p} of the log of `{member}` is missing: restore a backup"
-            ))
-        };
-        wanted
-            .iter()
-            .map(|p| found.get(p).cloned().ok_or_else(|| missing(p)))
-            .collect()
+        let missing =
+            |p: &i64| StoreError::Conflict(format!("hash {p} of the log of `{member}` is missing: restore a backup"));
+        wanted.iter().map(|p| found.get(p).cloned().ok_or_else(|| missing(p))).collect()
     }
 
     /// Leaves of a log from `from` on.
     pub fn leaf_list(&self, forum: &str, member: &str, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let c = &mut *self.connection()?;
         leaves::table
-            .filter(
-                leaves::forum
-                    .eq(forum)
-                    .and(leaves::member.eq(member))
-                    .and(leaves::position.ge(from as i64)),
-            )
+            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)).and(leaves::position.ge(from as i64)))
             .order(leaves::position)
             .limit(i64::from(limit))
             .select(leaves::leaf)
@@ -180,12 +152,7 @@ impl Store {
     pub fn record_list(&self, forum: &str, issuer: &str, from: u64, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
         let c = &mut *self.connection()?;
         records::table
-            .filter(
-                records::forum
-                    .eq(forum)
-                    .and(records::issuer.eq(issuer))
-                    .and(records::position.ge(from as i64)),
-            )
+            .filter(records::forum.eq(forum).and(records::issuer.eq(issuer)).and(records::position.ge(from as i64)))
             .order(records::position)
             .limit(i64::from(limit))
             .select(RecordRow::as_select())
@@ -196,12 +163,7 @@ impl Store {
     /// A record by its id.
     pub fn record_get(&self, id: &str) -> Result<Option<RecordRow>, StoreError> {
         let c = &mut *self.connection()?;
-        records::table
-            .find(id)
-            .select(RecordRow::as_select())
-            .first(c)
-            .optional()
-            .doing("read the record")
+        records::table.find(id).select(RecordRow::as_select()).first(c).optional().doing("read the record")
     }
 
     /// Extends a log: leaves, hashes, head, records, releases and the stage they publish, in one transaction.
@@ -218,10 +180,7 @@ impl Store {
             }
             insert_log(c, extension)?;
             for record in &extension.records {
-                diesel::insert_into(records::table)
-                    .values(record)
-                    .execute(c)
-                    .doing("store the record")?;
+                diesel::insert_into(records::table).values(record).execute(c).doing("store the record")?;
             }
             for release in &extension.releases {
                 insert_release(c, release)?;
@@ -242,9 +201,7 @@ impl Store {
                         .execute(c)
                         .doing("close the stage")?;
                 if updated != 1 {
-                    return Err(StoreError::Conflict(format!(
-                        "the stage `{stage}` is no longer approved"
-                    )));
+                    return Err(StoreError::Conflict(format!("the stage `{stage}` is no longer approved")));
                 }
             }
             Ok(())
@@ -281,20 +238,14 @@ impl Store {
     /// Members whose log was seen to contradict itself, and when.
     pub fn evidence_list(&self, forum: &str) -> Result<Vec<(String, i64)>, StoreError> {
         let c = &mut *self.connection()?;
-        let query = evidence::table
-            .filter(evidence::forum.eq(forum))
-            .select((evidence::member, evidence::seen_at));
+        let query = evidence::table.filter(evidence::forum.eq(forum)).select((evidence::member, evidence::seen_at));
         query.load(c).doing("read the evidence")
     }
 }
 
 fn head_on(c: &mut AnyConnection, forum: &str, member: &str) -> Result<Option<HeadRow>, StoreError> {
     let query = heads::table.filter(heads::forum.eq(forum).and(heads::member.eq(member)));
-    query
-        .select(HeadRow::as_select())
-        .first(c)
-        .optional()
-        .doing("read the head")
+    query.select(HeadRow::as_select()).first(c).optional().doing("read the head")
 }
 
 fn insert_log(c: &mut AnyConnection, extension: &LogExtension) -> Result<(), StoreError> {
@@ -324,9 +275,6 @@ fn insert_log(c: &mut AnyConnection, extension: &LogExtension) -> Result<(), Sto
     diesel::delete(heads::table.filter(heads::forum.eq(forum).and(heads::member.eq(member))))
         .execute(c)
         .doing("replace the head")?;
-    diesel::insert_into(heads::table)
-        .values(&extension.head)
-        .execute(c)
-        .doing("store the head")?;
+    diesel::insert_into(heads::table).values(&extension.head).execute(c).doing("store the head")?;
     Ok(())
 }

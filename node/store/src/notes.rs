@@ -50,11 +50,7 @@ impl Store {
                 .doing("note the peer")?;
             if updated == 0 {
                 diesel::insert_into(peers::table)
-                    .values((
-                        peers::forum.eq(forum),
-                        peers::member.eq(member),
-                        peers::last_seen.eq(at),
-                    ))
+                    .values((peers::forum.eq(forum), peers::member.eq(member), peers::last_seen.eq(at)))
                     .execute(c)
                     .doing("note the peer")?;
             }
@@ -75,10 +71,8 @@ impl Store {
     /// Notes something refused.
     pub fn refusal_put(&self, forum: &str, peer: &str, what: &str, reason: &str, at: i64) -> Result<(), StoreError> {
         self.write(|c| {
-            let newest: Option<i64> = refusals::table
-                .select(diesel::dsl::max(refusals::id))
-                .first(c)
-                .doing("count the refusals")?;
+            let newest: Option<i64> =
+                refusals::table.select(diesel::dsl::max(refusals::id)).first(c).doing("count the refusals")?;
             diesel::delete(refusals::table.filter(refusals::id.lt(newest.unwrap_or(0) - KEPT)))
                 .execute(c)
                 .doing("drop old refusals")?;
@@ -111,18 +105,13 @@ impl Store {
     /// Notes decisions.
     pub fn decision_put(&self, new: &[NewDecision]) -> Result<(), StoreError> {
         self.write(|c| {
-            let newest: Option<i64> = decisions::table
-                .select(diesel::dsl::max(decisions::id))
-                .first(c)
-                .doing("count the decisions")?;
+            let newest: Option<i64> =
+                decisions::table.select(diesel::dsl::max(decisions::id)).first(c).doing("count the decisions")?;
             diesel::delete(decisions::table.filter(decisions::id.lt(newest.unwrap_or(0) - KEPT)))
                 .execute(c)
                 .doing("drop old decisions")?;
             for decision in new {
-                diesel::insert_into(decisions::table)
-                    .values(decision)
-                    .execute(c)
-                    .doing("note the decision")?;
+                diesel::insert_into(decisions::table).values(decision).execute(c).doing("note the decision")?;
             }
             Ok(())
         })

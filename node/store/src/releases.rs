@@ -103,11 +103,7 @@ impl Store {
                 .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)));
         }
         query
-            .order((
-                releases::issued_at.desc(),
-                releases::member.asc(),
-                releases::position.desc(),
-            ))
+            .order((releases::issued_at.desc(), releases::member.asc(), releases::position.desc()))
             .select(ReleaseRow::as_select())
             .load(c)
             .doing("read the releases")
@@ -116,12 +112,7 @@ impl Store {
     /// A release.
     pub fn release_get(&self, id: &str) -> Result<Option<ReleaseRow>, StoreError> {
         let c = &mut *self.connection()?;
-        releases::table
-            .find(id)
-            .select(ReleaseRow::as_select())
-            .first(c)
-            .optional()
-            .doing("read the release")
+        releases::table.find(id).select(ReleaseRow::as_select()).first(c).optional().doing("read the release")
     }
 
     /// The files of some releases, in order.
@@ -163,21 +154,12 @@ pub(crate) fn insert_release(c: &mut AnyConnection, new: &NewRelease) -> Result<
                 .and(releases::replaced_by.is_null()),
         ),
     )
-    .set((
-        releases::replaced_by.eq(&release.id),
-        releases::replaced_at.eq(release.received_at),
-    ))
+    .set((releases::replaced_by.eq(&release.id), releases::replaced_at.eq(release.received_at)))
     .execute(c)
     .doing("replace the release in force")?;
-    diesel::insert_into(releases::table)
-        .values(release)
-        .execute(c)
-        .doing("store the release")?;
+    diesel::insert_into(releases::table).values(release).execute(c).doing("store the release")?;
     for artefact in &new.artefacts {
-        diesel::insert_into(release_artefacts::table)
-            .values(artefact)
-            .execute(c)
-            .doing("store the release's file")?;
+        diesel::insert_into(release_artefacts::table).values(artefact).execute(c).doing("store the release's file")?;
     }
     Ok(())
 }

@@ -37,10 +37,7 @@ impl Store {
     /// Stores a new stage.
     pub fn stage_put(&self, row: &StageRow) -> Result<(), StoreError> {
         self.write(|c| {
-            diesel::insert_into(stages::table)
-                .values(row)
-                .execute(c)
-                .doing("store the stage")?;
+            diesel::insert_into(stages::table).values(row).execute(c).doing("store the stage")?;
             Ok(())
         })
     }
@@ -48,12 +45,7 @@ impl Store {
     /// A stage.
     pub fn stage_get(&self, id: &str) -> Result<Option<StageRow>, StoreError> {
         let c = &mut *self.connection()?;
-        stages::table
-            .find(id)
-            .select(StageRow::as_select())
-            .first(c)
-            .optional()
-            .doing("read the stage")
+        stages::table.find(id).select(StageRow::as_select()).first(c).optional().doing("read the stage")
     }
 
     /// Stages, newest first.
@@ -71,19 +63,13 @@ impl Store {
     pub fn stage_approve(&self, id: &str, operators: &[u8], at: i64) -> Result<(), StoreError> {
         self.write(|c| {
             let updated = diesel::update(stages::table.filter(stages::id.eq(id).and(stages::state.eq("staged"))))
-                .set((
-                    stages::state.eq("approved"),
-                    stages::operators.eq(operators),
-                    stages::updated_at.eq(at),
-                ))
+                .set((stages::state.eq("approved"), stages::operators.eq(operators), stages::updated_at.eq(at)))
                 .execute(c)
                 .doing("approve the stage")?;
             if updated == 1 {
                 Ok(())
             } else {
-                Err(StoreError::Conflict(format!(
-                    "the stage `{id}` is not waiting for approval"
-                )))
+                Err(StoreError::Conflict(format!("the stage `{id}` is not waiting for approval")))
             }
         })
     }

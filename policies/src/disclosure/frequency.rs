@@ -54,10 +54,7 @@ impl MinimumFrequency {
     pub(super) fn new(profile: Profile, schema: DatasetSchema) -> Self {
         let mut rules = Vec::new();
         if profile.minimum_frequency > 1 {
-            rules.push(format!(
-                "counts from 1 to {} are suppressed",
-                profile.minimum_frequency - 1
-            ));
+            rules.push(format!("counts from 1 to {} are suppressed", profile.minimum_frequency - 1));
         }
         if profile.zeros == Zeros::Suppress {
             rules.push("counts of zero are suppressed".to_owned());
@@ -70,19 +67,8 @@ impl MinimumFrequency {
                 "a lone suppressed part of a total over sex or age takes the smallest other part with it".to_owned(),
             );
         }
-        let report = Report {
-            profile: profile.name.clone(),
-            rules,
-            ..Report::default()
-        };
-        Self {
-            profile,
-            schema,
-            cells: Vec::new(),
-            sums: HashMap::new(),
-            applied: 0,
-            report,
-        }
+        let report = Report { profile: profile.name.clone(), rules, ..Report::default() };
+        Self { profile, schema, cells: Vec::new(), sums: HashMap::new(), applied: 0, report }
     }
 
     fn table<'a>(&self, batch: &'a RecordBatch) -> Result<Table<'a>, ProtectionError> {
@@ -91,37 +77,20 @@ impl MinimumFrequency {
             column.ok_or_else(|| ProtectionError::Column(id.to_owned()))
         };
         let measure = &self.schema.measure.id;
-        let values = batch
-            .column_by_name(measure)
-            .and_then(|c| c.as_primitive_opt::<Float64Type>());
-        let keys = self
-            .schema
-            .dimensions
-            .iter()
-            .chain([&self.schema.time])
-            .map(|c| text(&c.id))
-            .collect::<Result<_, _>>()?;
+        let values = batch.column_by_name(measure).and_then(|c| c.as_primitive_opt::<Float64Type>());
+        let keys =
+            self.schema.dimensions.iter().chain([&self.schema.time]).map(|c| text(&c.id)).collect::<Result<_, _>>()?;
         let unit = self.schema.component("UNIT_MEASURE").map(|c| text(&c.id)).transpose()?;
-        Ok(Table {
-            keys,
-            values: values.ok_or_else(|| ProtectionError::Column(measure.clone()))?,
-            unit,
-        })
+        Ok(Table { keys, values: values.ok_or_else(|| ProtectionError::Column(measure.clone()))?, unit })
     }
 
     /// Whether the rules concern the cell at all.
     fn subject(&self, table: &Table<'_>, row: usize) -> bool {
-        if table
-            .unit
-            .is_some_and(|unit| !unit.is_null(row) && unit.value(row) == "USD")
-        {
+        if table.unit.is_some_and(|unit| !unit.is_null(row) && unit.value(row) == "USD") {
             return false;
         }
         let detailed = |id: &String| {
-            self.schema
-                .dimension_index(id)
-                .and_then(|i| table.keys.get(i))
-                .is_some_and(|k| k.value(row) != "_T")
+            self.schema.dimension_index(id).and_then(|i| table.keys.get(i)).is_some_and(|k| k.value(row) != "_T")
         };
         self.profile.protected_dimensions.is_empty() || self.profile.protected_dimensions.iter().any(detailed)
     }
@@ -136,12 +105,7 @@ impl MinimumFrequency {
 
     /// Remembers which sums the cell is part or total of.
     fn enter_sums(&mut self, table: &Table<'_>, row: usize, cell: usize) {
-        let additive = self
-            .schema
-            .dimensions
-            .iter()
-            .enumerate()
-            .filter(|(_, d)| ADDITIVE.contains(&d.id.as_str()));
+        let additive = self.schema.dimensions.iter().enumerate().filter(|(_, d)| ADDITIVE.contains(&d.id.as_str()));
         for (axis, _) in additive {
             let code = table.keys.get(axis).map_or("", |k| k.value(row)).to_owned();
             let mut others: Vec<String> = table.keys.iter().map(|k| k.value(row).to_owned()).collect();
@@ -149,11 +113,7 @@ impl MinimumFrequency {
                 own.clear();
             }
             let sum = self.sums.entry((axis, others)).or_default();
-            if code == "_T" {
-                sum.total = Some(cell)
-            } else {
-                sum.parts.push(cell)
-            }
+            if code == "_T" { sum.total = Some(cell) } else { sum.parts.push(cell) }
         }
     }
 
@@ -183,11 +143,7 @@ impl MinimumFrequency {
 
     fn round(&self, value: f64) -> f64 {
         let base = f64::from(self.profile.rounding_base);
-        if base > 1.0 {
-            (value / base).round() * base
-        } else {
-            value
-        }
+        if base > 1.0 { (value / base).round() * base } else { value }
     }
 
     fn count(&mut self, table: &Table<'_>, row: usize, fate: Fate) {
@@ -235,9 +191,7 @@ impl Protection for MinimumFrequency {
             let subject = self.subject(&table, row);
             self.applied += 1;
             self.count(&table, row, fate);
-            let published = value
-                .filter(|_| fate == Fate::Publish)
-                .map(|v| if subject { self.round(v) } else { v });
+            let published = value.filter(|_| fate == Fate::Publish).map(|v| if subject { self.round(v) } else { v });
             self.report.cells += 1;
             self.report.missing += u64::from(value.is_none());
             self.report.published += u64::from(published.is_some());
@@ -272,11 +226,7 @@ impl Protection for MinimumFrequency {
 
     fn report(&self) -> Report {
         let mut report = self.report.clone();
-        let share = if report.cells == 0 {
-            100.0
-        } else {
-            report.published as f64 * 100.0 / report.cells as f64
-        };
+        let share = if report.cells == 0 { 100.0 } else { report.published as f64 * 100.0 / report.cells as f64 };
         report.published_percent = format!("{share:.1}");
         report
     }
@@ -289,9 +239,7 @@ mod tests {
 
     fn table(rows: &[(&str, Option<f64>)]) -> (DatasetSchema, RecordBatch) {
         let structures = chancery_schema::shared::structures().unwrap();
-        let schema = structures
-            .dataset_schema(&structures.find_dataflow("RETURNS").unwrap())
-            .unwrap();
+        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
         let columns = schema.components().map(|c| -> ArrayRef {
             let constant = |text: &str| Arc::new(StringArray::from(vec![text; rows.len()])) as ArrayRef;
             match c.id.as_str() {
@@ -314,32 +262,18 @@ mod tests {
         protection.observe(&batch).unwrap();
         protection.decide().unwrap();
         let out = protection.apply(&batch).unwrap();
-        let values = out
-            .column_by_name("OBS_VALUE")
-            .unwrap()
-            .as_primitive::<Float64Type>()
-            .iter()
-            .collect();
+        let values = out.column_by_name("OBS_VALUE").unwrap().as_primitive::<Float64Type>().iter().collect();
         let marks = out.column_by_name("CONF_STATUS").unwrap().as_string::<i32>();
-        (
-            values,
-            marks.iter().map(|m| m.unwrap_or("").to_owned()).collect(),
-            protection.report(),
-        )
+        (values, marks.iter().map(|m| m.unwrap_or("").to_owned()).collect(), protection.report())
     }
 
     #[test]
     fn small_counts_go_and_cannot_be_found_by_subtraction() {
-        let (values, marks, report) = protect(
-            profile_text("RETURNS"),
-            &[("F", Some(2.0)), ("M", Some(40.0)), ("_T", Some(42.0))],
-        );
+        let (values, marks, report) =
+            protect(profile_text("RETURNS"), &[("F", Some(2.0)), ("M", Some(40.0)), ("_T", Some(42.0))]);
         assert_eq!(values, [None, None, Some(42.0)]);
         assert_eq!(marks, ["A", "D", "_T"]);
-        assert_eq!(
-            (report.suppressed_primary, report.suppressed_secondary, report.published),
-            (1, 1, 1)
-        );
+        assert_eq!((report.suppressed_primary, report.suppressed_secondary, report.published), (1, 1, 1));
     }
 
     #[test]

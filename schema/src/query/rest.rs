@@ -29,11 +29,7 @@ const NOT_OURS: [&str; 9] = [
 
 /// Reads a query. Parameters that are not about which figures are left to the caller.
 pub fn parse(schema: &DatasetSchema, key: &str, parameters: &[(String, String)]) -> Result<DataQuery, QueryError> {
-    if key.len() > MAX_TEXT
-        || parameters
-            .iter()
-            .any(|(name, value)| name.len() + value.len() > MAX_TEXT)
-    {
+    if key.len() > MAX_TEXT || parameters.iter().any(|(name, value)| name.len() + value.len() > MAX_TEXT) {
         return Err(QueryError::TooLarge("64 KiB of key or parameter"));
     }
     let mut query = DataQuery::all(schema);
@@ -85,11 +81,7 @@ fn parse_keys(schema: &DatasetSchema, text: &str) -> Result<Vec<Key>, QueryError
     let positions = |key: &str| key.split('.').count();
     // A comma separates keys in the standard; inside a position it is what many write for alternatives.
     let whole_keys = text.split(',').all(|key| key == "*" || positions(key) == expected);
-    let keys: Vec<&str> = if whole_keys {
-        text.split(',').collect()
-    } else {
-        vec![text]
-    };
+    let keys: Vec<&str> = if whole_keys { text.split(',').collect() } else { vec![text] };
     if keys.len() > MAX_KEYS {
         return Err(QueryError::TooLarge("500 keys"));
     }
@@ -102,12 +94,7 @@ fn parse_keys(schema: &DatasetSchema, text: &str) -> Result<Vec<Key>, QueryError
 fn parse_key(schema: &DatasetSchema, key: &str, expected: usize) -> Result<Key, QueryError> {
     let positions: Vec<&str> = key.split('.').collect();
     if positions.len() != expected {
-        let dimensions = schema
-            .dimensions
-            .iter()
-            .map(|d| d.id.as_str())
-            .collect::<Vec<_>>()
-            .join(".");
+        let dimensions = schema.dimensions.iter().map(|d| d.id.as_str()).collect::<Vec<_>>().join(".");
         let dataflow = schema.dataflow.to_string();
         return Err(QueryError::Key {
             key: key.chars().take(200).collect(),
@@ -124,11 +111,7 @@ fn parse_key(schema: &DatasetSchema, key: &str, expected: usize) -> Result<Key, 
             if codes.len() > MAX_VALUES {
                 return Err(QueryError::TooLarge("2,000 codes in one position of a key"));
             }
-            Ok(if position.is_empty() || codes.iter().any(|c| c == "*") {
-                None
-            } else {
-                Some(codes)
-            })
+            Ok(if position.is_empty() || codes.iter().any(|c| c == "*") { None } else { Some(codes) })
         })
         .collect()
 }
@@ -137,23 +120,15 @@ fn flat(value: &str) -> Result<bool, QueryError> {
     match value {
         "TIME_PERIOD" | "dsd" => Ok(false),
         "AllDimensions" => Ok(true),
-        other => Err(refuse(
-            "dimensionAtObservation",
-            other,
-            "`TIME_PERIOD` or `AllDimensions`",
-        )),
+        other => Err(refuse("dimensionAtObservation", other, "`TIME_PERIOD` or `AllDimensions`")),
     }
 }
 
 fn time(name: &str, value: &str) -> Result<i64, QueryError> {
     // A `+` of a time zone that was not percent-encoded arrives as a space.
     let text = value.replace(' ', "+");
-    let day = || {
-        NaiveDate::parse_from_str(&text, "%Y-%m-%d")
-            .ok()?
-            .and_hms_opt(23, 59, 59)
-            .map(|t| t.and_utc().timestamp())
-    };
+    let day =
+        || NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_hms_opt(23, 59, 59).map(|t| t.and_utc().timestamp());
     DateTime::parse_from_rfc3339(&text)
         .map(|t| t.timestamp())
         .ok()
@@ -182,9 +157,7 @@ mod tests {
 
     fn returns() -> DatasetSchema {
         let structures = crate::shared::structures().unwrap();
-        structures
-            .dataset_schema(&structures.find_dataflow("RETURNS").unwrap())
-            .unwrap()
+        structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap()
     }
 
     fn codes(list: &[&str]) -> Option<Vec<String>> {
@@ -197,55 +170,25 @@ mod tests {
         for all in ["*", "", "all"] {
             assert!(parse(&schema, all, &[]).unwrap().keys.is_empty());
         }
-        let one: Key = vec![
-            codes(&["M"]),
-            None,
-            codes(&["MEX"]),
-            codes(&["GTM", "HND"]),
-            None,
-            None,
-            None,
-        ];
+        let one: Key = vec![codes(&["M"]), None, codes(&["MEX"]), codes(&["GTM", "HND"]), None, None, None];
         for text in ["M.*.MEX.GTM+HND.*.*.*", "M..MEX.GTM,HND...", "M.*.MEX.GTM,HND.*.*.*"] {
-            assert_eq!(parse(&schema, text, &[]).unwrap().keys, [one.clone()], "{text}");
+            assert_eq!(parse(&schema, text, &[]).unwrap().keys, std::slice::from_ref(&one), "{text}");
         }
-        assert_eq!(
-            parse(&schema, "M.*.MEX.GTM.*.*.*,A.*.MEX.GTM.*.*.*", &[])
-                .unwrap()
-                .keys
-                .len(),
-            2
-        );
-        assert!(matches!(
-            parse(&schema, "M.MEX", &[]),
-            Err(QueryError::Key {
-                found: 2,
-                expected: 7,
-                ..
-            })
-        ));
+        assert_eq!(parse(&schema, "M.*.MEX.GTM.*.*.*,A.*.MEX.GTM.*.*.*", &[]).unwrap().keys.len(), 2);
+        assert!(matches!(parse(&schema, "M.MEX", &[]), Err(QueryError::Key { found: 2, expected: 7, .. })));
     }
 
     #[test]
     fn parameters_are_read_or_named() {
         let schema = returns();
         let query = |name: &str, value: &str| parse(&schema, "*", &[(name.to_owned(), value.to_owned())]);
-        assert_eq!(
-            query("c[TIME_PERIOD]", "ge:2020+le:2021").unwrap().end.as_deref(),
-            Some("2021")
-        );
+        assert_eq!(query("c[TIME_PERIOD]", "ge:2020+le:2021").unwrap().end.as_deref(), Some("2021"));
         let sex = query("c[SEX]", "M,F").unwrap();
         assert_eq!(sex.filters[0].any_of.len(), 2);
         assert_eq!(query("c", "FREQ:A").unwrap().filters[0].any_of[0].value, "A");
-        assert_eq!(
-            query("c[OBS_VALUE]", "gt:5").unwrap().filters[0].any_of[0].operator,
-            Operator::Gt
-        );
+        assert_eq!(query("c[OBS_VALUE]", "gt:5").unwrap().filters[0].any_of[0].operator, Operator::Gt);
         assert!(query("dimensionAtObservation", "AllDimensions").unwrap().flat);
-        assert_eq!(
-            query("asOf", "2026-11-23T19:05:00 00:00").unwrap().as_of,
-            Some(1_795_460_700)
-        );
+        assert_eq!(query("asOf", "2026-11-23T19:05:00 00:00").unwrap().as_of, Some(1_795_460_700));
         for (name, value) in [
             ("startPeriod", "soon"),
             ("limit", "-1"),

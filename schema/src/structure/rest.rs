@@ -83,29 +83,14 @@ pub fn parse(
     if kinds.is_empty() && none_held {
         return Ok(None);
     }
-    let versions = version
-        .split(',')
-        .filter(|v| !v.is_empty())
-        .map(str::to_owned)
-        .collect();
-    Ok(Some(StructureQuery {
-        kinds,
-        agencies: list(agency),
-        ids: list(id),
-        versions,
-        references,
-        detail,
-    }))
+    let versions = version.split(',').filter(|v| !v.is_empty()).map(str::to_owned).collect();
+    Ok(Some(StructureQuery { kinds, agencies: list(agency), ids: list(id), versions, references, detail }))
 }
 
 /// A comma-separated list; empty for any.
 fn list(text: &str) -> Vec<String> {
     let items: Vec<String> = text.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
-    if items.iter().any(|i| i == "*" || i == "all") {
-        Vec::new()
-    } else {
-        items
-    }
+    if items.iter().any(|i| i == "*" || i == "all") { Vec::new() } else { items }
 }
 
 fn parse_references(text: &str) -> Result<References, StructureQueryError> {

@@ -129,11 +129,8 @@ pub fn select(all: &Structures, query: &StructureQuery) -> Structures {
                 && (query.ids.is_empty() || query.ids.contains(&r.id))
         })
         .collect();
-    let matches: BTreeSet<Key> = candidates
-        .iter()
-        .filter(|key| version_matches(key, &candidates, &query.versions))
-        .cloned()
-        .collect();
+    let matches: BTreeSet<Key> =
+        candidates.iter().filter(|key| version_matches(key, &candidates, &query.versions)).cloned().collect();
     let along = related(&matches, &edges, &query.references);
     let mut found = Structures::default();
     for key in matches.iter().chain(along.difference(&matches)) {
@@ -142,53 +139,20 @@ pub fn select(all: &Structures, query: &StructureQuery) -> Structures {
             Detail::ReferenceStubs => !matches.contains(key),
             Detail::Full | Detail::ReferencePartial => false,
         };
-        copy(
-            all,
-            key,
-            &mut found,
-            stub.then_some(query.detail == Detail::AllCompleteStubs),
-        );
+        copy(all, key, &mut found, stub.then_some(query.detail == Detail::AllCompleteStubs));
     }
     found
 }
 
 fn keys(all: &Structures) -> Vec<Key> {
     let mut keys = Vec::new();
-    keys.extend(
-        all.data_structures
-            .iter()
-            .map(|a| (ArtefactKind::DataStructure, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.dataflows
-            .iter()
-            .map(|a| (ArtefactKind::Dataflow, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.codelists
-            .iter()
-            .map(|a| (ArtefactKind::Codelist, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.concept_schemes
-            .iter()
-            .map(|a| (ArtefactKind::ConceptScheme, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.category_schemes
-            .iter()
-            .map(|a| (ArtefactKind::CategoryScheme, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.categorisations
-            .iter()
-            .map(|a| (ArtefactKind::Categorisation, a.maintainable.reference())),
-    );
-    keys.extend(
-        all.agency_schemes
-            .iter()
-            .map(|a| (ArtefactKind::AgencyScheme, a.maintainable.reference())),
-    );
+    keys.extend(all.data_structures.iter().map(|a| (ArtefactKind::DataStructure, a.maintainable.reference())));
+    keys.extend(all.dataflows.iter().map(|a| (ArtefactKind::Dataflow, a.maintainable.reference())));
+    keys.extend(all.codelists.iter().map(|a| (ArtefactKind::Codelist, a.maintainable.reference())));
+    keys.extend(all.concept_schemes.iter().map(|a| (ArtefactKind::ConceptScheme, a.maintainable.reference())));
+    keys.extend(all.category_schemes.iter().map(|a| (ArtefactKind::CategoryScheme, a.maintainable.reference())));
+    keys.extend(all.categorisations.iter().map(|a| (ArtefactKind::Categorisation, a.maintainable.reference())));
+    keys.extend(all.agency_schemes.iter().map(|a| (ArtefactKind::AgencyScheme, a.maintainable.reference())));
     keys
 }
 
@@ -223,24 +187,9 @@ fn edges(all: &Structures) -> Vec<(Key, Key)> {
             .dimensions
             .iter()
             .map(|d| (&d.concept_identity, &d.local_representation))
-            .chain([(
-                &list.time_dimension.concept_identity,
-                &list.time_dimension.local_representation,
-            )])
-            .chain(
-                components
-                    .measure_list
-                    .measures
-                    .iter()
-                    .map(|m| (&m.concept_identity, &m.local_representation)),
-            )
-            .chain(
-                components
-                    .attribute_list
-                    .attributes
-                    .iter()
-                    .map(|a| (&a.concept_identity, &a.local_representation)),
-            );
+            .chain([(&list.time_dimension.concept_identity, &list.time_dimension.local_representation)])
+            .chain(components.measure_list.measures.iter().map(|m| (&m.concept_identity, &m.local_representation)))
+            .chain(components.attribute_list.attributes.iter().map(|a| (&a.concept_identity, &a.local_representation)));
         for (concept, representation) in parts {
             let scheme = concept.rsplit_once('.').map_or("", |(scheme, _)| scheme);
             add(&from, ArtefactKind::ConceptScheme, scheme);
@@ -280,10 +229,7 @@ fn related(matches: &BTreeSet<Key>, edges: &[(Key, Key)], references: &Reference
 }
 
 fn step<'a>(from: &BTreeSet<Key>, edges: impl Iterator<Item = (&'a Key, &'a Key)>) -> BTreeSet<Key> {
-    edges
-        .filter(|(a, _)| from.contains(a))
-        .map(|(_, b)| b.clone())
-        .collect()
+    edges.filter(|(a, _)| from.contains(a)).map(|(_, b)| b.clone()).collect()
 }
 
 fn closure(from: &BTreeSet<Key>, next: impl Fn(&BTreeSet<Key>) -> BTreeSet<Key>) -> BTreeSet<Key> {
@@ -298,23 +244,14 @@ fn closure(from: &BTreeSet<Key>, next: impl Fn(&BTreeSet<Key>) -> BTreeSet<Key>)
 
 /// Orders semantic versions by their numbers.
 pub fn compare_versions(a: &str, b: &str) -> Ordering {
-    let numbers = |v: &str| {
-        v.split(['.', '-'])
-            .map(|n| n.parse::<u32>().unwrap_or(0))
-            .collect::<Vec<_>>()
-    };
+    let numbers = |v: &str| v.split(['.', '-']).map(|n| n.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
     numbers(a).cmp(&numbers(b))
 }
 
 fn version_matches(key: &Key, candidates: &[Key], asked: &[String]) -> bool {
     let newest_of = |fits: &dyn Fn(&str) -> bool| {
-        let same = candidates
-            .iter()
-            .filter(|(k, r)| *k == key.0 && r.agency == key.1.agency && r.id == key.1.id);
-        let newest = same
-            .map(|(_, r)| &r.version)
-            .filter(|v| fits(v))
-            .max_by(|a, b| compare_versions(a, b));
+        let same = candidates.iter().filter(|(k, r)| *k == key.0 && r.agency == key.1.agency && r.id == key.1.id);
+        let newest = same.map(|(_, r)| &r.version).filter(|v| fits(v)).max_by(|a, b| compare_versions(a, b));
         newest.is_some_and(|v| *v == key.1.version)
     };
     asked.is_empty() && newest_of(&|_| true)
@@ -336,11 +273,7 @@ fn version_matches(key: &Key, candidates: &[Key], asked: &[String]) -> bool {
 fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, stub: Option<bool>) {
     macro_rules! take {
         ($list:ident, |$a:ident| $strip:expr) => {
-            for found in all
-                .$list
-                .iter()
-                .filter(|a| a.maintainable.reference() == *reference)
-            {
+            for found in all.$list.iter().filter(|a| a.maintainable.reference() == *reference) {
                 let mut $a = found.clone();
                 if let Some(complete) = stub {
                     $strip;
@@ -389,37 +322,14 @@ mod tests {
         let all = crate::shared::structures().unwrap();
         let flows = select(&all, &query(ArtefactKind::Dataflow, "*", "+", References::None));
         assert_eq!(flows.dataflows.len(), all.dataflows.len());
-        let one = select(
-            &all,
-            &query(ArtefactKind::Dataflow, "RETURNS", "latest", References::Descendants),
-        );
-        assert_eq!(
-            (
-                one.dataflows.len(),
-                one.data_structures.len(),
-                one.concept_schemes.len()
-            ),
-            (1, 1, 1)
-        );
+        let one = select(&all, &query(ArtefactKind::Dataflow, "RETURNS", "latest", References::Descendants));
+        assert_eq!((one.dataflows.len(), one.data_structures.len(), one.concept_schemes.len()), (1, 1, 1));
         assert!(one.codelists.iter().any(|c| c.maintainable.id == "CL_RETURN_TYPE"));
         assert!(!one.codelists.iter().any(|c| c.maintainable.id == "CL_TREATY"));
-        let used = select(
-            &all,
-            &query(ArtefactKind::Codelist, "CL_TREATY", "1.0.0", References::Parents),
-        );
+        let used = select(&all, &query(ArtefactKind::Codelist, "CL_TREATY", "1.0.0", References::Parents));
         assert_eq!(used.data_structures.len(), 1);
-        for (version, found) in [
-            ("1.0.0", 1),
-            ("1.0", 1),
-            ("*", 1),
-            ("1.0+.0", 1),
-            ("2.0.0", 0),
-            ("2.0+.0", 0),
-        ] {
-            let result = select(
-                &all,
-                &query(ArtefactKind::Codelist, "CL_SEX", version, References::None),
-            );
+        for (version, found) in [("1.0.0", 1), ("1.0", 1), ("*", 1), ("1.0+.0", 1), ("2.0.0", 0), ("2.0+.0", 0)] {
+            let result = select(&all, &query(ArtefactKind::Codelist, "CL_SEX", version, References::None));
             assert_eq!(result.codelists.len(), found, "{version}");
         }
     }

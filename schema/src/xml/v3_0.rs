@@ -20,7 +20,5 @@ pub(crate) fn declaration<W: std::io::Write>(out: &mut Writer<W>) -> std::io::Re
 
 /// Writes `<name>text</name>`.
 pub(crate) fn text<W: std::io::Write>(out: &mut Writer<W>, name: &str, text: &str) -> std::io::Result<()> {
-    out.create_element(name)
-        .write_text_content(BytesText::new(text))
-        .map(|_| ())
+    out.create_element(name).write_text_content(BytesText::new(text)).map(|_| ())
 }

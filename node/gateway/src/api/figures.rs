@@ -11,10 +11,7 @@ const MAX_OBSERVATIONS: u64 = 20_000;
 
 #[get("/figures")]
 pub(super) async fn list(node: Data<Node>, params: Query<Vec<(String, String)>>) -> Result<impl Responder, HttpError> {
-    let mut query = FiguresQuery {
-        limit: MAX_OBSERVATIONS,
-        ..FiguresQuery::default()
-    };
+    let mut query = FiguresQuery { limit: MAX_OBSERVATIONS, ..FiguresQuery::default() };
     for (name, value) in params.into_inner() {
         match name.as_str() {
             "dataflow" => query.dataflow = value,
@@ -30,9 +27,7 @@ pub(super) async fn list(node: Data<Node>, params: Query<Vec<(String, String)>>)
         }
     }
     if query.dataflow.is_empty() {
-        return Err(HttpError::bad_request(
-            "the parameter `dataflow` is missing: `GET /api/v1/dataflows` lists them",
-        ));
+        return Err(HttpError::bad_request("the parameter `dataflow` is missing: `GET /api/v1/dataflows` lists them"));
     }
     Ok(Json(node.figures_view(query).await?))
 }

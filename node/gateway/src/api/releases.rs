@@ -18,27 +18,15 @@ struct ListParams {
 
 #[get("/releases")]
 pub(super) async fn list(node: Data<Node>, params: Query<ListParams>) -> Result<impl Responder, HttpError> {
-    let ListParams {
-        dataflow,
-        member,
-        state,
-    } = params.into_inner();
+    let ListParams { dataflow, member, state } = params.into_inner();
     let current_only = match state.as_deref() {
         None | Some("all") => false,
         Some("current") => true,
         Some(other) => {
-            return Err(HttpError::bad_request(format!(
-                "unknown state `{other}`: use `current` or `all`"
-            )));
+            return Err(HttpError::bad_request(format!("unknown state `{other}`: use `current` or `all`")));
         }
     };
-    let releases = node
-        .releases_view(ReleaseFilter {
-            dataflow,
-            member,
-            current_only,
-        })
-        .await?;
+    let releases = node.releases_view(ReleaseFilter { dataflow, member, current_only }).await?;
     Ok(Json(serde_json::json!({ "releases": releases })))
 }
 
@@ -52,9 +40,6 @@ pub(super) async fn proof(node: Data<Node>, id: Path<String>) -> Result<impl Res
     let bundle = node.release_proof(&id).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/json")
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{}.proof.json\"", id.as_str()),
-        ))
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}.proof.json\"", id.as_str())))
         .body(bundle))
 }

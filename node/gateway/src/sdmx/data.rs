@@ -27,10 +27,7 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     let schema = dataflow(&node, &request)?;
     let key = segment(&request, "key", "*")?;
     let query = rest::parse(&schema, &key, &params.0).map_err(|e| HttpError::bad_request(e.to_string()))?;
-    let options = WriteOptions {
-        flat: query.flat,
-        labels: labels(&params)?,
-    };
+    let options = WriteOptions { flat: query.flat, labels: labels(&params)? };
     let mut figures = node.data(&schema, &query).await?;
     let etag = etag(&figures, &request, format);
     let known = request.headers().get(IF_NONE_MATCH).and_then(|h| h.to_str().ok());
@@ -94,11 +91,7 @@ fn labels(params: &Params) -> Result<Labels, HttpError> {
 fn etag(figures: &FigureData, request: &HttpRequest, format: Figures) -> String {
     let mut hasher = Sha256::new();
     for part in
-        figures
-            .releases
-            .iter()
-            .map(String::as_str)
-            .chain([request.path(), request.query_string(), format.media_type()])
+        figures.releases.iter().map(String::as_str).chain([request.path(), request.query_string(), format.media_type()])
     {
         hasher.update(part.as_bytes());
         hasher.update([0]);
@@ -146,27 +139,13 @@ async fn parquet_file(
     let failed =
         |e: &dyn std::fmt::Display| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", e.to_string());
     let metadata = vec![
-        KeyValue::new(
-            "chancery.dataflow".to_owned(),
-            query.dataflow.urn("datastructure.Dataflow"),
-        ),
-        KeyValue::new(
-            "chancery.structure".to_owned(),
-            schema.structure.urn("datastructure.DataStructure"),
-        ),
+        KeyValue::new("chancery.dataflow".to_owned(), query.dataflow.urn("datastructure.Dataflow")),
+        KeyValue::new("chancery.structure".to_owned(), schema.structure.urn("datastructure.DataStructure")),
         KeyValue::new("chancery.releases".to_owned(), figures.releases.join(",")),
     ];
-    let properties = WriterProperties::builder()
-        .set_key_value_metadata(Some(metadata))
-        .build();
-    let columns: Vec<usize> = first
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(_, f)| f.name() != RELEASE)
-        .map(|(i, _)| i)
-        .collect();
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(metadata)).build();
+    let columns: Vec<usize> =
+        first.schema().fields().iter().enumerate().filter(|(_, f)| f.name() != RELEASE).map(|(i, _)| i).collect();
     let first = first.project(&columns).map_err(|e| failed(&e))?;
     let mut writer = ArrowWriter::try_new(Vec::new(), first.schema(), Some(properties)).map_err(|e| failed(&e))?;
     writer.write(&first).map_err(|e| failed(&e))?;

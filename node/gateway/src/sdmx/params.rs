@@ -41,9 +41,7 @@ pub(crate) fn segment(request: &HttpRequest, name: &str, default: &str) -> Resul
         None | Some("") => Ok(default.to_owned()),
         Some(text) => {
             let decoded = percent_decode_str(text).decode_utf8();
-            decoded
-                .map(|t| t.into_owned())
-                .map_err(|_| HttpError::bad_request("the path is not UTF-8"))
+            decoded.map(|t| t.into_owned()).map_err(|_| HttpError::bad_request("the path is not UTF-8"))
         }
     }
 }
@@ -57,11 +55,8 @@ pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSche
             context.chars().take(40).collect::<String>()
         )));
     }
-    let (agency, id, version) = (
-        segment(request, "agency", "*")?,
-        segment(request, "id", "*")?,
-        segment(request, "version", "+")?,
-    );
+    let (agency, id, version) =
+        (segment(request, "agency", "*")?, segment(request, "id", "*")?, segment(request, "version", "+")?);
     let any_version = matches!(version.as_str(), "*" | "+" | "~" | "latest");
     let references = node.structures().dataflows.iter().map(|d| d.maintainable.reference());
     let found: Option<Reference> = references
@@ -75,21 +70,12 @@ pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSche
         .max_by(|a, b| compare_versions(&a.version, &b.version));
     let shown: String = format!("{agency}:{id}({version})").chars().take(120).collect();
     let found = found.ok_or_else(|| HttpError::not_found(format!("there is no dataflow `{shown}`")))?;
-    node.structures()
-        .dataset_schema(&found)
-        .map_err(|e| HttpError::not_found(e.to_string()))
+    node.structures().dataset_schema(&found).map_err(|e| HttpError::not_found(e.to_string()))
 }
 
 /// A message's header; the same answer gets the same one.
 pub(crate) fn header(node: &Node, id: &str, prepared: Option<i64>) -> MessageHeader {
-    let prepared = prepared
-        .and_then(|at| chrono::DateTime::from_timestamp(at, 0))
-        .unwrap_or_else(chrono::Utc::now);
+    let prepared = prepared.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).unwrap_or_else(chrono::Utc::now);
     let member = &node.config().member;
-    MessageHeader {
-        id: id.to_owned(),
-        prepared,
-        sender_id: member.id.clone(),
-        sender_name: member.name.clone(),
-    }
+    MessageHeader { id: id.to_owned(), prepared, sender_id: member.id.clone(), sender_name: member.name.clone() }
 }

@@ -56,15 +56,10 @@ pub(crate) async fn availability(node: Data<Node>, request: HttpRequest) -> Resu
     // Code lists hold the codes with figures; one that two dimensions share holds those of either.
     for list in &mut found.codelists {
         let reference = list.maintainable.reference();
-        let dimensions = schema
-            .dimensions
-            .iter()
-            .filter(|d| d.codes.as_ref().is_some_and(|c| c.reference == reference));
-        let used: Vec<&str> = dimensions
-            .filter_map(|d| detail.codes.get(&d.id))
-            .flatten()
-            .map(|c| c.id.as_str())
-            .collect();
+        let dimensions =
+            schema.dimensions.iter().filter(|d| d.codes.as_ref().is_some_and(|c| c.reference == reference));
+        let used: Vec<&str> =
+            dimensions.filter_map(|d| detail.codes.get(&d.id)).flatten().map(|c| c.id.as_str()).collect();
         if !used.is_empty() {
             let used: HashSet<&str> = used.into_iter().collect();
             list.codes.retain(|code| used.contains(code.id.as_str()));

@@ -53,12 +53,7 @@ impl CharterChain {
         }
         let current = versions.pop().ok_or(CharterError::Length(0))?;
         let genesis_id = versions.first().unwrap_or(&current).id.clone();
-        Ok(Self {
-            genesis_id,
-            envelopes: envelopes.to_vec(),
-            current,
-            earlier: versions,
-        })
+        Ok(Self { genesis_id, envelopes: envelopes.to_vec(), current, earlier: versions })
     }
 
     /// Whether `other` may take this chain's place: it holds all of its versions and perhaps more.
@@ -67,27 +62,16 @@ impl CharterChain {
     /// the older, with [`CharterError::Genesis`] when it is another forum's.
     pub fn check_extended_by(&self, other: &Self) -> Result<(), CharterError> {
         if self.genesis_id != other.genesis_id {
-            return Err(CharterError::Genesis {
-                found: other.genesis_id.clone(),
-                expected: self.genesis_id.clone(),
-            });
+            return Err(CharterError::Genesis { found: other.genesis_id.clone(), expected: self.genesis_id.clone() });
         }
         for (index, (held, offered)) in self.versions().zip(other.versions()).enumerate() {
             if held.id != offered.id {
                 let (held, other) = (held.id.clone(), offered.id.clone());
-                return Err(CharterError::Forked {
-                    version: index + 1,
-                    held,
-                    other,
-                });
+                return Err(CharterError::Forked { version: index + 1, held, other });
             }
         }
         let (held, offered) = (self.envelopes.len(), other.envelopes.len());
-        if offered < held {
-            Err(CharterError::Rollback { held, offered })
-        } else {
-            Ok(())
-        }
+        if offered < held { Err(CharterError::Rollback { held, offered }) } else { Ok(()) }
     }
 
     fn versions(&self) -> impl DoubleEndedIterator<Item = &Version> {
@@ -97,13 +81,7 @@ impl CharterChain {
     /// The version in force at `at` (unix seconds): the last one issued by then, or the genesis.
     pub fn at(&self, at: i64) -> &Charter {
         let genesis = self.earlier.first().unwrap_or(&self.current);
-        &self
-            .versions()
-            .rev()
-            .find(|v| v.issued_at <= at)
-            .unwrap_or(genesis)
-            .payload
-            .body
+        &self.versions().rev().find(|v| v.issued_at <= at).unwrap_or(genesis).payload.body
     }
 
     /// Every authority key `member` ever had, the newest first.
@@ -119,10 +97,7 @@ impl CharterChain {
 
     /// The member that has or had `key` as its authority key.
     pub fn authority_holder(&self, key: &PublicKey) -> Option<&str> {
-        self.versions()
-            .flat_map(|v| &v.payload.body.members)
-            .find(|m| m.authority_key == *key)
-            .map(|m| m.id.as_str())
+        self.versions().flat_map(|v| &v.payload.body.members).find(|m| m.authority_key == *key).map(|m| m.id.as_str())
     }
 
     /// The forum's id.
@@ -152,10 +127,7 @@ impl CharterChain {
 
     /// Member states whose signature of the version in force holds.
     pub fn signed_by(&self) -> Vec<String> {
-        self.envelopes
-            .last()
-            .map(|e| signed_states(e, self.current(), None))
-            .unwrap_or_default()
+        self.envelopes.last().map(|e| signed_states(e, self.current(), None)).unwrap_or_default()
     }
 }
 
@@ -175,10 +147,7 @@ fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -
     if let Some(expected) = expected
         && expected != id
     {
-        return Err(CharterError::Genesis {
-            found: id.to_owned(),
-            expected: excerpt(expected),
-        });
+        return Err(CharterError::Genesis { found: id.to_owned(), expected: excerpt(expected) });
     }
     if payload.body.previous.is_some() || !payload.forum.is_empty() {
         let reason = "a genesis names no version before it and no forum".to_owned();
@@ -192,10 +161,9 @@ fn check_life(payload: &Payload<Charter>, version: usize) -> Result<(), CharterE
     let refuse = |reason: String| Err(CharterError::Chain { version, reason });
     match time::parse(expires) {
         None => refuse(format!("its expiry `{}` is not a time", excerpt(expires))),
-        Some(at) if at <= payload.issued_at_s().unwrap_or(i64::MAX) => refuse(format!(
-            "it expires at {expires}, not after it was issued at {}",
-            payload.issued_at
-        )),
+        Some(at) if at <= payload.issued_at_s().unwrap_or(i64::MAX) => {
+            refuse(format!("it expires at {expires}, not after it was issued at {}", payload.issued_at))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -206,12 +174,7 @@ fn check_successor(
     before: &Version,
     genesis: &str,
 ) -> Result<(), CharterError> {
-    let refuse = |reason: &str| {
-        Err(CharterError::Chain {
-            version,
-            reason: reason.to_owned(),
-        })
-    };
+    let refuse = |reason: &str| Err(CharterError::Chain { version, reason: reason.to_owned() });
     let (previous_id, before) = (before.id.as_str(), &before.payload);
     if payload.body.previous.as_deref() != Some(previous_id) {
         return refuse("it does not name the version before it");
@@ -233,15 +196,8 @@ fn check_successor(
 fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: usize) -> Result<(), CharterError> {
     // A state that becomes an observer loses its vote: a removal by another name. The other way it is an admission.
     let lost = |from: &Charter, to: &Charter| -> Vec<String> {
-        let stays = |m: &Member| {
-            to.member(&m.id)
-                .is_some_and(|t| m.role != Role::MemberState || t.role == m.role)
-        };
-        from.members
-            .iter()
-            .filter(|m| !stays(m))
-            .map(|m| m.id.clone())
-            .collect()
+        let stays = |m: &Member| to.member(&m.id).is_some_and(|t| m.role != Role::MemberState || t.role == m.role);
+        from.members.iter().filter(|m| !stays(m)).map(|m| m.id.clone()).collect()
     };
     let removed = lost(old, new);
     let admitted = !lost(new, old).is_empty();
@@ -284,16 +240,6 @@ fn check_signatures(
     if signed.len() >= needed {
         return Ok(());
     }
-    let missing = charter
-        .states()
-        .filter(|m| !signed.contains(&m.id))
-        .map(|m| m.id.as_str())
-        .collect::<Vec<_>>();
-    Err(CharterError::Threshold {
-        version,
-        by,
-        signed: signed.len(),
-        needed,
-        missing: missing.join(", "),
-    })
+    let missing = charter.states().filter(|m| !signed.contains(&m.id)).map(|m| m.id.as_str()).collect::<Vec<_>>();
+    Err(CharterError::Threshold { version, by, signed: signed.len(), needed, missing: missing.join(", ") })
 }

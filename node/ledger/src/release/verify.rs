@@ -22,10 +22,7 @@ pub fn verify_release(trust: &Trust, envelope: &Envelope, at: i64) -> Result<Ver
     let verified = verify(trust, envelope, &issuer)?;
     if verified.issued_at > at.saturating_add(CLOCK_SKEW_S) {
         let issued_at = verified.payload.issued_at;
-        return Err(ReleaseError::Future {
-            issued_at,
-            at: time::format(at),
-        });
+        return Err(ReleaseError::Future { issued_at, at: time::format(at) });
     }
     Ok(verified)
 }
@@ -37,15 +34,9 @@ pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Verifi
     let intent = &payload.body.intent;
     let place = |member: &str, forum: &str| format!("{member} in {forum}");
     let expected = place(issuer, trust.forum());
-    for found in [
-        place(&payload.issuer, &payload.forum),
-        place(&intent.issuer, &intent.forum),
-    ] {
+    for found in [place(&payload.issuer, &payload.forum), place(&intent.issuer, &intent.forum)] {
         if found != expected {
-            return Err(ReleaseError::Misplaced {
-                found: excerpt(&found),
-                expected,
-            });
+            return Err(ReleaseError::Misplaced { found: excerpt(&found), expected });
         }
     }
     intent.check()?;
@@ -57,13 +48,7 @@ pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Verifi
     let issued_at = payload.issued_at_s()?;
     let publisher = signer(trust, envelope, issuer, Purpose::Publisher, issued_at)?;
     let operators = check_operators(trust, &payload.body, issuer, issued_at)?;
-    Ok(VerifiedRelease {
-        id: envelope.id()?,
-        payload,
-        issued_at,
-        publisher,
-        operators,
-    })
+    Ok(VerifiedRelease { id: envelope.id()?, payload, issued_at, publisher, operators })
 }
 
 /// Checks a withdrawal likewise.
@@ -74,10 +59,7 @@ pub fn verify_withdrawal(
 ) -> Result<Payload<Withdrawal>, ReleaseError> {
     let payload = envelope.payload::<Withdrawal>(RecordKind::Withdrawal)?;
     if payload.issuer != issuer || payload.forum != trust.forum() {
-        return Err(ReleaseError::Misplaced {
-            found: payload.issuer,
-            expected: issuer.to_owned(),
-        });
+        return Err(ReleaseError::Misplaced { found: payload.issuer, expected: issuer.to_owned() });
     }
     if !is_sha256(&payload.body.release) || !is_plain_text(&payload.body.reason, MAX_REASON_CHARS) {
         let what = format!(
@@ -106,11 +88,7 @@ fn signer(
             },
         }
     }
-    Err(ReleaseError::Publisher {
-        issuer: issuer.to_owned(),
-        at: time::format(at),
-        reason,
-    })
+    Err(ReleaseError::Publisher { issuer: issuer.to_owned(), at: time::format(at), reason })
 }
 
 fn check_operators(
@@ -120,10 +98,7 @@ fn check_operators(
     at: i64,
 ) -> Result<Vec<(OperatorRole, String)>, ReleaseError> {
     if release.operators.len() > MAX_OPERATORS {
-        return Err(ReleaseError::FourEyes(format!(
-            "{} operators' signatures",
-            release.operators.len()
-        )));
+        return Err(ReleaseError::FourEyes(format!("{} operators' signatures", release.operators.len())));
     }
     let message = release.intent.message()?;
     let mut names = Vec::new();
@@ -131,15 +106,10 @@ fn check_operators(
         let delegation = trust
             .key_for(issuer, Purpose::Operator, &operator.key, at)
             .map_err(|e| ReleaseError::Operator(Box::new(e)))?;
-        let holds = STANDARD
-            .decode(&operator.sig)
-            .is_ok_and(|sig| operator.key.verifies(&message, &sig));
+        let holds = STANDARD.decode(&operator.sig).is_ok_and(|sig| operator.key.verifies(&message, &sig));
         if !holds {
             let name = delegation.delegation.name.clone();
-            return Err(ReleaseError::OperatorSignature {
-                name,
-                key: operator.key,
-            });
+            return Err(ReleaseError::OperatorSignature { name, key: operator.key });
         }
         names.push((operator.role, delegation.delegation.name.clone()));
     }

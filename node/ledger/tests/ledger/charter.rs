@@ -24,52 +24,22 @@ fn a_successor_needs_what_both_versions_ask_for() {
     // Five states: 3 to amend, 4 of 5 or of 6 to admit, 3 of the 4 others to remove.
     let cases: &[(&str, Change, &[u8], Option<&str>)] = &[
         ("amended", extend, &[1, 2, 3], None),
-        (
-            "one too few",
-            extend,
-            &[1, 2],
-            Some("2 of the 3 member states needed by version 1"),
-        ),
+        ("one too few", extend, &[1, 2], Some("2 of the 3 member states needed by version 1")),
         ("nobody", extend, &[], Some("0 of the 3")),
         ("the observer counted", extend, &[1, 2, OBSERVER], Some("2 of the 3")),
-        (
-            "the secretariat counted",
-            extend,
-            &[1, 2, SECRETARIAT],
-            Some("2 of the 3"),
-        ),
+        ("the secretariat counted", extend, &[1, 2, SECRETARIAT], Some("2 of the 3")),
         ("a stranger counted", extend, &[1, 2, STRANGER], Some("2 of the 3")),
         ("nothing changed, too few", |_| (), &[1, 2], Some("2 of the 3")),
-        (
-            "version skipped",
-            |p| p.body.version = 3,
-            &[1, 2, 3, 4, 5],
-            Some("it says it is version 3"),
-        ),
-        (
-            "version repeated",
-            |p| p.body.version = 1,
-            &[1, 2, 3, 4, 5],
-            Some("it says it is version 1"),
-        ),
+        ("version skipped", |p| p.body.version = 3, &[1, 2, 3, 4, 5], Some("it says it is version 3")),
+        ("version repeated", |p| p.body.version = 1, &[1, 2, 3, 4, 5], Some("it says it is version 1")),
         (
             "wrong previous",
             |p| p.body.previous = Some("0".repeat(64)),
             &[1, 2, 3, 4, 5],
             Some("does not name the version before"),
         ),
-        (
-            "no previous",
-            |p| p.body.previous = None,
-            &[1, 2, 3, 4, 5],
-            Some("does not name the version before"),
-        ),
-        (
-            "another forum",
-            |p| p.forum = "0".repeat(64),
-            &[1, 2, 3, 4, 5],
-            Some("another forum"),
-        ),
+        ("no previous", |p| p.body.previous = None, &[1, 2, 3, 4, 5], Some("does not name the version before")),
+        ("another forum", |p| p.forum = "0".repeat(64), &[1, 2, 3, 4, 5], Some("another forum")),
         (
             "issued before its predecessor",
             |p| p.issued_at = time::format(START - 1),
@@ -88,12 +58,7 @@ fn a_successor_needs_what_both_versions_ask_for() {
             &[1, 2, 3, 4, 5],
             Some("is not a time"),
         ),
-        (
-            "removal by the others",
-            |p| p.body.members.retain(|m| m.id != "SLV"),
-            &[1, 2, 3],
-            None,
-        ),
+        ("removal by the others", |p| p.body.members.retain(|m| m.id != "SLV"), &[1, 2, 3], None),
         (
             "removal with the removed's vote",
             |p| p.body.members.retain(|m| m.id != "SLV"),
@@ -106,18 +71,8 @@ fn a_successor_needs_what_both_versions_ask_for() {
             &[1, 2, 3],
             Some("more than one"),
         ),
-        (
-            "a state made observer by the others",
-            |p| role_of(p, "SLV", Role::Observer),
-            &[1, 2, 3],
-            None,
-        ),
-        (
-            "a state made observer with its vote",
-            |p| role_of(p, "SLV", Role::Observer),
-            &[1, 2, 5],
-            Some("2 of the 3"),
-        ),
+        ("a state made observer by the others", |p| role_of(p, "SLV", Role::Observer), &[1, 2, 3], None),
+        ("a state made observer with its vote", |p| role_of(p, "SLV", Role::Observer), &[1, 2, 5], Some("2 of the 3")),
         (
             "two states made observers",
             |p| {
@@ -127,24 +82,14 @@ fn a_successor_needs_what_both_versions_ask_for() {
             &[1, 2, 3, 4, 5],
             Some("more than one"),
         ),
-        (
-            "an observer made a state",
-            |p| role_of(p, "OBS", Role::MemberState),
-            &[1, 2, 3, 4],
-            None,
-        ),
+        ("an observer made a state", |p| role_of(p, "OBS", Role::MemberState), &[1, 2, 3, 4], None),
         (
             "an observer made a state by its own vote",
             |p| role_of(p, "OBS", Role::MemberState),
             &[1, 2, 3, 6],
             Some("3 of the 4 member states needed by version 1"),
         ),
-        (
-            "admission",
-            |p| p.body.members.push(member("BLZ", 8, Role::MemberState)),
-            &[1, 2, 3, 4],
-            None,
-        ),
+        ("admission", |p| p.body.members.push(member("BLZ", 8, Role::MemberState)), &[1, 2, 3, 4], None),
         (
             "admission, one too few",
             |p| p.body.members.push(member("BLZ", 8, Role::MemberState)),
@@ -179,42 +124,22 @@ fn a_successor_needs_what_both_versions_ask_for() {
             &[1, 2, 3],
             Some("3 of the 5 member states needed by version 2"),
         ),
-        (
-            "raised threshold, by all",
-            |p| p.body.thresholds.amend = fraction(1, 1),
-            &[1, 2, 3, 4, 5],
-            None,
-        ),
+        ("raised threshold, by all", |p| p.body.thresholds.amend = fraction(1, 1), &[1, 2, 3, 4, 5], None),
         (
             "rotated key, old key only",
             |p| p.body.members[1].authority_key = key(12).public(),
             &[1, 2, 3],
             Some("needed by version 2"),
         ),
-        (
-            "rotated key, both keys",
-            |p| p.body.members[1].authority_key = key(12).public(),
-            &[1, 2, 3, 12],
-            None,
-        ),
+        ("rotated key, both keys", |p| p.body.members[1].authority_key = key(12).public(), &[1, 2, 3, 12], None),
         (
             "one key for two members",
             |p| p.body.members[1].authority_key = key(1).public(),
             &[1, 2, 3, 4, 5],
             Some("shares its authority key"),
         ),
-        (
-            "one id twice",
-            |p| p.body.members[1].id = "MEX".into(),
-            &[1, 2, 3, 4, 5],
-            Some("twice"),
-        ),
-        (
-            "a malformed id",
-            |p| p.body.members[1].id = "gt".into(),
-            &[1, 2, 3, 4, 5],
-            Some("malformed"),
-        ),
+        ("one id twice", |p| p.body.members[1].id = "MEX".into(), &[1, 2, 3, 4, 5], Some("twice")),
+        ("a malformed id", |p| p.body.members[1].id = "gt".into(), &[1, 2, 3, 4, 5], Some("malformed")),
         (
             "a name that moves the cursor",
             |p| p.body.members[1].name = "\u{1b}[2J".into(),
@@ -260,36 +185,16 @@ fn a_successor_needs_what_both_versions_ask_for() {
 fn a_genesis_needs_every_founding_state() {
     let cases: &[(&str, Change, &[u8], Option<&str>)] = &[
         ("all states", |_| (), &[1, 2, 3, 4, 5], None),
-        (
-            "one state missing",
-            |_| (),
-            &[1, 2, 3, 4, OBSERVER, SECRETARIAT],
-            Some("missing: SLV"),
-        ),
+        ("one state missing", |_| (), &[1, 2, 3, 4, OBSERVER, SECRETARIAT], Some("missing: SLV")),
         (
             "a predecessor",
             |p| p.body.previous = Some("0".repeat(64)),
             &[1, 2, 3, 4, 5],
             Some("names no version before it"),
         ),
-        (
-            "a forum",
-            |p| p.forum = "0".repeat(64),
-            &[1, 2, 3, 4, 5],
-            Some("names no version before it"),
-        ),
-        (
-            "version 2",
-            |p| p.body.version = 2,
-            &[1, 2, 3, 4, 5],
-            Some("it says it is version 2"),
-        ),
-        (
-            "nobody in it",
-            |p| p.body.members.clear(),
-            &[1, 2, 3, 4, 5],
-            Some("0 members"),
-        ),
+        ("a forum", |p| p.forum = "0".repeat(64), &[1, 2, 3, 4, 5], Some("names no version before it")),
+        ("version 2", |p| p.body.version = 2, &[1, 2, 3, 4, 5], Some("it says it is version 2")),
+        ("nobody in it", |p| p.body.members.clear(), &[1, 2, 3, 4, 5], Some("0 members")),
     ];
     for (name, change, signers, expected) in cases {
         let mut first = payload(genesis(), "", START);
@@ -307,10 +212,7 @@ fn a_genesis_needs_every_founding_state() {
         "another forum",
     );
     let id = sealed_genesis().id().unwrap();
-    assert_eq!(
-        CharterChain::verify(Some(&id), &[sealed_genesis()]).unwrap().forum(),
-        id
-    );
+    assert_eq!(CharterChain::verify(Some(&id), &[sealed_genesis()]).unwrap().forum(), id);
 }
 
 #[test]
@@ -318,16 +220,8 @@ fn one_signer_twice_counts_once() {
     let mut envelope = seal(&successor(extend), &[1, 2]);
     let again = envelope.signatures[0].clone();
     envelope.signatures.push(again);
-    refused(
-        "counted twice",
-        CharterChain::verify(None, &[sealed_genesis(), envelope.clone()]),
-        "2 of the 3",
-    );
-    refused(
-        "parsed",
-        Envelope::parse(&envelope.to_bytes().unwrap()),
-        "is there twice",
-    );
+    refused("counted twice", CharterChain::verify(None, &[sealed_genesis(), envelope.clone()]), "2 of the 3");
+    refused("parsed", Envelope::parse(&envelope.to_bytes().unwrap()), "is there twice");
 }
 
 #[test]
@@ -335,11 +229,7 @@ fn a_signature_of_another_record_does_not_count() {
     let other = seal(&successor(|p| p.body.forum_name = "Other".into()), &[3]);
     let mut envelope = seal(&successor(extend), &[1, 2]);
     envelope.signatures.extend(other.signatures);
-    refused(
-        "moved",
-        CharterChain::verify(None, &[sealed_genesis(), envelope]),
-        "2 of the 3",
-    );
+    refused("moved", CharterChain::verify(None, &[sealed_genesis(), envelope]), "2 of the 3");
 }
 
 #[test]
@@ -351,35 +241,20 @@ fn forks_and_rollbacks_are_told_apart() {
     let one = chain(&[seal(&successor(extend), &[1, 2, 3])]);
     let other = chain(&[seal(&successor(|p| p.body.forum_name = "Other".into()), &[2, 3, 4])]);
     let first = chain(&[]);
-    assert!(matches!(
-        one.check_extended_by(&other),
-        Err(CharterError::Forked { version: 2, .. })
-    ));
-    assert!(matches!(
-        one.check_extended_by(&first),
-        Err(CharterError::Rollback { held: 2, offered: 1 })
-    ));
+    assert!(matches!(one.check_extended_by(&other), Err(CharterError::Forked { version: 2, .. })));
+    assert!(matches!(one.check_extended_by(&first), Err(CharterError::Rollback { held: 2, offered: 1 })));
     first.check_extended_by(&one).unwrap();
     one.check_extended_by(&one.clone()).unwrap();
     let mut foreign = genesis();
     foreign.forum_name = "Foreign".to_owned();
     let foreign = CharterChain::verify(None, &[seal(&payload(foreign, "", START), &[1, 2, 3, 4, 5])]).unwrap();
-    assert!(matches!(
-        first.check_extended_by(&foreign),
-        Err(CharterError::Genesis { .. })
-    ));
+    assert!(matches!(first.check_extended_by(&foreign), Err(CharterError::Genesis { .. })));
 }
 
 #[test]
 fn the_version_in_force_follows_time() {
     let chain = CharterChain::verify(None, &[sealed_genesis(), seal(&successor(extend), &[1, 2, 3])]).unwrap();
-    for (at, version) in [
-        (START - 1, 1),
-        (START, 1),
-        (START + 30 * DAY - 1, 1),
-        (START + 30 * DAY, 2),
-        (i64::MAX, 2),
-    ] {
+    for (at, version) in [(START - 1, 1), (START, 1), (START + 30 * DAY - 1, 1), (START + 30 * DAY, 2), (i64::MAX, 2)] {
         assert_eq!(chain.at(at).version, version, "{at}");
     }
 }

@@ -16,10 +16,7 @@ struct Memory(Vec<Hash>);
 impl HashStore for Memory {
     fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
         let missing = || LogError::Read("the disk is gone".to_owned());
-        indexes
-            .iter()
-            .map(|i| self.0.get(*i as usize).copied().ok_or_else(missing))
-            .collect()
+        indexes.iter().map(|i| self.0.get(*i as usize).copied().ok_or_else(missing)).collect()
     }
 }
 
@@ -103,11 +100,7 @@ fn every_proof_is_the_rfcs() {
         for old in 1..=size {
             let proof = tree.prove_consistency(n, old as u64).unwrap();
             if size <= 70 || size > SIZES - 3 {
-                assert_eq!(
-                    proof,
-                    subproof(old, &leaves[..size], true),
-                    "consistency of {old} with {size}"
-                );
+                assert_eq!(proof, subproof(old, &leaves[..size], true), "consistency of {old} with {size}");
             }
             check_consistency(&proof, n, roots[size], old as u64, roots[old]).unwrap();
             assert!(check_consistency(&proof, n, roots[size], old as u64, wrong).is_err());
@@ -154,17 +147,11 @@ fn a_store_that_fails_says_why() {
 fn a_leaf_hides_what_is_not_public() {
     let id = "ab".repeat(32);
     let public = leaf(RecordKind::Release, &Audience::Public, &id, None);
-    assert_eq!(
-        public,
-        format!("chancery/leaf/v1\nrelease\npublic\n{id}\n").into_bytes()
-    );
+    assert_eq!(public, format!("chancery/leaf/v1\nrelease\npublic\n{id}\n").into_bytes());
     let members = Audience::Members(vec!["GTM".to_owned()]);
     let hidden = leaf(RecordKind::Release, &members, &id, Some(&[7; 32]));
     let commitment = hex::encode(Sha256::digest([[7u8; 32].as_slice(), id.as_bytes()].concat()));
-    assert_eq!(
-        hidden,
-        format!("chancery/leaf/v1\nrelease\nmembers\n{commitment}\n").into_bytes()
-    );
+    assert_eq!(hidden, format!("chancery/leaf/v1\nrelease\nmembers\n{commitment}\n").into_bytes());
 }
 
 proptest! {

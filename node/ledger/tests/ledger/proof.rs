@@ -13,10 +13,7 @@ struct Memory(Vec<Hash>);
 
 impl HashStore for Memory {
     fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
-        indexes
-            .iter()
-            .map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into())))
-            .collect()
+        indexes.iter().map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into()))).collect()
     }
 }
 
@@ -24,28 +21,14 @@ impl HashStore for Memory {
 fn bundle_signed_by(signer: u8, audience: Audience) -> ProofBundle {
     let record = sealed(audience.clone());
     let salt = (audience != Audience::Public).then_some([9; 32]);
-    let own = leaf_hash(&leaf(
-        RecordKind::Release,
-        &audience,
-        &record.id().unwrap(),
-        salt.as_ref(),
-    ));
+    let own = leaf_hash(&leaf(RecordKind::Release, &audience, &record.id().unwrap(), salt.as_ref()));
     let leaves: Vec<Hash> = (0u8..11).map(|i| if i == 5 { own } else { leaf_hash(&[i]) }).collect();
     let appended = Tree(&Memory(Vec::new())).append(0, &leaves).unwrap();
     let inclusion = Tree(&Memory(appended.hashes)).prove_inclusion(11, 5).unwrap();
-    let head = Checkpoint {
-        origin: origin(trust().forum(), "MEX"),
-        size: 11,
-        root: appended.root,
-    };
+    let head = Checkpoint { origin: origin(trust().forum(), "MEX"), size: 11, root: appended.root };
     let checkpoint = head.sign(&key(signer)).unwrap();
-    let place = LogPlace {
-        salt: salt.as_ref(),
-        index: 5,
-        tree_size: 11,
-        inclusion: &inclusion,
-        checkpoint: &checkpoint,
-    };
+    let place =
+        LogPlace { salt: salt.as_ref(), index: 5, tree_size: 11, inclusion: &inclusion, checkpoint: &checkpoint };
     ProofBundle::new(&trust(), record, place).unwrap()
 }
 
@@ -55,30 +38,15 @@ fn proof(audience: Audience) -> ProofBundle {
 
 #[test]
 fn a_bundle_proves_its_release() {
-    for audience in [
-        Audience::Public,
-        Audience::Forum,
-        Audience::Members(vec!["GTM".to_owned()]),
-    ] {
+    for audience in [Audience::Public, Audience::Forum, Audience::Members(vec!["GTM".to_owned()])] {
         let bytes = serde_json::to_vec(&proof(audience.clone())).unwrap();
-        let report = ProofBundle::parse(&bytes)
-            .unwrap()
-            .verify_offline(Some(trust().forum()), ISSUED)
-            .unwrap();
+        let report = ProofBundle::parse(&bytes).unwrap().verify_offline(Some(trust().forum()), ISSUED).unwrap();
         assert_eq!(report.release.id, sealed(audience).id().unwrap());
         assert_eq!((report.checkpoint.size, report.forum_name.as_str()), (11, "Test forum"));
-        assert!(
-            report.steps.iter().any(|step| step.contains("leaf 5 of 11")),
-            "{:?}",
-            report.steps
-        );
+        assert!(report.steps.iter().any(|step| step.contains("leaf 5 of 11")), "{:?}", report.steps);
     }
     let late = proof(Audience::Public).verify_offline(None, START + 400 * DAY).unwrap();
-    assert!(
-        late.steps.iter().any(|step| step.contains("the charter expired")),
-        "{:?}",
-        late.steps
-    );
+    assert!(late.steps.iter().any(|step| step.contains("the charter expired")), "{:?}", late.steps);
 }
 
 #[test]
@@ -88,30 +56,14 @@ fn a_bundle_is_refused_for_each_fault() {
         ("another index", |p| p.index = 4, "inclusion proof of leaf 4"),
         ("an index out of range", |p| p.index = u64::MAX, "does not exist"),
         ("another size", |p| p.tree_size = 12, "tree size"),
-        (
-            "another leaf",
-            |p| p.leaf = p.leaf.to_lowercase(),
-            "the leaf or tree size",
-        ),
+        ("another leaf", |p| p.leaf = p.leaf.to_lowercase(), "the leaf or tree size"),
         ("a hash too few", |p| p.inclusion.truncate(1), "does not hold"),
-        (
-            "a hash too many",
-            |p| p.inclusion.push(p.inclusion[0].clone()),
-            "does not hold",
-        ),
-        (
-            "an endless proof",
-            |p| p.inclusion = vec![p.inclusion[0].clone(); 5_000],
-            "too long",
-        ),
+        ("a hash too many", |p| p.inclusion.push(p.inclusion[0].clone()), "does not hold"),
+        ("an endless proof", |p| p.inclusion = vec![p.inclusion[0].clone(); 5_000], "too long"),
         ("a salt for a public release", |p| p.salt = Some("9".repeat(64)), "salt"),
         ("no charter", |p| p.charters.clear(), "0 versions"),
         ("no delegations", |p| p.delegations.clear(), "no delegation by `MEX`"),
-        (
-            "no log delegation",
-            |p| p.delegations.retain(|d| !is_for(d, Purpose::Log)),
-            "no delegated log key",
-        ),
+        ("no log delegation", |p| p.delegations.retain(|d| !is_for(d, Purpose::Log)), "no delegated log key"),
         ("another record", |p| p.record = sealed(Audience::Forum), "salt"),
         (
             "no signature on the head",
@@ -127,22 +79,10 @@ fn a_bundle_is_refused_for_each_fault() {
         refused(name, result, part);
     }
     let forum = "0".repeat(64);
-    refused(
-        "another forum",
-        proof(Audience::Public).verify_offline(Some(&forum), ISSUED),
-        "another forum",
-    );
-    refused(
-        "from the future",
-        proof(Audience::Public).verify_offline(None, START),
-        "which is after",
-    );
+    refused("another forum", proof(Audience::Public).verify_offline(Some(&forum), ISSUED), "another forum");
+    refused("from the future", proof(Audience::Public).verify_offline(None, START), "which is after");
     let publisher = bundle_signed_by(PUBLISHER, Audience::Public);
-    refused(
-        "head signed by the publisher",
-        publisher.verify_offline(None, ISSUED),
-        "no delegated log key",
-    );
+    refused("head signed by the publisher", publisher.verify_offline(None, ISSUED), "no delegated log key");
     let mut spelled = proof(Audience::Forum);
     spelled.salt = Some("0a".repeat(32).to_uppercase());
     refused("a salt in capitals", spelled.verify_offline(None, ISSUED), "lower-case");
@@ -152,9 +92,7 @@ fn a_bundle_is_refused_for_each_fault() {
 }
 
 fn is_for(envelope: &chancery_ledger::Envelope, purpose: Purpose) -> bool {
-    let payload = envelope
-        .payload::<chancery_ledger::delegation::Delegation>(RecordKind::Delegation)
-        .unwrap();
+    let payload = envelope.payload::<chancery_ledger::delegation::Delegation>(RecordKind::Delegation).unwrap();
     payload.body.purpose == purpose
 }
 
@@ -162,16 +100,7 @@ fn is_for(envelope: &chancery_ledger::Envelope, purpose: Purpose) -> bool {
 fn a_renewed_log_key_still_proves() {
     let mut forum: ForumBundle = bundle();
     let (from, to) = (time::format(START + 80 * DAY), time::format(START + 170 * DAY));
-    forum.delegations.push(
-        Mandate {
-            purpose: Purpose::Log,
-            key: LOG,
-            from,
-            to,
-            ..Mandate::default()
-        }
-        .seal(),
-    );
+    forum.delegations.push(Mandate { purpose: Purpose::Log, key: LOG, from, to, ..Mandate::default() }.seal());
     let mut renewed = proof(Audience::Public);
     renewed.delegations = Trust::verify(None, &forum).unwrap().bundle().delegations;
     renewed.verify_offline(None, ISSUED).unwrap();

@@ -40,20 +40,13 @@ pub(crate) fn intent(audience: Audience) -> Intent {
 }
 
 pub(crate) fn signed(intent: Intent, operators: &[(OperatorRole, u8)]) -> Payload<Release> {
-    let operators = operators
-        .iter()
-        .map(|(role, seed)| intent.sign(*role, &key(*seed)).unwrap())
-        .collect();
+    let operators = operators.iter().map(|(role, seed)| intent.sign(*role, &key(*seed)).unwrap()).collect();
     Payload {
         forum: intent.forum.clone(),
         issuer: intent.issuer.clone(),
         issued_at: time::format(ISSUED),
         kind: RecordKind::Release,
-        body: Release {
-            intent,
-            operators,
-            replaces: None,
-        },
+        body: Release { intent, operators, replaces: None },
     }
 }
 
@@ -69,41 +62,21 @@ fn a_release_says_what_was_agreed() {
     assert_eq!(verified.publisher, key(PUBLISHER).public());
     assert_eq!(verified.operators.len(), 2);
     assert_eq!(verified.id, sealed(Audience::Public).id().unwrap());
-    refused(
-        "issued later",
-        verify_release(&trust(), &sealed(Audience::Public), ISSUED - CLOCK_SKEW_S - 1),
-        "clocks",
-    );
-    refused(
-        "another's log",
-        verify(&trust(), &sealed(Audience::Public), "GTM"),
-        "expected `GTM",
-    );
+    refused("issued later", verify_release(&trust(), &sealed(Audience::Public), ISSUED - CLOCK_SKEW_S - 1), "clocks");
+    refused("another's log", verify(&trust(), &sealed(Audience::Public), "GTM"), "expected `GTM");
 }
 
 #[test]
 fn an_intent_is_bounded() {
     let cases: &[(&str, fn(&mut Intent), &str)] = &[
         ("no artefact", |i| i.artefacts.clear(), "0 artefacts"),
-        (
-            "too many",
-            |i| i.artefacts = vec![i.artefacts[0].clone(); 65],
-            "65 artefacts",
-        ),
+        ("too many", |i| i.artefacts = vec![i.artefacts[0].clone(); 65], "65 artefacts"),
         ("one twice", |i| i.artefacts = vec![i.artefacts[0].clone(); 2], "twice"),
         ("no bytes", |i| i.artefacts[0].bytes = 0, "0 bytes"),
         ("too many bytes", |i| i.artefacts[0].bytes = 9 << 30, "bytes of"),
-        (
-            "another type",
-            |i| i.artefacts[0].media_type = "text/html".into(),
-            "text/html",
-        ),
+        ("another type", |i| i.artefacts[0].media_type = "text/html".into(), "text/html"),
         ("a chunk too few", |i| i.artefacts[0].chunks.truncate(1), "1 chunks"),
-        (
-            "a chunk too many",
-            |i| i.artefacts[0].chunks.push("f".repeat(64)),
-            "3 chunks",
-        ),
+        ("a chunk too many", |i| i.artefacts[0].chunks.push("f".repeat(64)), "3 chunks"),
         ("another chunk size", |i| i.artefacts[0].chunk_bytes = 0, "chunks for"),
         (
             "one chunk of other bytes",
@@ -113,71 +86,23 @@ fn an_intent_is_bounded() {
             },
             "different hashes",
         ),
-        (
-            "a hash in capitals",
-            |i| i.artefacts[0].sha256 = "A".repeat(64),
-            "hexadecimal",
-        ),
-        (
-            "a path for a hash",
-            |i| i.artefacts[0].sha256 = "../../etc/passwd".into(),
-            "hexadecimal",
-        ),
-        (
-            "a chunk's hash too short",
-            |i| i.artefacts[0].chunks[0].truncate(63),
-            "hexadecimal",
-        ),
-        (
-            "a period with markup",
-            |i| i.artefacts[0].periods[0] = "<2020>".into(),
-            "SDMX periods",
-        ),
+        ("a hash in capitals", |i| i.artefacts[0].sha256 = "A".repeat(64), "hexadecimal"),
+        ("a path for a hash", |i| i.artefacts[0].sha256 = "../../etc/passwd".into(), "hexadecimal"),
+        ("a chunk's hash too short", |i| i.artefacts[0].chunks[0].truncate(63), "hexadecimal"),
+        ("a period with markup", |i| i.artefacts[0].periods[0] = "<2020>".into(), "SDMX periods"),
         ("no title", |i| i.title.clear(), "title"),
         ("a long title", |i| i.title = "x".repeat(301), "title"),
-        (
-            "a title that turns round",
-            |i| i.title = "\u{202e}snruteR".into(),
-            "title",
-        ),
+        ("a title that turns round", |i| i.title = "\u{202e}snruteR".into(), "title"),
         ("no dataflow", |i| i.dataflow.clear(), "not a reference"),
-        (
-            "a dataflow without version",
-            |i| i.dataflow = "RCP:RETURNS".into(),
-            "`RCP:RETURNS` is not a reference",
-        ),
-        (
-            "a dataflow with a short version",
-            |i| i.dataflow = "RCP:RETURNS(1.0)".into(),
-            "not a reference",
-        ),
-        (
-            "a structure with a slash",
-            |i| i.structure = "RCP:../X(1.0.0)".into(),
-            "not a reference",
-        ),
+        ("a dataflow without version", |i| i.dataflow = "RCP:RETURNS".into(), "`RCP:RETURNS` is not a reference"),
+        ("a dataflow with a short version", |i| i.dataflow = "RCP:RETURNS(1.0)".into(), "not a reference"),
+        ("a structure with a slash", |i| i.structure = "RCP:../X(1.0.0)".into(), "not a reference"),
         ("no profile", |i| i.disclosure.profile.clear(), "profile"),
         ("no report", |i| i.disclosure.report_sha256.clear(), "report"),
-        (
-            "embargo until whenever",
-            |i| i.embargo = Some("later".into()),
-            "`later` is not a time",
-        ),
-        (
-            "nobody to read it",
-            |i| i.audience = Audience::Members(vec![]),
-            "audience",
-        ),
-        (
-            "a reader twice",
-            |i| i.audience = Audience::Members(vec!["GTM".into(), "GTM".into()]),
-            "audience",
-        ),
-        (
-            "a malformed reader",
-            |i| i.audience = Audience::Members(vec!["g".into()]),
-            "audience",
-        ),
+        ("embargo until whenever", |i| i.embargo = Some("later".into()), "`later` is not a time"),
+        ("nobody to read it", |i| i.audience = Audience::Members(vec![]), "audience"),
+        ("a reader twice", |i| i.audience = Audience::Members(vec!["GTM".into(), "GTM".into()]), "audience"),
+        ("a malformed reader", |i| i.audience = Audience::Members(vec!["g".into()]), "audience"),
     ];
     for (name, change, part) in cases {
         let mut changed = intent(Audience::Public);
@@ -191,60 +116,15 @@ fn an_intent_is_bounded() {
 fn only_a_publisher_in_force_publishes() {
     let cases: &[(&str, fn(&mut Payload<Release>), u8, &str)] = &[
         ("by the log key", |_| (), LOG, "no delegation by `MEX` for publisher"),
-        (
-            "by the authority key",
-            |_| (),
-            1,
-            "no delegation by `MEX` for publisher",
-        ),
-        (
-            "by a stranger",
-            |_| (),
-            STRANGER,
-            "no delegation by `MEX` for publisher",
-        ),
-        (
-            "after the delegation ended",
-            |p| p.issued_at = time::format(START + 91 * DAY),
-            PUBLISHER,
-            "runs from",
-        ),
-        (
-            "in another forum",
-            |p| p.forum = "0".repeat(64),
-            PUBLISHER,
-            "expected `MEX in",
-        ),
-        (
-            "intent of another forum",
-            |p| p.body.intent.forum = "0".repeat(64),
-            PUBLISHER,
-            "expected `MEX in",
-        ),
-        (
-            "intent of another issuer",
-            |p| p.body.intent.issuer = "GTM".into(),
-            PUBLISHER,
-            "expected `MEX in",
-        ),
-        (
-            "replaces nonsense",
-            |p| p.body.replaces = Some("x".into()),
-            PUBLISHER,
-            "`replaces` is not",
-        ),
-        (
-            "time with an offset",
-            |p| p.issued_at = "2026-01-11T00:00:00+01:00".into(),
-            PUBLISHER,
-            "RFC 3339",
-        ),
-        (
-            "no such issuer",
-            |p| p.issuer = "x".into(),
-            PUBLISHER,
-            "not a member id",
-        ),
+        ("by the authority key", |_| (), 1, "no delegation by `MEX` for publisher"),
+        ("by a stranger", |_| (), STRANGER, "no delegation by `MEX` for publisher"),
+        ("after the delegation ended", |p| p.issued_at = time::format(START + 91 * DAY), PUBLISHER, "runs from"),
+        ("in another forum", |p| p.forum = "0".repeat(64), PUBLISHER, "expected `MEX in"),
+        ("intent of another forum", |p| p.body.intent.forum = "0".repeat(64), PUBLISHER, "expected `MEX in"),
+        ("intent of another issuer", |p| p.body.intent.issuer = "GTM".into(), PUBLISHER, "expected `MEX in"),
+        ("replaces nonsense", |p| p.body.replaces = Some("x".into()), PUBLISHER, "`replaces` is not"),
+        ("time with an offset", |p| p.issued_at = "2026-01-11T00:00:00+01:00".into(), PUBLISHER, "RFC 3339"),
+        ("no such issuer", |p| p.issuer = "x".into(), PUBLISHER, "not a member id"),
     ];
     for (name, change, signer, part) in cases {
         let mut payload = signed(intent(Audience::Public), &BOTH);
@@ -256,11 +136,7 @@ fn only_a_publisher_in_force_publishes() {
     refused("unsigned", verify_release(&trust(), &unsigned, ISSUED), "no signature");
     let mut forged = sealed(Audience::Public);
     forged.signatures[0].sig = sealed(Audience::Forum).signatures[0].sig.clone();
-    refused(
-        "another's signature",
-        verify_release(&trust(), &forged, ISSUED),
-        "no valid signature",
-    );
+    refused("another's signature", verify_release(&trust(), &forged, ISSUED), "no valid signature");
 }
 
 #[test]
@@ -270,11 +146,7 @@ fn four_eyes_are_two_operators() {
         ("two", &BOTH, None),
         ("nobody", &[], Some("nobody signed")),
         ("one", &[(Prepare, PREPARER)], Some("another operator must")),
-        (
-            "one as both",
-            &[(Prepare, PREPARER), (Approve, PREPARER)],
-            Some("another operator must"),
-        ),
+        ("one as both", &[(Prepare, PREPARER), (Approve, PREPARER)], Some("another operator must")),
         ("approved only", &[(Approve, APPROVER)], Some("nobody signed")),
         (
             "approved by one of two preparers",
@@ -308,26 +180,12 @@ fn operators_sign_what_is_published() {
     let mut payload = signed(intent(Audience::Public), &BOTH);
     payload.body.intent.title.push('!');
     let envelope = Envelope::seal(&payload, &[&key(PUBLISHER)]).unwrap();
-    refused(
-        "changed after approval",
-        verify_release(&trust(), &envelope, ISSUED),
-        "changed after it was signed",
-    );
+    refused("changed after approval", verify_release(&trust(), &envelope, ISSUED), "changed after it was signed");
     let mut payload = signed(intent(Audience::Public), &BOTH);
-    let swapped = OperatorSignature {
-        key: key(APPROVER).public(),
-        ..payload.body.operators[0].clone()
-    };
-    payload.body.operators[1] = OperatorSignature {
-        role: OperatorRole::Approve,
-        ..swapped
-    };
+    let swapped = OperatorSignature { key: key(APPROVER).public(), ..payload.body.operators[0].clone() };
+    payload.body.operators[1] = OperatorSignature { role: OperatorRole::Approve, ..swapped };
     let envelope = Envelope::seal(&payload, &[&key(PUBLISHER)]).unwrap();
-    refused(
-        "preparer's signature as approver's",
-        verify_release(&trust(), &envelope, ISSUED),
-        "does not hold",
-    );
+    refused("preparer's signature as approver's", verify_release(&trust(), &envelope, ISSUED), "does not hold");
 }
 
 #[test]
@@ -338,11 +196,7 @@ fn the_rule_is_the_one_in_force_when_issued() {
     let trust = Trust::verify(None, &forum).unwrap();
     let mut payload = signed(intent(Audience::Public), &BOTH[..1]);
     let seal = |p: &Payload<Release>| Envelope::seal(p, &[&key(PUBLISHER)]).unwrap();
-    refused(
-        "before",
-        verify_release(&trust, &seal(&payload), START + 40 * DAY),
-        "another operator must",
-    );
+    refused("before", verify_release(&trust, &seal(&payload), START + 40 * DAY), "another operator must");
     payload.issued_at = time::format(START + 31 * DAY);
     verify_release(&trust, &seal(&payload), START + 40 * DAY).unwrap();
 }
@@ -350,10 +204,7 @@ fn the_rule_is_the_one_in_force_when_issued() {
 #[test]
 fn a_withdrawal_is_signed_likewise() {
     let withdrawal = |release: &str, reason: &str, signer: u8| {
-        let body = Withdrawal {
-            release: release.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let body = Withdrawal { release: release.to_owned(), reason: reason.to_owned() };
         let payload = Payload {
             forum: trust().forum().to_owned(),
             issuer: "MEX".to_owned(),
@@ -364,32 +215,11 @@ fn a_withdrawal_is_signed_likewise() {
         verify_withdrawal(&trust(), &Envelope::seal(&payload, &[&key(signer)]).unwrap(), "MEX")
     };
     withdrawal(&"a".repeat(64), "wrong table", PUBLISHER).unwrap();
-    refused(
-        "no release",
-        withdrawal("x", "wrong table", PUBLISHER),
-        "names no release",
-    );
-    refused(
-        "a long reason",
-        withdrawal(&"a".repeat(64), &"x".repeat(1_001), PUBLISHER),
-        "1000 characters",
-    );
-    refused(
-        "by an operator",
-        withdrawal(&"a".repeat(64), "", PREPARER),
-        "for publisher",
-    );
+    refused("no release", withdrawal("x", "wrong table", PUBLISHER), "names no release");
+    refused("a long reason", withdrawal(&"a".repeat(64), &"x".repeat(1_001), PUBLISHER), "1000 characters");
+    refused("by an operator", withdrawal(&"a".repeat(64), "", PREPARER), "for publisher");
     let release = verify_withdrawal(&trust(), &sealed(Audience::Public), "MEX");
     refused("a release for one", release, "the payload type is");
-    let operator = Mandate {
-        purpose: Purpose::Operator,
-        key: PREPARER,
-        ..Mandate::default()
-    }
-    .seal();
-    refused(
-        "a delegation for a release",
-        verify(&trust(), &operator, "MEX"),
-        "the payload type is",
-    );
+    let operator = Mandate { purpose: Purpose::Operator, key: PREPARER, ..Mandate::default() }.seal();
+    refused("a delegation for a release", verify(&trust(), &operator, "MEX"), "the payload type is");
 }

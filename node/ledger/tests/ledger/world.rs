@@ -9,15 +9,8 @@ pub(crate) const START: i64 = 1_767_225_600;
 pub(crate) const DAY: i64 = 86_400;
 
 /// Ids with their authority seeds; the first five are states.
-pub(crate) const MEMBERS: [(&str, u8); 7] = [
-    ("MEX", 1),
-    ("GTM", 2),
-    ("HND", 3),
-    ("PAN", 4),
-    ("SLV", 5),
-    ("OBS", 6),
-    ("SEC", 7),
-];
+pub(crate) const MEMBERS: [(&str, u8); 7] =
+    [("MEX", 1), ("GTM", 2), ("HND", 3), ("PAN", 4), ("SLV", 5), ("OBS", 6), ("SEC", 7)];
 pub(crate) const OBSERVER: u8 = 6;
 pub(crate) const SECRETARIAT: u8 = 7;
 pub(crate) const STRANGER: u8 = 99;
@@ -56,19 +49,9 @@ pub(crate) fn genesis() -> Charter {
         forum_name: "Test forum".to_owned(),
         version: 1,
         previous: None,
-        members: MEMBERS
-            .iter()
-            .map(|(id, seed)| member(id, *seed, role(*seed)))
-            .collect(),
-        thresholds: Thresholds {
-            admit: fraction(2, 3),
-            remove: fraction(2, 3),
-            amend: fraction(1, 2),
-        },
-        rules: Rules {
-            four_eyes: true,
-            schema: "RCP 1.0.0".to_owned(),
-        },
+        members: MEMBERS.iter().map(|(id, seed)| member(id, *seed, role(*seed))).collect(),
+        thresholds: Thresholds { admit: fraction(2, 3), remove: fraction(2, 3), amend: fraction(1, 2) },
+        rules: Rules { four_eyes: true, schema: "RCP 1.0.0".to_owned() },
         expires: time::format(START + 365 * DAY),
     }
 }
@@ -157,16 +140,7 @@ pub(crate) fn bundle() -> ForumBundle {
     ];
     ForumBundle {
         charters: vec![sealed_genesis()],
-        delegations: delegations
-            .map(|(purpose, key)| {
-                Mandate {
-                    purpose,
-                    key,
-                    ..Mandate::default()
-                }
-                .seal()
-            })
-            .to_vec(),
+        delegations: delegations.map(|(purpose, key)| Mandate { purpose, key, ..Mandate::default() }.seal()).to_vec(),
     }
 }
 

@@ -102,7 +102,8 @@ impl Client {
         let opening = serde_json::to_vec(request).map_err(|e| not_asked(&e))?;
         let _slot = self.slots.enter(peer).await.ok_or_else(|| not_asked(&"too many wait already"))?;
         let mut buffer = Vec::with_capacity(MAX_FRAME);
-        let (mut stream, mut frame) = self.open(control, peer, &opening, &mut buffer).await.map_err(|cause| (0, cause))?;
+        let (mut stream, mut frame) =
+            self.open(control, peer, &opening, &mut buffer).await.map_err(|cause| (0, cause))?;
         let mut received = 0;
         loop {
             match frame {
@@ -125,9 +126,16 @@ impl Client {
     }
 
     /// A stream whose first frame has come.
-    async fn open(&self, control: &mut Control, peer: PeerId, opening: &[u8], buffer: &mut Vec<u8>) -> Result<(Stream, Frame), FetchCause> {
+    async fn open(
+        &self,
+        control: &mut Control,
+        peer: PeerId,
+        opening: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(Stream, Frame), FetchCause> {
         for attempt in 1.. {
-            let opened = tokio::time::timeout(self.limits.frame_timeout, self.try_open(control, peer, opening, buffer)).await;
+            let opened =
+                tokio::time::timeout(self.limits.frame_timeout, self.try_open(control, peer, opening, buffer)).await;
             match opened {
                 Ok(Err(FetchCause::Broken(_))) if attempt < ATTEMPTS => {
                     let wait = (FIRST_WAIT_MS << attempt) + jitter();
@@ -140,13 +148,20 @@ impl Client {
         Err(FetchCause::TimedOut)
     }
 
-    async fn try_open(&self, control: &mut Control, peer: PeerId, opening: &[u8], buffer: &mut Vec<u8>) -> Result<(Stream, Frame), FetchCause> {
+    async fn try_open(
+        &self,
+        control: &mut Control,
+        peer: PeerId,
+        opening: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(Stream, Frame), FetchCause> {
         debug_assert!(opening.len() <= MAX_OPENING && MAX_OPENING <= MAX_REQUEST);
-        let mut stream = control.open_stream(peer, StreamProtocol::new(ARTEFACT)).await.map_err(|error| match error {
-            OpenStreamError::UnsupportedProtocol(_) => FetchCause::Refused("it gives no artefacts".to_owned()),
-            OpenStreamError::Io(error) if error.kind() == io::ErrorKind::NotConnected => FetchCause::NotConnected,
-            error => FetchCause::Broken(io::Error::other(error.to_string())),
-        })?;
+        let mut stream =
+            control.open_stream(peer, StreamProtocol::new(ARTEFACT)).await.map_err(|error| match error {
+                OpenStreamError::UnsupportedProtocol(_) => FetchCause::Refused("it gives no artefacts".to_owned()),
+                OpenStreamError::Io(error) if error.kind() == io::ErrorKind::NotConnected => FetchCause::NotConnected,
+                error => FetchCause::Broken(io::Error::other(error.to_string())),
+            })?;
         write_prefixed(&mut stream, opening, MAX_OPENING).await.map_err(broken)?;
         let frame = read(&mut stream, buffer).await.map_err(broken)?;
         Ok((stream, frame))

@@ -45,7 +45,11 @@ pub(super) async fn read<T: AsyncRead + Unpin>(io: &mut T, buffer: &mut Vec<u8>)
         _ => return Err(invalid(format!("a frame of kind {kind}"))),
     };
     if !allowed.contains(&length) {
-        return Err(invalid(format!("a frame of {length} bytes, of which {} to {} are allowed", allowed.start(), allowed.end())));
+        return Err(invalid(format!(
+            "a frame of {length} bytes, of which {} to {} are allowed",
+            allowed.start(),
+            allowed.end()
+        )));
     }
     buffer.clear();
     buffer.resize(length, 0);
@@ -120,7 +124,9 @@ mod tests {
     fn frames_beyond_their_limits_are_refused_unread() {
         let longest = u32::try_from(MAX_FRAME).unwrap();
         let reason = u32::try_from(MAX_REASON).unwrap();
-        for (kind, length) in [(DATA, 0), (DATA, longest + 1), (DATA, u32::MAX), (END, 1), (REFUSED, reason + 1), (3, 0)] {
+        for (kind, length) in
+            [(DATA, 0), (DATA, longest + 1), (DATA, u32::MAX), (END, 1), (REFUSED, reason + 1), (3, 0)]
+        {
             let mut wire = vec![kind];
             wire.extend(length.to_be_bytes());
             assert_eq!(read_one(&wire).unwrap_err().kind(), io::ErrorKind::InvalidData, "{kind} {length}");

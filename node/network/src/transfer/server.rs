@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::MAX_OPENING;
 use super::frame::{within, write_data, write_end, write_refused};
 use super::slots::Slots;
-use super::MAX_OPENING;
 use crate::codec::read_prefixed;
 use crate::gate::{Gate, Protocol, Refusal};
 use crate::handle::NetworkEvent;
@@ -88,7 +88,8 @@ impl Server {
         let refused = |e: Refusal| Cut::Refused(e.to_string());
         self.gate.member(&peer).map_err(refused)?;
         let entered = tokio::time::timeout(self.limits.request_timeout, self.slots.enter(peer)).await;
-        let slot = entered.ok().flatten().ok_or_else(|| Cut::Refused("too many transfers: ask again later".to_owned()))?;
+        let slot =
+            entered.ok().flatten().ok_or_else(|| Cut::Refused("too many transfers: ask again later".to_owned()))?;
         let opening = within(self.limits.frame_timeout, read_prefixed(stream, MAX_OPENING)).await?;
         let malformed = |e: &dyn std::fmt::Display| Cut::Refused(format!("malformed artefact request: {e}"));
         let request: ArtefactRequest = serde_json::from_slice(&opening).map_err(|e| malformed(&e))?;

@@ -70,11 +70,7 @@ impl JsonWriter {
         out.extend_from_slice(b"{\"meta\":");
         out.extend(meta(SCHEMA, &self.header).map_err(failed)?);
         out.extend_from_slice(b",\"data\":{\"dataSets\":[{\"structure\":0,\"action\":\"Information\",");
-        out.extend_from_slice(if self.flat {
-            b"\"observations\":{"
-        } else {
-            b"\"series\":{"
-        });
+        out.extend_from_slice(if self.flat { b"\"observations\":{" } else { b"\"series\":{" });
         Ok(())
     }
 
@@ -86,11 +82,8 @@ impl JsonWriter {
     }
 
     fn series_position(&mut self, columns: &Columns<'_>, row: usize) -> String {
-        let positions = self
-            .dimensions
-            .iter_mut()
-            .zip(&columns.dimensions)
-            .map(|(s, c)| s.position(c.value(row)).to_string());
+        let positions =
+            self.dimensions.iter_mut().zip(&columns.dimensions).map(|(s, c)| s.position(c.value(row)).to_string());
         positions.collect::<Vec<_>>().join(":")
     }
 
@@ -205,24 +198,18 @@ impl DataWriter for JsonWriter {
 fn values(component: &Component, seen: &Seen, plain: &str) -> Vec<Value> {
     seen.values
         .iter()
-        .map(
-            |value| match component.codes.as_ref().and_then(|codes| codes.name(value)) {
-                Some(name) => json!({ "id": value, "name": name, "names": { "en": name } }),
-                None if plain == "id" => json!({ "id": value, "name": value, "value": value }),
-                None => json!({ "value": value }),
-            },
-        )
+        .map(|value| match component.codes.as_ref().and_then(|codes| codes.name(value)) {
+            Some(name) => json!({ "id": value, "name": name, "names": { "en": name } }),
+            None if plain == "id" => json!({ "id": value, "name": value, "value": value }),
+            None => json!({ "value": value }),
+        })
         .collect()
 }
 
 /// Whole numbers without `.0`.
 fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() < EXACT {
-        json!(value as i64)
-    } else {
-        json!(value)
-    }
+    if value.fract() == 0.0 && value.abs() < EXACT { json!(value as i64) } else { json!(value) }
 }
 
 fn failed(error: impl std::fmt::Display) -> WriteError {

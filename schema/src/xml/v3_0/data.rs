@@ -25,13 +25,7 @@ type Out<'a> = Writer<&'a mut Vec<u8>>;
 
 impl XmlWriter {
     pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, flat: bool) -> Self {
-        Self {
-            schema,
-            header,
-            flat,
-            begun: false,
-            open_series: None,
-        }
+        Self { schema, header, flat, begun: false, open_series: None }
     }
 
     fn begin(&mut self, out: &mut Out<'_>) -> std::io::Result<()> {
@@ -54,9 +48,7 @@ impl XmlWriter {
             text(w, "mes:ID", &self.header.id)?;
             text(w, "mes:Test", "false")?;
             text(w, "mes:Prepared", &self.header.prepared_text())?;
-            w.create_element("mes:Sender")
-                .with_attribute(("id", self.header.sender_id.as_str()))
-                .write_empty()?;
+            w.create_element("mes:Sender").with_attribute(("id", self.header.sender_id.as_str())).write_empty()?;
             w.create_element("mes:Structure")
                 .with_attribute(("structureID", self.schema.dataflow.id.as_str()))
                 .with_attribute(("namespace", namespace.as_str()))
@@ -133,9 +125,7 @@ impl DataWriter for XmlWriter {
         let columns = Columns::of(batch, &schema)?;
         let mut out = Writer::new(out);
         self.begin(&mut out).map_err(failed)?;
-        (0..batch.num_rows())
-            .try_for_each(|row| self.row(&mut out, &columns, row))
-            .map_err(failed)?;
+        (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row)).map_err(failed)?;
         if !self.flat && batch.num_rows() > 0 {
             self.open_series = Some(columns.key(batch.num_rows() - 1));
         }
@@ -148,10 +138,8 @@ impl DataWriter for XmlWriter {
         if self.open_series.is_some() {
             self.close(&mut out).map_err(failed)?;
         }
-        out.write_event(Event::End(BytesEnd::new("mes:DataSet")))
-            .map_err(failed)?;
-        out.write_event(Event::End(BytesEnd::new("mes:StructureSpecificData")))
-            .map_err(failed)
+        out.write_event(Event::End(BytesEnd::new("mes:DataSet"))).map_err(failed)?;
+        out.write_event(Event::End(BytesEnd::new("mes:StructureSpecificData"))).map_err(failed)
     }
 }
 

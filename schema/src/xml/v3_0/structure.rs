@@ -24,18 +24,15 @@ pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>>
         text(w, "mes:ID", &header.id)?;
         text(w, "mes:Test", "false")?;
         text(w, "mes:Prepared", &header.prepared_text())?;
-        w.create_element("mes:Sender")
-            .with_attribute(("id", header.sender_id.as_str()))
-            .write_inner_content(|w| {
-                w.create_element("com:Name")
-                    .with_attribute(("xml:lang", "en"))
-                    .write_text_content(quick_xml::events::BytesText::new(&header.sender_name))
-                    .map(|_| ())
-            })?;
+        w.create_element("mes:Sender").with_attribute(("id", header.sender_id.as_str())).write_inner_content(|w| {
+            w.create_element("com:Name")
+                .with_attribute(("xml:lang", "en"))
+                .write_text_content(quick_xml::events::BytesText::new(&header.sender_name))
+                .map(|_| ())
+        })?;
         Ok(())
     })?;
-    out.create_element("mes:Structures")
-        .write_inner_content(|w| write_structures(w, structures))?;
+    out.create_element("mes:Structures").write_inner_content(|w| write_structures(w, structures))?;
     out.write_event(Event::End(BytesEnd::new("mes:Structure")))?;
     Ok(out.into_inner())
 }
@@ -57,19 +54,13 @@ fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()>
     list(w, "str:CategorySchemes", &all.category_schemes, |w, a| {
         scheme(w, "str:CategoryScheme", &a.maintainable, "str:Category", &a.categories)
     })?;
-    list(w, "str:Codelists", &all.codelists, |w, a| {
-        scheme(w, "str:Codelist", &a.maintainable, "str:Code", &a.codes)
-    })?;
+    list(w, "str:Codelists", &all.codelists, |w, a| scheme(w, "str:Codelist", &a.maintainable, "str:Code", &a.codes))?;
     list(w, "str:ConceptSchemes", &all.concept_schemes, |w, a| {
         scheme(w, "str:ConceptScheme", &a.maintainable, "str:Concept", &a.concepts)
     })?;
     list(w, "str:Dataflows", &all.dataflows, |w, a| {
         maintainable(w, "str:Dataflow", &a.maintainable, |w| {
-            if a.structure.is_empty() {
-                Ok(())
-            } else {
-                text(w, "str:Structure", &a.structure)
-            }
+            if a.structure.is_empty() { Ok(()) } else { text(w, "str:Structure", &a.structure) }
         })
     })?;
     list(w, "str:DataStructures", &all.data_structures, |w, a| {
@@ -86,8 +77,7 @@ fn list<W: Write, T>(
     if items.is_empty() {
         return Ok(());
     }
-    w.create_element(name)
-        .write_inner_content(|w| items.iter().try_for_each(|item| each(w, item)))?;
+    w.create_element(name).write_inner_content(|w| items.iter().try_for_each(|item| each(w, item)))?;
     Ok(())
 }
 
@@ -109,12 +99,12 @@ fn maintainable<W: Write>(
         if !m.annotations.is_empty() {
             w.create_element("com:Annotations").write_inner_content(|w| {
                 m.annotations.iter().try_for_each(|a| {
-                    w.create_element("com:Annotation")
-                        .with_attribute(("id", a.id.as_str()))
-                        .write_inner_content(|w| {
+                    w.create_element("com:Annotation").with_attribute(("id", a.id.as_str())).write_inner_content(
+                        |w| {
                             text(w, "com:AnnotationTitle", &a.title)?;
                             text(w, "com:AnnotationType", &a.kind)
-                        })?;
+                        },
+                    )?;
                     Ok(())
                 })
             })?;
@@ -149,15 +139,13 @@ fn scheme<W: Write>(
 ) -> Result<()> {
     maintainable(w, element, m, |w| {
         items.iter().try_for_each(|item| {
-            w.create_element(item_element)
-                .with_attribute(("id", item.id.as_str()))
-                .write_inner_content(|w| {
-                    names(w, &item.names)?;
-                    match &item.parent {
-                        Some(parent) => text(w, "str:Parent", parent),
-                        None => Ok(()),
-                    }
-                })?;
+            w.create_element(item_element).with_attribute(("id", item.id.as_str())).write_inner_content(|w| {
+                names(w, &item.names)?;
+                match &item.parent {
+                    Some(parent) => text(w, "str:Parent", parent),
+                    None => Ok(()),
+                }
+            })?;
             Ok(())
         })
     })
@@ -167,41 +155,38 @@ fn components<W: Write>(w: &mut Writer<W>, structure: &DataStructure) -> Result<
     let Some(parts) = &structure.data_structure_components else {
         return Ok(());
     };
-    w.create_element("str:DataStructureComponents")
-        .write_inner_content(|w| {
-            let list = &parts.dimension_list;
-            w.create_element("str:DimensionList")
-                .with_attribute(("id", "DimensionDescriptor"))
-                .write_inner_content(|w| {
-                    for d in &list.dimensions {
-                        let position = d.position.to_string();
-                        w.create_element("str:Dimension")
-                            .with_attribute(("id", d.id.as_str()))
-                            .with_attribute(("position", position.as_str()))
-                            .write_inner_content(|w| identity(w, &d.concept_identity, &d.local_representation))?;
-                    }
-                    let t = &list.time_dimension;
-                    w.create_element("str:TimeDimension")
-                        .with_attribute(("id", t.id.as_str()))
-                        .write_inner_content(|w| identity(w, &t.concept_identity, &t.local_representation))?;
-                    Ok(())
-                })?;
-            w.create_element("str:AttributeList")
-                .with_attribute(("id", "AttributeDescriptor"))
-                .write_inner_content(|w| parts.attribute_list.attributes.iter().try_for_each(|a| attribute(w, a)))?;
-            w.create_element("str:MeasureList")
-                .with_attribute(("id", "MeasureDescriptor"))
-                .write_inner_content(|w| {
-                    for m in &parts.measure_list.measures {
-                        w.create_element("str:Measure")
-                            .with_attribute(("id", m.id.as_str()))
-                            .with_attribute(("usage", m.usage.as_str()))
-                            .write_inner_content(|w| identity(w, &m.concept_identity, &m.local_representation))?;
-                    }
-                    Ok(())
-                })?;
+    w.create_element("str:DataStructureComponents").write_inner_content(|w| {
+        let list = &parts.dimension_list;
+        w.create_element("str:DimensionList").with_attribute(("id", "DimensionDescriptor")).write_inner_content(
+            |w| {
+                for d in &list.dimensions {
+                    let position = d.position.to_string();
+                    w.create_element("str:Dimension")
+                        .with_attribute(("id", d.id.as_str()))
+                        .with_attribute(("position", position.as_str()))
+                        .write_inner_content(|w| identity(w, &d.concept_identity, &d.local_representation))?;
+                }
+                let t = &list.time_dimension;
+                w.create_element("str:TimeDimension")
+                    .with_attribute(("id", t.id.as_str()))
+                    .write_inner_content(|w| identity(w, &t.concept_identity, &t.local_representation))?;
+                Ok(())
+            },
+        )?;
+        w.create_element("str:AttributeList")
+            .with_attribute(("id", "AttributeDescriptor"))
+            .write_inner_content(|w| parts.attribute_list.attributes.iter().try_for_each(|a| attribute(w, a)))?;
+        w.create_element("str:MeasureList").with_attribute(("id", "MeasureDescriptor")).write_inner_content(|w| {
+            for m in &parts.measure_list.measures {
+                w.create_element("str:Measure")
+                    .with_attribute(("id", m.id.as_str()))
+                    .with_attribute(("usage", m.usage.as_str()))
+                    .write_inner_content(|w| identity(w, &m.concept_identity, &m.local_representation))?;
+            }
             Ok(())
         })?;
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -220,19 +205,17 @@ fn attribute<W: Write>(w: &mut Writer<W>, a: &Attribute) -> Result<()> {
 
 fn identity<W: Write>(w: &mut Writer<W>, concept: &str, representation: &Representation) -> Result<()> {
     text(w, "str:ConceptIdentity", concept)?;
-    w.create_element("str:LocalRepresentation")
-        .write_inner_content(|w| match representation {
-            Representation::Enumeration(urn) => text(w, "str:Enumeration", urn),
-            Representation::Format(format) => {
-                let length = format.max_length.map(|l| l.to_string());
-                let mut element = w
-                    .create_element("str:TextFormat")
-                    .with_attribute(("textType", format.data_type.as_str()));
-                if let Some(length) = &length {
-                    element = element.with_attribute(("maxLength", length.as_str()));
-                }
-                element.write_empty().map(|_| ())
+    w.create_element("str:LocalRepresentation").write_inner_content(|w| match representation {
+        Representation::Enumeration(urn) => text(w, "str:Enumeration", urn),
+        Representation::Format(format) => {
+            let length = format.max_length.map(|l| l.to_string());
+            let mut element =
+                w.create_element("str:TextFormat").with_attribute(("textType", format.data_type.as_str()));
+            if let Some(length) = &length {
+                element = element.with_attribute(("maxLength", length.as_str()));
             }
-        })?;
+            element.write_empty().map(|_| ())
+        }
+    })?;
     Ok(())
 }
