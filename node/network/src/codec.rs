@@ -9,6 +9,10 @@ use futures::prelude::*;
 use libp2p::StreamProtocol;
 use libp2p::request_response::Codec;
 
+/// A request as it came, or why it could not be read. libp2p keeps such a reason to itself; the peer and the node are
+/// to hear it.
+pub(crate) type Incoming = Result<Vec<u8>, String>;
+
 /// Reads and writes whole messages up to a limit each way.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded {
@@ -50,14 +54,17 @@ pub(crate) async fn write_prefixed<T: AsyncWrite + Unpin + Send>(
 
 impl Codec for Bounded {
     type Protocol = StreamProtocol;
-    type Request = Vec<u8>;
+    type Request = Incoming;
     type Response = Vec<u8>;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Incoming>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_prefixed(io, self.max_request).await
+        match read_prefixed(io, self.max_request).await {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(error.to_string())),
+            read => read.map(Ok),
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Vec<u8>>
@@ -67,10 +74,11 @@ impl Codec for Bounded {
         read_prefixed(io, self.max_response).await
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Vec<u8>) -> io::Result<()>
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Incoming) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
+        let request = request.map_err(io::Error::other)?;
         write_prefixed(io, &request, self.max_request).await
     }
 

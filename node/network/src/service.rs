@@ -1,5 +1,7 @@
 //! The one task that owns the swarm. Each arm of its loop is one `on_*` call; none of them waits.
 
+mod sync;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use libp2p::gossipsub::{self, MessageAcceptance};
-use libp2p::request_response::{self, InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::request_response::{OutboundRequestId, ResponseChannel};
 use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{PeerId, Swarm};
@@ -20,17 +22,14 @@ use crate::dial::Dialling;
 use crate::gate::{Gate, Protocol, Refusal, now};
 use crate::handle::{AdmittedPeer, Command, NetworkError, NetworkEvent};
 use crate::limits::Limits;
-use crate::message::{HeadHint, MAX_SYNC_RESPONSE, SyncRequest, SyncResponse};
+use crate::message::{HeadHint, SyncResponse};
 use crate::report::Reporter;
 
-/// Sync requests of this node under way at once: a few for each member of a large forum.
-const MAX_REQUESTS: usize = 256;
-/// Answers of this node under way at once. Each has come through a peer's bounded streams; this bounds their sum.
-const MAX_ANSWERS: usize = 512;
+/// Time for a refused peer to read why, before its connection is closed under it.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// How often to look, while stopping, whether everything has ended.
 const STOP_LOOK: Duration = Duration::from_millis(20);
 
-type SyncEvent = request_response::Event<Vec<u8>, Vec<u8>>;
 type SyncReply = oneshot::Sender<Result<SyncResponse, NetworkError>>;
 type Answer = (ResponseChannel<Vec<u8>>, Vec<u8>);
 
@@ -52,8 +51,9 @@ pub(crate) struct Service {
     told: HashSet<String>,
     requests: HashMap<OutboundRequestId, (String, SyncReply)>,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
-    /// Refusals after which the peer is disconnected, once it has heard why.
-    last_words: HashMap<InboundRequestId, PeerId>,
+    /// Peers that were told why they are refused, and are then disconnected; each is here once.
+    leaving: HashSet<PeerId>,
+    farewells: FuturesUnordered<BoxFuture<'static, PeerId>>,
 }
 
 impl Service {
@@ -84,7 +84,8 @@ impl Service {
             told: HashSet::new(),
             requests: HashMap::new(),
             answers: FuturesUnordered::new(),
-            last_words: HashMap::new(),
+            leaving: HashSet::new(),
+            farewells: FuturesUnordered::new(),
         }
     }
 
@@ -100,6 +101,7 @@ impl Service {
                 },
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(answer) = self.answers.next(), if !self.answers.is_empty() => self.on_answer(answer),
+                Some(peer) = self.farewells.next(), if !self.farewells.is_empty() => self.on_farewell(peer),
                 _ = tick.tick() => self.on_tick(),
             }
         };
@@ -141,20 +143,6 @@ impl Service {
             Command::Addresses(reply) => drop(reply.send(self.swarm.listeners().cloned().collect())),
             Command::Stop(done) => drop(done),
         }
-    }
-
-    fn ask(&mut self, member: String, request: &SyncRequest, reply: SyncReply) {
-        let refused = match (self.peer_of(&member), serde_json::to_vec(request)) {
-            _ if self.requests.len() >= MAX_REQUESTS => NetworkError::Busy(member),
-            (None, _) => NetworkError::NotConnected(member),
-            (_, Err(error)) => NetworkError::Unfit(error.to_string()),
-            (Some(peer), Ok(bytes)) => {
-                let id = self.swarm.behaviour_mut().sync.send_request(&peer, bytes);
-                self.requests.insert(id, (member, reply));
-                return;
-            }
-        };
-        let _ = reply.send(Err(refused));
     }
 
     /// A connected peer of the member.
@@ -318,107 +306,20 @@ impl Service {
         MessageAcceptance::Accept
     }
 
-    fn on_sync(&mut self, event: SyncEvent) {
-        match event {
-            request_response::Event::Message { peer, message, .. } => match message {
-                request_response::Message::Request { request_id, request, channel } => {
-                    self.on_request(peer, request_id, &request, channel);
-                }
-                request_response::Message::Response { request_id, response } => self.on_response(request_id, &response),
-            },
-            request_response::Event::OutboundFailure { request_id, error, .. } => {
-                if let Some((member, reply)) = self.requests.remove(&request_id) {
-                    let _ = reply.send(Err(NetworkError::NoAnswer { member, reason: error.to_string() }));
-                }
-            }
-            request_response::Event::InboundFailure { peer, request_id, error, .. } => {
-                if !matches!(error, request_response::InboundFailure::ConnectionClosed) {
-                    self.refuse(&peer, &format!("its sync request failed: {error}"));
-                }
-                self.on_last_word(request_id);
-            }
-            request_response::Event::ResponseSent { request_id, .. } => self.on_last_word(request_id),
+    /// Lets the peer read why it is refused, then disconnects it.
+    fn leave(&mut self, peer: PeerId) {
+        if self.leaving.insert(peer) {
+            self.farewells.push(Box::pin(async move {
+                tokio::time::sleep(FAREWELL).await;
+                peer
+            }));
         }
     }
 
-    fn on_last_word(&mut self, request: InboundRequestId) {
-        if let Some(peer) = self.last_words.remove(&request) {
+    fn on_farewell(&mut self, peer: PeerId) {
+        self.leaving.remove(&peer);
+        if self.gate.member(&peer).is_err() {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
-    }
-
-    fn on_request(&mut self, peer: PeerId, id: InboundRequestId, bytes: &[u8], channel: ResponseChannel<Vec<u8>>) {
-        let reason = match self.take_request(&peer, bytes) {
-            Ok(answer) => {
-                let wait = self.limits.request_timeout;
-                let answer = async move {
-                    let answer = tokio::time::timeout(wait, answer).await;
-                    let late = || SyncResponse::refused("this node did not answer itself");
-                    (channel, encode(&answer.ok().and_then(Result::ok).unwrap_or_else(late)))
-                };
-                self.answers.push(Box::pin(answer));
-                return;
-            }
-            Err(Ok(refusal)) => {
-                if refusal.ends_connection() {
-                    self.last_words.insert(id, peer);
-                }
-                refusal.to_string()
-            }
-            Err(Err(reason)) => reason,
-        };
-        self.refuse(&peer, &reason);
-        let _ = self.swarm.behaviour_mut().sync.send_response(channel, encode(&SyncResponse::refused(&reason)));
-    }
-
-    /// Hands a request to the node, unless the gate or its form forbids it. The gate is asked before anything is decoded.
-    fn take_request(
-        &mut self,
-        peer: &PeerId,
-        bytes: &[u8],
-    ) -> Result<oneshot::Receiver<SyncResponse>, Result<Refusal, String>> {
-        let member = self.gate.enter(peer, Protocol::Sync).map_err(Ok)?;
-        let busy = || Err("this node is too busy: ask again later".to_owned());
-        if self.answers.len() >= MAX_ANSWERS || self.stop.is_cancelled() {
-            return Err(busy());
-        }
-        let malformed = |e: &dyn std::fmt::Display| Err(format!("malformed sync request: {e}"));
-        let request: SyncRequest = serde_json::from_slice(bytes).map_err(|e| malformed(&e))?;
-        request.check().map_err(|e| malformed(&e))?;
-        let (reply, answer) = oneshot::channel();
-        self.reporter.events.try_send(NetworkEvent::SyncRequested { member, request, reply }).map_err(|_| busy())?;
-        Ok(answer)
-    }
-
-    fn on_response(&mut self, request: OutboundRequestId, bytes: &[u8]) {
-        let Some((member, reply)) = self.requests.remove(&request) else { return };
-        let decoded = serde_json::from_slice::<SyncResponse>(bytes).map_err(|e| e.to_string());
-        let checked = decoded.and_then(|answer| answer.check().map(|()| answer).map_err(|e| e.to_string()));
-        let _ = reply.send(checked.map_err(|reason| NetworkError::Malformed { member, reason }));
-    }
-
-    fn on_answer(&mut self, (channel, bytes): Answer) {
-        // It fails only if the peer has stopped waiting.
-        let _ = self.swarm.behaviour_mut().sync.send_response(channel, bytes);
-    }
-}
-
-/// An answer as bytes; one that a peer would refuse becomes a refusal that says so.
-fn encode(answer: &SyncResponse) -> Vec<u8> {
-    let unfit = |e: &dyn std::fmt::Display| {
-        tracing::error!(error = %e, "this node's own answer is unfit to be sent");
-        serde_json::to_vec(&SyncResponse::refused(&format!("this node's own answer is unfit: {e}"))).unwrap_or_default()
-    };
-    let answer = match answer {
-        SyncResponse::Refused(reason) => &SyncResponse::refused(reason),
-        answer => answer,
-    };
-    if let Err(error) = answer.check() {
-        return unfit(&error);
-    }
-    match serde_json::to_vec(answer) {
-        Ok(bytes) if bytes.len() <= MAX_SYNC_RESPONSE => bytes,
-        Ok(bytes) => unfit(&format!("{} bytes, of which at most {MAX_SYNC_RESPONSE} are allowed", bytes.len())),
-        Err(error) => unfit(&error),
     }
 }
