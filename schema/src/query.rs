@@ -2,8 +2,8 @@
 
 pub mod rest;
 
-use crate::dataset::{DatasetSchema, TIME_PERIOD};
-use crate::period::Period;
+use crate::dataset::{DatasetSchema, OBS_VALUE, TIME_PERIOD};
+use crate::period::{Length, Period};
 use crate::structure::Reference;
 
 /// For each dimension the codes wanted; none for any.
@@ -52,6 +52,26 @@ pub struct ComponentFilter {
     pub any_of: Vec<Condition>,
 }
 
+/// Which attributes an answer has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    #[default]
+    All,
+    /// These, none if empty.
+    Only(Vec<String>),
+}
+
+impl Selection {
+    /// Whether `id` is selected.
+    pub fn has(&self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.iter().any(|i| i == id),
+        }
+    }
+}
+
 /// Which figures of a dataflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataQuery {
@@ -79,6 +99,12 @@ pub struct DataQuery {
     pub limit: Option<u64>,
     /// One flat list instead of series over time.
     pub flat: bool,
+    /// Attributes the answer has.
+    pub attributes: Selection,
+    /// Whether the answer has the measure.
+    pub measures: bool,
+    /// Only which series there are, without their observations.
+    pub series_keys_only: bool,
 }
 
 /// Why a query cannot be understood.
@@ -94,8 +120,8 @@ pub enum QueryError {
         /// What is expected.
         expected: String,
     },
-    /// The key has too many or too few positions.
-    #[error("the key `{key}` has {found} positions, but `{dataflow}` has {expected} dimensions: {dimensions}")]
+    /// The key has too many positions.
+    #[error("parameter `key`: `{key}` has {found} positions, but `{dataflow}` has {expected} dimensions: {dimensions}")]
     Key {
         /// The key.
         key: String,
@@ -139,68 +165,178 @@ impl DataQuery {
             offset: 0,
             limit: None,
             flat: false,
+            attributes: Selection::All,
+            measures: true,
+            series_keys_only: false,
         }
     }
 
-    /// Adds that `component` is one of `values`, separated by commas, each perhaps with an operator: `ge:2020`.
+    /// The dataflow's components the answer has: [`DatasetSchema`] with the selected attributes only.
+    pub fn selected(&self, schema: &DatasetSchema) -> DatasetSchema {
+        let mut schema = schema.clone();
+        schema.attributes.retain(|a| self.attributes.has(&a.id));
+        schema
+    }
+
+    /// Adds a condition on `component`: alternatives separated by commas, each one value or several joined by `+` that all
+    /// hold, each value perhaps with an operator: `A,B`, `ge:2020+le:2021`.
     pub fn add_filter(&mut self, schema: &DatasetSchema, component: &str, values: &str) -> Result<(), QueryError> {
         if schema.component(component).is_none() {
-            let known = schema.components().map(|c| c.id.as_str()).collect::<Vec<_>>().join(", ");
-            let component = component.chars().take(80).collect();
-            return Err(QueryError::Component { dataflow: self.dataflow.to_string(), component, known });
+            return Err(self.no_component(schema, component));
         }
-        for alternative in values.split('+').filter(|v| !v.is_empty()) {
-            let any_of: Vec<Condition> = alternative.split(',').map(condition).collect();
-            self.filters.push(ComponentFilter { component: component.to_owned(), any_of });
-        }
-        if self.filters.len() > rest::MAX_FILTERS || self.filters.iter().any(|f| f.any_of.len() > rest::MAX_VALUES) {
-            return Err(QueryError::TooLarge("64 filters of 2,000 values"));
-        }
-        let filters = std::mem::take(&mut self.filters);
-        for filter in filters {
-            if filter.component != TIME_PERIOD || !self.take_period(&filter)? {
+        for any_of in clauses(component, values)? {
+            let filter = ComponentFilter { component: component.to_owned(), any_of };
+            if component != TIME_PERIOD || !self.take_period(&filter) {
                 self.filters.push(filter);
+            }
+        }
+        if self.filters.len() > rest::MAX_FILTERS {
+            return Err(QueryError::TooLarge("64 conditions in the parameters `c`"));
+        }
+        Ok(())
+    }
+
+    /// Sets the first period; the later one holds if there is one already.
+    pub fn set_start(&mut self, text: &str) -> Result<(), QueryError> {
+        period("startPeriod", text).map(|period| self.start_from(text, period))
+    }
+
+    /// Sets the last period; the earlier one holds if there is one already.
+    pub fn set_end(&mut self, text: &str) -> Result<(), QueryError> {
+        period("endPeriod", text).map(|period| self.end_at(text, period))
+    }
+
+    /// Selects attributes: `all`, `dsd`, `obs`, `none`, ids; what the words `msd`, `dataset` and `series` name, no dataflow has.
+    pub fn set_attributes(&mut self, schema: &DatasetSchema, text: &str) -> Result<(), QueryError> {
+        let mut ids = Vec::new();
+        for word in text.split(',') {
+            match word {
+                "all" | "dsd" | "obs" => {
+                    self.attributes = Selection::All;
+                    return Ok(());
+                }
+                "none" | "msd" | "dataset" | "series" => {}
+                id if schema.attributes.iter().any(|a| a.id == id) => ids.push(id.to_owned()),
+                id => return Err(self.no_component(schema, id)),
+            }
+        }
+        self.attributes = Selection::Only(ids);
+        Ok(())
+    }
+
+    /// Selects the measure: `all`, `none` or its id.
+    pub fn set_measures(&mut self, schema: &DatasetSchema, text: &str) -> Result<(), QueryError> {
+        self.measures = false;
+        for word in text.split(',') {
+            match word {
+                "none" => {}
+                id if id == "all" || id == schema.measure.id => self.measures = true,
+                id => return Err(self.no_component(schema, id)),
             }
         }
         Ok(())
     }
 
-    /// Sets the first period.
-    pub fn set_start(&mut self, text: &str) -> Result<(), QueryError> {
-        self.start = Some(period("startPeriod", text)?);
-        Ok(())
+    fn no_component(&self, schema: &DatasetSchema, component: &str) -> QueryError {
+        let known = schema.components().map(|c| c.id.as_str()).collect::<Vec<_>>();
+        QueryError::Component {
+            dataflow: self.dataflow.to_string(),
+            component: component.chars().take(80).collect(),
+            known: known.join(", "),
+        }
     }
 
-    /// Sets the last period.
-    pub fn set_end(&mut self, text: &str) -> Result<(), QueryError> {
-        self.end = Some(period("endPeriod", text)?);
-        Ok(())
+    fn start_from(&mut self, text: &str, period: Period) {
+        let known = self.start.as_deref().and_then(Period::parse);
+        if known.is_none_or(|known| known.start < period.start) {
+            self.start = Some(text.to_owned());
+        }
     }
 
-    /// Turns a bound on time into `start` or `end`; false if it is another kind of condition.
-    fn take_period(&mut self, filter: &ComponentFilter) -> Result<bool, QueryError> {
-        let [condition] = filter.any_of.as_slice() else {
-            return Ok(false);
+    fn end_at(&mut self, text: &str, period: Period) {
+        let known = self.end.as_deref().and_then(Period::parse);
+        if known.is_none_or(|known| known.end > period.end) {
+            self.end = Some(text.to_owned());
+        }
+    }
+
+    /// Turns a bound on time into `start` or `end`; false if it is another kind of condition. Periods after 2020 begin on
+    /// 1 January 2021 or later, periods before it end on 31 December 2019 or earlier.
+    fn take_period(&mut self, filter: &ComponentFilter) -> bool {
+        let [condition] = filter.any_of.as_slice() else { return false };
+        let Some(period) = Period::parse(&condition.value) else { return false };
+        let day = |day: Option<chrono::NaiveDate>| {
+            let text = Period::text_of(day?, Length::Day);
+            Some((Period::parse(&text)?, text))
         };
         match condition.operator {
-            Operator::Ge => self.set_start(&condition.value)?,
-            Operator::Le => self.set_end(&condition.value)?,
-            _ => return Ok(false),
+            Operator::Ge => self.start_from(&condition.value, period),
+            Operator::Le => self.end_at(&condition.value, period),
+            Operator::Gt => match day(period.end.succ_opt()) {
+                Some((period, text)) => self.start_from(&text, period),
+                None => return false,
+            },
+            Operator::Lt => match day(period.start.pred_opt()) {
+                Some((period, text)) => self.end_at(&text, period),
+                None => return false,
+            },
+            _ => return false,
         }
-        Ok(true)
+        true
     }
 }
 
-fn period(parameter: &str, text: &str) -> Result<String, QueryError> {
-    if Period::parse(text).is_some() {
-        return Ok(text.to_owned());
+/// Clauses that all hold, each a list of alternatives. `A,B+C` means A or (B and C), which is (A or B) and (A or C).
+fn clauses(component: &str, values: &str) -> Result<Vec<Vec<Condition>>, QueryError> {
+    let mut alternatives = Vec::new();
+    let mut size = 1usize;
+    for alternative in values.split(',') {
+        let all = alternative
+            .split('+')
+            .filter(|value| !value.is_empty())
+            .map(|value| condition(component, value))
+            .collect::<Result<Vec<_>, _>>()?;
+        if !all.is_empty() {
+            size = size.saturating_mul(all.len());
+            alternatives.push(all);
+        }
+        if alternatives.len() > rest::MAX_VALUES || size > rest::MAX_FILTERS {
+            return Err(QueryError::TooLarge("2,000 alternatives and 64 conditions in a parameter `c`"));
+        }
     }
-    let value = text.chars().take(40).collect();
-    let expected = "a time period such as `2020`, `2020-Q1`, `2020-01` or `2020-01-31`".to_owned();
-    Err(QueryError::Parameter { parameter: parameter.to_owned(), value, expected })
+    if alternatives.is_empty() {
+        return Err(refuse(&format!("c[{component}]"), values, "a value".to_owned()));
+    }
+    let mut clauses = vec![Vec::with_capacity(alternatives.len())];
+    for all in &alternatives {
+        clauses = clauses
+            .into_iter()
+            .flat_map(|clause: Vec<Condition>| {
+                all.iter().map(move |condition| {
+                    let mut clause = clause.clone();
+                    clause.push(condition.clone());
+                    clause
+                })
+            })
+            .collect();
+    }
+    Ok(clauses)
 }
 
-fn condition(text: &str) -> Condition {
+fn period(parameter: &str, text: &str) -> Result<Period, QueryError> {
+    let expected = "a time period such as `2020`, `2020-Q1`, `2020-01` or `2020-01-31`";
+    Period::parse(text).ok_or_else(|| refuse(parameter, text, expected.to_owned()))
+}
+
+fn refuse(parameter: &str, value: &str, expected: String) -> QueryError {
+    QueryError::Parameter {
+        parameter: parameter.chars().take(80).collect(),
+        value: value.chars().take(80).collect(),
+        expected,
+    }
+}
+
+fn condition(component: &str, text: &str) -> Result<Condition, QueryError> {
     let (operator, value) = match text.split_once(':') {
         Some(("eq", value)) => (Operator::Eq, value),
         Some(("ne", value)) => (Operator::Ne, value),
@@ -214,5 +350,22 @@ fn condition(text: &str) -> Condition {
         Some(("ew", value)) => (Operator::EndsWith, value),
         _ => (Operator::Eq, text),
     };
-    Condition { operator, value: value.to_owned() }
+    use Operator::{Contains, EndsWith, NotContains, StartsWith};
+    let pattern = matches!(operator, Contains | NotContains | StartsWith | EndsWith);
+    let parameter = || format!("c[{component}]");
+    let value = match component {
+        TIME_PERIOD if !pattern => {
+            period(&parameter(), value)?;
+            Period::standard(value).map_or_else(|| value.to_owned(), |(text, _)| text.into_owned())
+        }
+        OBS_VALUE if pattern || !value.parse::<f64>().is_ok_and(f64::is_finite) => {
+            return Err(refuse(
+                &parameter(),
+                text,
+                "a number, or one after `eq:`, `ne:`, `lt:`, `le:`, `gt:` or `ge:`".to_owned(),
+            ));
+        }
+        _ => value.to_owned(),
+    };
+    Ok(Condition { operator, value })
 }
