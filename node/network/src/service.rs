@@ -197,10 +197,10 @@ impl Service {
                 let peer = peer_id.map_or_else(|| "unknown".to_owned(), |p| self.gate.name(&p));
                 self.reporter.refused(peer, &format!("connection from {send_back_addr} refused: {error}"));
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), connection_id, error } => {
-                if self.dialling.failed(peer, connection_id) {
-                    tracing::debug!(peer = self.gate.name(&peer), %error, "dialling failed");
-                }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), connection_id, error }
+                if self.dialling.failed(peer, connection_id) =>
+            {
+                tracing::debug!(peer = self.gate.name(&peer), %error, "dialling failed");
             }
             SwarmEvent::Behaviour(BehaviourEvent::Sync(event)) => self.on_sync(event),
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Message {

@@ -1,14 +1,18 @@
 //! Nodes that mean well: what they tell each other arrives, and they find each other again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end so")]
+
 mod support;
 
 use chancery_network::message::{ChunkRequest, ChunkResponse, HeadHint, MAX_PIECE, SyncRequest, SyncResponse};
 use chancery_network::{FetchCause, NetworkError, NetworkEvent};
 use support::*;
 
+const LISTEN: [&str; 2] = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
+
 #[tokio::test]
 async fn heads_requests_and_pieces_cross_over_tcp_and_quic() {
-    for listen in ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"] {
+    for listen in LISTEN {
         let (mut a, mut b) = (Node::start_on(1, quick(), listen).await, Node::start_on(2, quick(), listen).await);
         a.handle.admit(vec![b.admission()]).await.unwrap();
         b.handle.admit(vec![a.admission()]).await.unwrap();
@@ -107,7 +111,13 @@ async fn who_is_no_longer_admitted_is_cut_off_and_may_come_back() {
 
 #[tokio::test]
 async fn a_stopped_network_says_so_and_frees_its_port() {
-    let a = Node::start(1, quick()).await;
+    for listen in LISTEN {
+        frees_its_port(listen).await;
+    }
+}
+
+async fn frees_its_port(listen: &str) {
+    let a = Node::start_on(1, quick(), listen).await;
     let listen = a.addresses[0].to_string();
     a.handle.stop().await;
     assert!(matches!(a.handle.sync("N2", heads()).await, Err(NetworkError::Stopped)));

@@ -1,6 +1,8 @@
 //! A large artefact: cut in the middle, resumed, verified, in bounded memory. Alone in its binary, since it measures
 //! the process.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end so")]
+
 mod support;
 
 use chancery_network::message::{ChunkResponse, MAX_PIECE};
