@@ -146,19 +146,18 @@ impl JsonWriter {
         } else {
             json!({ "series": dimensions, "observation": [time] })
         };
-        let attributes: Vec<Value> = self
-            .schema
-            .attributes
-            .iter()
-            .zip(&self.attributes)
-            .map(|(component, seen)| {
-                json!({
-                    "id": component.id, "name": component.name, "names": { "en": component.name },
-                    "isMandatory": component.mandatory, "relationship": { "observation": {} },
-                    "values": values(component, seen, "value"),
-                })
-            })
-            .collect();
+        let attribute = |(component, seen): (&Component, &Seen)| {
+            let mut attribute = json!({
+                "id": component.id, "name": component.name, "names": { "en": component.name },
+                "isMandatory": component.mandatory, "relationship": { "observation": {} },
+            });
+            // The standard wants no empty list.
+            if !seen.values.is_empty() {
+                attribute["values"] = values(component, seen, "value").into();
+            }
+            attribute
+        };
+        let attributes: Vec<Value> = self.schema.attributes.iter().zip(&self.attributes).map(attribute).collect();
         let measure = &self.schema.measure;
         json!({
             "name": self.schema.name, "names": { "en": self.schema.name }, "dataSets": [0],
@@ -200,7 +199,7 @@ fn values(component: &Component, seen: &Seen, plain: &str) -> Vec<Value> {
         .iter()
         .map(|value| match component.codes.as_ref().and_then(|codes| codes.name(value)) {
             Some(name) => json!({ "id": value, "name": name, "names": { "en": name } }),
-            None if plain == "id" => json!({ "id": value, "name": value, "value": value }),
+            None if plain == "id" => json!({ "id": value, "name": value }),
             None => json!({ "value": value }),
         })
         .collect()
