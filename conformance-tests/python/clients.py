@@ -168,7 +168,7 @@ def _():
 
 @check("mistakes are answered as the standard says")
 def _():
-    for path, code in (("/data/dataflow/RCP/NOPE/1.0.0/*", 404), ("/data/dataflow/RCP/RETURNS/1.0.0/A.B", 400), ("/structure/nonsense", 400), ("/structure/codelist/RCP/NOPE", 404)):
+    for path, code in (("/data/dataflow/RCP/NOPE/1.0.0/*", 404), ("/data/dataflow/RCP/RETURNS/1.0.0/A.B.C.D.E.F.G.H", 400), ("/structure/nonsense", 400), ("/structure/codelist/RCP/NOPE", 404)):
         try:
             get(path, STRUCTURE_JSON if path.startswith("/structure") else JSON)
         except urllib.error.HTTPError as error:
