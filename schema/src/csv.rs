@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use crate::data::{Columns, DataWriter, Labels, WriteError, attribute, number_text};
+use crate::data::{Columns, DataWriter, Labels, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::{Component, DatasetSchema};
 
 /// Writes SDMX-CSV 2.0.
@@ -10,12 +10,30 @@ pub struct CsvWriter {
     schema: DatasetSchema,
     reference: String,
     labels: Labels,
+    layout: Layout,
+    series: Series,
     begun: bool,
 }
 
 impl CsvWriter {
-    pub(crate) fn new(schema: DatasetSchema, labels: Labels) -> Self {
-        Self { reference: schema.dataflow.to_string(), schema, labels, begun: false }
+    pub(crate) fn new(schema: DatasetSchema, layout: Layout) -> Self {
+        Self {
+            reference: schema.dataflow.to_string(),
+            schema,
+            labels: layout.labels,
+            layout,
+            series: Series::default(),
+            begun: false,
+        }
+    }
+
+    /// The components that have a column.
+    fn shown(&self) -> impl Iterator<Item = &Component> {
+        let shown = |id: &str| {
+            (id != self.schema.time.id || self.layout.observations)
+                && (id != self.schema.measure.id || self.layout.measure)
+        };
+        self.schema.components().filter(move |c| shown(&c.id))
     }
 
     fn begin(&mut self, out: &mut csv::Writer<&mut Vec<u8>>) -> Result<(), WriteError> {
@@ -28,7 +46,7 @@ impl CsvWriter {
             header.push("STRUCTURE_NAME".to_owned());
         }
         header.push("ACTION".to_owned());
-        for component in self.schema.components() {
+        for component in self.shown() {
             match self.labels {
                 Labels::Id => header.push(component.id.clone()),
                 Labels::Both => header.push(format!("{}: {}", component.id, component.name)),
@@ -61,8 +79,12 @@ impl CsvWriter {
         for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
             self.field(out, component, column.value(row))?;
         }
-        self.field(out, &self.schema.time, columns.time.value(row))?;
-        self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;
+        if self.layout.observations {
+            self.field(out, &self.schema.time, columns.time.value(row))?;
+        }
+        if self.layout.measure {
+            self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;
+        }
         for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
             self.field(out, component, attribute(column, row).unwrap_or(""))?;
         }
@@ -75,7 +97,13 @@ impl DataWriter for CsvWriter {
         let columns = Columns::of(batch, &self.schema)?;
         let mut out = csv::Writer::from_writer(out);
         self.begin(&mut out)?;
-        (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row))?;
+        for row in 0..batch.num_rows() {
+            // Without observations a series is one line.
+            if self.layout.observations || self.series.step(&columns, row) != Step::Same {
+                self.row(&mut out, &columns, row)?;
+            }
+        }
+        self.series.end_batch(&columns, batch.num_rows());
         out.flush().map_err(|e| WriteError::Write(e.to_string()))
     }
 

@@ -5,6 +5,7 @@ use arrow::datatypes::Float64Type;
 
 use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
+use crate::query::DataQuery;
 
 /// A format of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +58,95 @@ pub trait DataWriter: Send {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError>;
 }
 
-/// The writer of `format`.
+/// What of the figures a writer shows, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// One flat list of observations.
+    pub(crate) flat: bool,
+    /// SDMX-CSV labels.
+    pub(crate) labels: Labels,
+    /// Whether observations have the measure.
+    pub(crate) measure: bool,
+    /// Whether series have their observations.
+    pub(crate) observations: bool,
+}
+
+/// The writer of `format` for all components of `schema`.
 pub fn writer(
     format: DataFormat,
     schema: &DatasetSchema,
     header: MessageHeader,
     options: WriteOptions,
 ) -> Box<dyn DataWriter> {
+    let layout = Layout { flat: options.flat, labels: options.labels, measure: true, observations: true };
+    make(format, schema.clone(), header, layout)
+}
+
+/// The writer of `format` for the parts `query` asks for: its attributes, its measure, only series keys, flat or by series.
+/// Batches may have more columns than that.
+pub fn writer_for(
+    query: &DataQuery,
+    format: DataFormat,
+    schema: &DatasetSchema,
+    header: MessageHeader,
+    labels: Labels,
+) -> Box<dyn DataWriter> {
+    let observations = !query.series_keys_only;
+    let layout = Layout { flat: query.flat && observations, labels, measure: query.measures, observations };
+    make(format, query.selected(schema), header, layout)
+}
+
+fn make(format: DataFormat, schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Box<dyn DataWriter> {
     match format {
-        DataFormat::Csv => Box::new(crate::csv::CsvWriter::new(schema.clone(), options.labels)),
-        DataFormat::Json => Box::new(crate::json::v2_0::data::JsonWriter::new(schema.clone(), header, options.flat)),
-        DataFormat::Xml => Box::new(crate::xml::v3_0::data::XmlWriter::new(schema.clone(), header, options.flat)),
+        DataFormat::Csv => Box::new(crate::csv::CsvWriter::new(schema, layout)),
+        DataFormat::Json => Box::new(crate::json::v2_0::data::JsonWriter::new(schema, header, layout)),
+        DataFormat::Xml => Box::new(crate::xml::v3_0::data::XmlWriter::new(schema, header, layout)),
+    }
+}
+
+/// Where a row stands among the series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The first row of the first series.
+    First,
+    /// The first row of another series.
+    Next,
+    /// Another row of the same series.
+    Same,
+}
+
+/// Tells series apart, across batches.
+#[derive(Debug, Default)]
+pub(crate) struct Series {
+    open: bool,
+    last: Vec<String>,
+}
+
+impl Series {
+    /// Where `row` stands; rows are asked for in order.
+    pub(crate) fn step(&mut self, columns: &Columns<'_>, row: usize) -> Step {
+        let same = match row.checked_sub(1) {
+            Some(before) => columns.same_series(before, row),
+            None => self.open && columns.dimensions.iter().map(|d| d.value(0)).eq(self.last.iter().map(String::as_str)),
+        };
+        let begun = std::mem::replace(&mut self.open, true);
+        match (same, begun) {
+            (true, _) => Step::Same,
+            (false, true) => Step::Next,
+            (false, false) => Step::First,
+        }
+    }
+
+    /// Remembers the batch's last row for the next batch.
+    pub(crate) fn end_batch(&mut self, columns: &Columns<'_>, rows: usize) {
+        if let Some(last) = rows.checked_sub(1) {
+            self.last = columns.dimensions.iter().map(|d| d.value(last).to_owned()).collect();
+        }
+    }
+
+    /// Whether there was a series.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
     }
 }
 
@@ -99,19 +178,14 @@ impl<'a> Columns<'a> {
         })
     }
 
-    /// The figure in `row`; none if missing or suppressed.
+    /// The figure in `row`; none if missing or suppressed, or if a foreign file has what is no number.
     pub(crate) fn value(&self, row: usize) -> Option<f64> {
-        (!self.values.is_null(row)).then(|| self.values.value(row))
+        (!self.values.is_null(row)).then(|| self.values.value(row)).filter(|value| value.is_finite())
     }
 
     /// Whether two rows are of one series.
-    pub(crate) fn same_series(&self, a: usize, b: usize) -> bool {
+    fn same_series(&self, a: usize, b: usize) -> bool {
         self.dimensions.iter().all(|d| d.value(a) == d.value(b))
-    }
-
-    /// The series key of `row`.
-    pub(crate) fn key(&self, row: usize) -> Vec<String> {
-        self.dimensions.iter().map(|d| d.value(row).to_owned()).collect()
     }
 }
 
@@ -120,7 +194,45 @@ pub(crate) fn attribute(column: &StringArray, row: usize) -> Option<&str> {
     (!column.is_null(row)).then(|| column.value(row)).filter(|text| !text.is_empty())
 }
 
-/// A number in its shortest exact form, never with an exponent.
+/// A finite number in its shortest exact form: `3`, `0.1`, `-2.5`; with an exponent only where it would have more than 21
+/// digits or more than six zeros after the point. Read back, it is the same number.
 pub fn number_text(value: f64) -> String {
-    value.to_string()
+    let size = value.abs();
+    if size == 0.0 {
+        "0".to_owned()
+    } else if (1e-7..1e21).contains(&size) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_exact() {
+        for (value, text) in [
+            (3.0, "3"),
+            (-0.0, "0"),
+            (0.1, "0.1"),
+            (-2.5, "-2.5"),
+            (1_234_567_890_123.0, "1234567890123"),
+            (1e20, "100000000000000000000"),
+            (1e300, "1e300"),
+            (2.5e-9, "2.5e-9"),
+        ] {
+            assert_eq!(number_text(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_survive_writing(value in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
+            prop_assert_eq!(number_text(value).parse::<f64>().unwrap(), value);
+        }
+    }
 }

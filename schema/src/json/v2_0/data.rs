@@ -1,6 +1,7 @@
 //! SDMX-JSON 2.0 data messages (sdmx-twg/sdmx-json, data-message 2.0.0).
 //!
-//! Data sets come before the structures, so that codes can be collected while figures stream out.
+//! Data sets come before the structures, so that codes can be collected while figures stream out. Only codes and periods are
+//! collected; free texts stand in the observations, so that memory does not grow with the figures.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -9,9 +10,10 @@ use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 use super::structure::meta;
-use crate::data::{Columns, DataWriter, WriteError, attribute};
+use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::{Component, DatasetSchema};
 use crate::message::MessageHeader;
+use crate::period::Period;
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/schemas/2.0.0/sdmx-json-data-schema.json";
 
@@ -37,17 +39,17 @@ impl Seen {
 pub struct JsonWriter {
     schema: DatasetSchema,
     header: MessageHeader,
-    flat: bool,
+    layout: Layout,
     begun: bool,
     dimensions: Vec<Seen>,
     times: Seen,
     attributes: Vec<Seen>,
-    open_series: Option<Vec<String>>,
+    series: Series,
     first_item: bool,
 }
 
 impl JsonWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, flat: bool) -> Self {
+    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Self {
         let seen = |n: usize| (0..n).map(|_| Seen::default()).collect();
         Self {
             dimensions: seen(schema.dimensions.len()),
@@ -55,9 +57,9 @@ impl JsonWriter {
             times: Seen::default(),
             schema,
             header,
-            flat,
+            layout,
             begun: false,
-            open_series: None,
+            series: Series::default(),
             first_item: true,
         }
     }
@@ -69,9 +71,18 @@ impl JsonWriter {
         self.begun = true;
         out.extend_from_slice(b"{\"meta\":");
         out.extend(meta(SCHEMA, &self.header).map_err(failed)?);
-        out.extend_from_slice(b",\"data\":{\"dataSets\":[{\"structure\":0,\"action\":\"Information\",");
-        out.extend_from_slice(if self.flat { b"\"observations\":{" } else { b"\"series\":{" });
+        write!(
+            out,
+            ",\"data\":{{\"dataSets\":[{{\"structure\":0,\"action\":\"Information\",\"links\":{},",
+            self.links()
+        )
+        .map_err(failed)?;
+        out.extend_from_slice(if self.layout.flat { b"\"observations\":{" } else { b"\"series\":{" });
         Ok(())
+    }
+
+    fn links(&self) -> Value {
+        json!([{ "rel": "dataflow", "urn": self.schema.dataflow.urn("datastructure.Dataflow") }])
     }
 
     fn comma(&mut self, out: &mut Vec<u8>) {
@@ -81,111 +92,140 @@ impl JsonWriter {
         self.first_item = false;
     }
 
-    fn series_position(&mut self, columns: &Columns<'_>, row: usize) -> String {
-        let positions =
-            self.dimensions.iter_mut().zip(&columns.dimensions).map(|(s, c)| s.position(c.value(row)).to_string());
-        positions.collect::<Vec<_>>().join(":")
-    }
-
-    fn observation(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        match columns.value(row) {
-            Some(value) => out.extend_from_slice(number(value).to_string().as_bytes()),
-            None => out.extend_from_slice(b"null"),
-        }
-        for (seen, column) in self.attributes.iter_mut().zip(&columns.attributes) {
-            match attribute(column, row) {
-                Some(text) => write!(out, ",{}", seen.position(text)).map_err(failed)?,
-                None => out.extend_from_slice(b",null"),
-            }
+    /// Writes the series' positions: `0:3:1`.
+    fn key(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        for (index, (seen, column)) in self.dimensions.iter_mut().zip(&columns.dimensions).enumerate() {
+            let colon = if index == 0 { "" } else { ":" };
+            write!(out, "{colon}{}", seen.position(column.value(row))).map_err(failed)?;
         }
         Ok(())
     }
 
-    fn row(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let series = self.series_position(columns, row);
-        let time = self.times.position(columns.time.value(row));
-        if self.flat {
-            self.comma(out);
-            write!(out, "\"{series}:{time}\":[").map_err(failed)?;
-        } else if row > 0 && columns.same_series(row - 1, row)
-            || row == 0 && self.open_series.as_ref().is_some_and(|open| *open == columns.key(row))
-        {
-            write!(out, ",\"{time}\":[").map_err(failed)?;
-        } else {
-            if self.open_series.is_some() {
-                out.extend_from_slice(b"}}");
+    /// Writes `[value,attribute,..]`: codes as positions, free texts as they are.
+    fn observation(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        out.push(b'[');
+        if self.layout.measure {
+            match columns.value(row) {
+                Some(value) => out.extend_from_slice(number_text(value).as_bytes()),
+                None => out.extend_from_slice(b"null"),
             }
-            self.comma(out);
-            self.open_series = Some(Vec::new());
-            write!(out, "\"{series}\":{{\"observations\":{{\"{time}\":[").map_err(failed)?;
         }
-        self.observation(columns, row, out)?;
+        let components = self.schema.attributes.iter().zip(&columns.attributes);
+        for (index, (seen, (component, column))) in self.attributes.iter_mut().zip(components).enumerate() {
+            if index > 0 || self.layout.measure {
+                out.push(b',');
+            }
+            match attribute(column, row) {
+                Some(code) if component.codes.is_some() => write!(out, "{}", seen.position(code)).map_err(failed)?,
+                Some(text) => serde_json::to_writer(&mut *out, text).map_err(failed)?,
+                None => out.extend_from_slice(b"null"),
+            }
+        }
         out.push(b']');
         Ok(())
     }
 
+    fn row(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        if self.layout.flat {
+            self.comma(out);
+            out.push(b'"');
+            self.key(columns, row, out)?;
+            write!(out, ":{}\":", self.times.position(columns.time.value(row))).map_err(failed)?;
+            return self.observation(columns, row, out);
+        }
+        let step = self.series.step(columns, row);
+        if step != Step::Same {
+            self.close_series(out, step == Step::Next);
+            self.comma(out);
+            out.push(b'"');
+            self.key(columns, row, out)?;
+            out.extend_from_slice(if self.layout.observations { b"\":{\"observations\":{" } else { b"\":{" });
+        }
+        if !self.layout.observations {
+            return Ok(());
+        }
+        let comma = if step == Step::Same { "," } else { "" };
+        write!(out, "{comma}\"{}\":", self.times.position(columns.time.value(row))).map_err(failed)?;
+        self.observation(columns, row, out)
+    }
+
+    fn close_series(&self, out: &mut Vec<u8>, open: bool) {
+        if open {
+            out.extend_from_slice(if self.layout.observations { b"}}" } else { b"}" });
+        }
+    }
+
+    /// The components with the values seen. The schema wants none without values, so an empty message has none.
     fn structure(&self) -> Value {
-        let dimension = |position: usize, component: &Component, seen: &Seen| {
-            json!({
-                "id": component.id, "name": component.name, "names": { "en": component.name },
-                "keyPosition": position, "values": values(component, seen, "id"),
+        let dimension = |position: usize, component: &Component, seen: &Seen, values: Vec<Value>| {
+            (!seen.values.is_empty()).then(|| {
+                json!({
+                    "id": component.id, "name": component.name, "names": { "en": component.name },
+                    "keyPosition": position, "values": values,
+                })
             })
         };
-        let mut dimensions: Vec<Value> = self
-            .schema
-            .dimensions
-            .iter()
-            .zip(&self.dimensions)
-            .enumerate()
-            .map(|(position, (component, seen))| dimension(position, component, seen))
-            .collect();
-        let time = dimension(dimensions.len(), &self.schema.time, &self.times);
-        let dimensions = if self.flat {
-            dimensions.push(time);
-            json!({ "observation": dimensions })
+        let pairs = self.schema.dimensions.iter().zip(&self.dimensions).enumerate();
+        let key = pairs.filter_map(|(position, (component, seen))| {
+            dimension(position, component, seen, seen.values.iter().map(|v| code(component, v)).collect())
+        });
+        let mut key: Vec<Value> = key.collect();
+        let times = self.times.values.iter().map(|text| period(text)).collect();
+        let time = dimension(self.schema.dimensions.len(), &self.schema.time, &self.times, times);
+        let mut dimensions = serde_json::Map::new();
+        if self.layout.flat {
+            key.extend(time);
+            dimensions.insert("observation".to_owned(), Value::Array(key));
         } else {
-            json!({ "series": dimensions, "observation": [time] })
-        };
+            dimensions.insert("series".to_owned(), Value::Array(key));
+            dimensions.extend(time.map(|time| ("observation".to_owned(), json!([time]))));
+        }
+        dimensions.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
+        let mut structure = json!({
+            "name": self.schema.name, "names": { "en": self.schema.name }, "dataSets": [0],
+            "links": self.links(), "dimensions": dimensions,
+        });
+        if let Some(structure) = structure.as_object_mut() {
+            let measure = &self.schema.measure;
+            if self.layout.measure {
+                let measure = json!({ "observation": [{ "id": measure.id, "name": measure.name }] });
+                structure.insert("measures".to_owned(), measure);
+            }
+            if !self.schema.attributes.is_empty() {
+                structure.insert("attributes".to_owned(), json!({ "observation": self.attribute_list() }));
+            }
+        }
+        structure
+    }
+
+    fn attribute_list(&self) -> Vec<Value> {
+        let pairs = self.schema.attributes.iter().zip(&self.attributes);
         let attribute = |(component, seen): (&Component, &Seen)| {
             let mut attribute = json!({
                 "id": component.id, "name": component.name, "names": { "en": component.name },
                 "isMandatory": component.mandatory, "relationship": { "observation": {} },
             });
-            // The standard wants no empty list.
-            if !seen.values.is_empty() {
-                attribute["values"] = values(component, seen, "value").into();
+            if let Some(attribute) = attribute.as_object_mut().filter(|_| !seen.values.is_empty()) {
+                attribute.insert("values".to_owned(), seen.values.iter().map(|v| code(component, v)).collect());
             }
             attribute
         };
-        let attributes: Vec<Value> = self.schema.attributes.iter().zip(&self.attributes).map(attribute).collect();
-        let measure = &self.schema.measure;
-        json!({
-            "name": self.schema.name, "names": { "en": self.schema.name }, "dataSets": [0],
-            "links": [{ "rel": "dataflow", "urn": self.schema.dataflow.urn("datastructure.Dataflow") }],
-            "dimensions": dimensions,
-            "measures": { "observation": [{ "id": measure.id, "name": measure.name }] },
-            "attributes": { "observation": attributes },
-        })
+        pairs.map(attribute).collect()
     }
 }
 
 impl DataWriter for JsonWriter {
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let schema = self.schema.clone();
-        let columns = Columns::of(batch, &schema)?;
+        let columns = Columns::of(batch, &self.schema)?;
         self.begin(out)?;
         (0..batch.num_rows()).try_for_each(|row| self.row(&columns, row, out))?;
-        if !self.flat && batch.num_rows() > 0 {
-            self.open_series = Some(columns.key(batch.num_rows() - 1));
-        }
+        self.series.end_batch(&columns, batch.num_rows());
         Ok(())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         self.begin(out)?;
-        if self.open_series.is_some() {
-            out.extend_from_slice(b"}}");
-        }
+        self.close_series(out, self.series.is_open());
         out.extend_from_slice(b"}}],\"structures\":[");
         out.extend_from_slice(self.structure().to_string().as_bytes());
         out.extend_from_slice(b"]}}");
@@ -193,22 +233,21 @@ impl DataWriter for JsonWriter {
     }
 }
 
-/// Codes carry id and name; `plain` is where a value without code stands.
-fn values(component: &Component, seen: &Seen, plain: &str) -> Vec<Value> {
-    seen.values
-        .iter()
-        .map(|value| match component.codes.as_ref().and_then(|codes| codes.name(value)) {
-            Some(name) => json!({ "id": value, "name": name, "names": { "en": name } }),
-            None if plain == "id" => json!({ "id": value, "name": value }),
-            None => json!({ "value": value }),
-        })
-        .collect()
+/// A code with its name; a value that is no code is its own name.
+fn code(component: &Component, value: &str) -> Value {
+    let name = component.codes.as_ref().and_then(|codes| codes.name(value)).unwrap_or(value);
+    json!({ "id": value, "name": name, "names": { "en": name } })
 }
 
-/// Whole numbers without `.0`.
-fn number(value: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() < EXACT { json!(value as i64) } else { json!(value) }
+/// A period with its first and last second.
+fn period(text: &str) -> Value {
+    match Period::parse(text) {
+        Some(period) => json!({
+            "id": text, "name": text,
+            "start": format!("{}T00:00:00Z", period.start), "end": format!("{}T23:59:59Z", period.end),
+        }),
+        None => json!({ "id": text, "name": text }),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> WriteError {

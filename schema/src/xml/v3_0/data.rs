@@ -1,11 +1,13 @@
 //! SDMX-ML 3.0 structure-specific data messages.
 
+use std::borrow::Cow;
+
 use arrow::array::RecordBatch;
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, Event};
 
 use super::{COMMON, MESSAGE, declaration, text};
-use crate::data::{Columns, DataWriter, WriteError, attribute, number_text};
+use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
 
@@ -16,16 +18,16 @@ const SPECIFIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0/data/s
 pub struct XmlWriter {
     schema: DatasetSchema,
     header: MessageHeader,
-    flat: bool,
+    layout: Layout,
     begun: bool,
-    open_series: Option<Vec<String>>,
+    series: Series,
 }
 
 type Out<'a> = Writer<&'a mut Vec<u8>>;
 
 impl XmlWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, flat: bool) -> Self {
-        Self { schema, header, flat, begun: false, open_series: None }
+    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Self {
+        Self { schema, header, layout, begun: false, series: Series::default() }
     }
 
     fn begin(&mut self, out: &mut Out<'_>) -> std::io::Result<()> {
@@ -48,7 +50,9 @@ impl XmlWriter {
             text(w, "mes:ID", &self.header.id)?;
             text(w, "mes:Test", "false")?;
             text(w, "mes:Prepared", &self.header.prepared_text())?;
-            w.create_element("mes:Sender").with_attribute(("id", self.header.sender_id.as_str())).write_empty()?;
+            w.create_element("mes:Sender")
+                .with_attribute(("id", self.header.sender_id.as_str()))
+                .write_inner_content(|w| text(w, "com:Name", &self.header.sender_name))?;
             w.create_element("mes:Structure")
                 .with_attribute(("structureID", self.schema.dataflow.id.as_str()))
                 .with_attribute(("namespace", namespace.as_str()))
@@ -66,7 +70,7 @@ impl XmlWriter {
     }
 
     fn at_observation(&self) -> &'static str {
-        if self.flat { "AllDimensions" } else { "TIME_PERIOD" }
+        if self.layout.flat { "AllDimensions" } else { "TIME_PERIOD" }
     }
 
     fn open(&self, out: &mut Out<'_>, columns: &Columns<'_>, row: usize) -> std::io::Result<()> {
@@ -83,64 +87,63 @@ impl XmlWriter {
 
     fn observation(&self, out: &mut Out<'_>, columns: &Columns<'_>, row: usize) -> std::io::Result<()> {
         let mut observation = BytesStart::new("Obs");
-        if self.flat {
+        if self.layout.flat {
             for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
                 observation.push_attribute((component.id.as_str(), column.value(row)));
             }
         }
         observation.push_attribute((self.schema.time.id.as_str(), columns.time.value(row)));
-        if let Some(value) = columns.value(row) {
+        if let Some(value) = columns.value(row).filter(|_| self.layout.measure) {
             observation.push_attribute((self.schema.measure.id.as_str(), number_text(value).as_str()));
         }
         for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
             if let Some(value) = attribute(column, row) {
-                observation.push_attribute((component.id.as_str(), value));
+                observation.push_attribute((component.id.as_str(), allowed(value).as_ref()));
             }
         }
         out.write_event(Event::Empty(observation))
     }
 
     fn row(&mut self, out: &mut Out<'_>, columns: &Columns<'_>, row: usize) -> std::io::Result<()> {
-        if !self.flat {
-            let same = match (&self.open_series, row) {
-                (None, _) => false,
-                (Some(open), 0) => *open == columns.key(0),
-                (Some(_), row) => columns.same_series(row - 1, row),
-            };
-            if !same {
-                if self.open_series.is_some() {
-                    self.close(out)?;
-                }
+        if !self.layout.flat {
+            let step = self.series.step(columns, row);
+            if step == Step::Next {
+                self.close(out)?;
+            }
+            if step != Step::Same {
                 self.open(out, columns, row)?;
-                self.open_series = Some(Vec::new());
             }
         }
-        self.observation(out, columns, row)
+        if self.layout.observations { self.observation(out, columns, row) } else { Ok(()) }
     }
 }
 
 impl DataWriter for XmlWriter {
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let schema = self.schema.clone();
-        let columns = Columns::of(batch, &schema)?;
+        let columns = Columns::of(batch, &self.schema)?;
         let mut out = Writer::new(out);
         self.begin(&mut out).map_err(failed)?;
         (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row)).map_err(failed)?;
-        if !self.flat && batch.num_rows() > 0 {
-            self.open_series = Some(columns.key(batch.num_rows() - 1));
-        }
+        self.series.end_batch(&columns, batch.num_rows());
         Ok(())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let mut out = Writer::new(out);
         self.begin(&mut out).map_err(failed)?;
-        if self.open_series.is_some() {
+        if self.series.is_open() {
             self.close(&mut out).map_err(failed)?;
         }
         out.write_event(Event::End(BytesEnd::new("mes:DataSet"))).map_err(failed)?;
         out.write_event(Event::End(BytesEnd::new("mes:StructureSpecificData"))).map_err(failed)
     }
+}
+
+/// Text without the characters XML 1.0 has no way to write; a peer's text may hold them, and one would spoil the message.
+fn allowed(text: &str) -> Cow<'_, str> {
+    let refused =
+        |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(refused) { Cow::Owned(text.replace(refused, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 fn failed(error: std::io::Error) -> WriteError {
