@@ -1,0 +1,33 @@
+//! The unmodified Python clients pysdmx and sdmx1 read a node, and the official schemas judge its answers.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::path::Path;
+use std::process::Command;
+
+use chancery_conformance::{TestForum, program};
+
+#[test]
+fn python_clients_read_a_node() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let venv = program().unwrap().with_file_name("python-venv");
+    if !venv.join("bin/sdmx-ready").exists() {
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status();
+        let pip = Command::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "-r"])
+            .arg(here.join("requirements.txt"))
+            .status();
+        if !made.is_ok_and(|s| s.success()) || !pip.is_ok_and(|s| s.success()) {
+            println!("skipped: the Python clients cannot be installed (python3-venv and PyPI are needed)");
+            return;
+        }
+        std::fs::write(venv.join("bin/sdmx-ready"), "").unwrap();
+    }
+    let forum = TestForum::found(&["GTM"]).unwrap();
+    let gtm = &forum.nodes[0];
+    gtm.publish("Returns", &[("2023-12", 8), ("2024-01", 10), ("2024-02", 2), ("2024-03", 12)]).unwrap();
+    let serving = gtm.serve().unwrap();
+    let output = Command::new(venv.join("bin/python")).arg(here.join("clients.py")).arg(&serving.url).output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
