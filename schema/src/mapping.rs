@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::dataset::DatasetSchema;
+use crate::dataset::{DatasetSchema, TIME_PERIOD};
 use crate::period::Length;
+
+/// Largest mapping file, in bytes: every code of every list mapped by its name takes less.
+const MAX_BYTES: usize = 1 << 20;
 
 /// A mapping file.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,13 +32,26 @@ pub struct Mapping {
 pub struct Options {
     /// Between fields.
     pub delimiter: char,
-    /// Texts in the value's column that mean there is no figure.
+    /// Texts in the value's column that mean there is no figure. Where the file does not say why, OBS_STATUS becomes `O`.
     pub missing: Vec<String>,
+    /// Whether the file may have columns that the mapping does not use.
+    pub unmapped: Unmapped,
+}
+
+/// What becomes of columns that the mapping does not use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unmapped {
+    /// They are left out.
+    #[default]
+    Allow,
+    /// Each is a problem.
+    Refuse,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { delimiter: ',', missing: Vec::new() }
+        Self { delimiter: ',', missing: Vec::new(), unmapped: Unmapped::Allow }
     }
 }
 
@@ -72,6 +88,20 @@ pub enum MappingError {
     /// Not a mapping file.
     #[error("the mapping file is not readable: {0}")]
     Toml(String),
+    /// Too large.
+    #[error("the mapping file has {0} bytes, more than {MAX_BYTES}")]
+    TooLarge(usize),
+    /// Two columns of the name.
+    #[error("`{component}`: the file has more than one column `{column}`; rename all but one")]
+    Ambiguous {
+        /// The component.
+        component: String,
+        /// What the mapping says.
+        column: String,
+    },
+    /// A period for what is no time.
+    #[error("`{0}`: only the time dimension has a `period`")]
+    NotTime(String),
     /// A component of the dataflow is not mapped.
     #[error("`{0}` is not mapped: give it a `column` or a `value`")]
     Missing(String),
@@ -140,11 +170,26 @@ pub struct BoundMapping {
     pub(crate) filters: Vec<(usize, HashSet<String>)>,
     /// Headings, for problems.
     pub(crate) headings: Vec<String>,
+    pub(crate) refuse_unmapped: bool,
+}
+
+impl BoundMapping {
+    /// Headings of the file's columns that the mapping does not use.
+    pub fn unmapped_columns(&self) -> impl Iterator<Item = &str> {
+        let used = |column: usize| {
+            let source = |source: &Source| matches!(source, Source::Column { index, .. } if *index == column);
+            self.sources.iter().any(source) || self.filters.iter().any(|(index, _)| *index == column)
+        };
+        self.headings.iter().enumerate().filter(move |(index, _)| !used(*index)).map(|(_, heading)| heading.as_str())
+    }
 }
 
 impl Mapping {
     /// Reads a mapping file.
     pub fn parse(text: &str) -> Result<Self, MappingError> {
+        if text.len() > MAX_BYTES {
+            return Err(MappingError::TooLarge(text.len()));
+        }
         toml::from_str(text).map_err(|e| MappingError::Toml(e.to_string()))
     }
 
@@ -179,7 +224,14 @@ impl Mapping {
             return Err(errors);
         }
         let missing = self.options.missing.iter().cloned().collect();
-        Ok(BoundMapping { schema: schema.clone(), sources, missing, filters, headings: headings.to_vec() })
+        Ok(BoundMapping {
+            schema: schema.clone(),
+            sources,
+            missing,
+            filters,
+            headings: headings.to_vec(),
+            refuse_unmapped: self.options.unmapped == Unmapped::Refuse,
+        })
     }
 }
 
@@ -204,6 +256,9 @@ fn bind_component(
                 });
             }
         }
+    }
+    if mapping.period.is_some() && component.id != TIME_PERIOD {
+        errors.push(MappingError::NotTime(component.id.clone()));
     }
     let period = mapping.period.as_deref().and_then(|word| {
         let length = Length::parse(word);
@@ -233,6 +288,9 @@ fn bind_component(
 }
 
 fn column(component: &str, name: &str, headings: &[String]) -> Result<usize, MappingError> {
+    if headings.iter().filter(|heading| *heading == name).count() > 1 {
+        return Err(MappingError::Ambiguous { component: component.to_owned(), column: name.to_owned() });
+    }
     headings.iter().position(|h| h == name).ok_or_else(|| MappingError::Column {
         component: component.to_owned(),
         column: name.to_owned(),

@@ -1,25 +1,30 @@
 //! Checks rows against a dataflow and turns them into columns; every problem is kept, none stops the reading.
 
-use std::sync::Arc;
+mod batch;
+mod column;
 
-use arrow::array::{ArrayRef, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::collections::HashSet;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::dataset::Component;
-use crate::mapping::{BoundMapping, Source, nearest};
-use crate::period::{Length, Period};
+pub use batch::BatchBuilder;
+use column::{Column, Fault, Role};
+
+use crate::mapping::BoundMapping;
 
 /// The column that remembers which line of the file a row came from.
 pub const ROW: &str = "_row";
 /// Most problems kept with their details; all are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
-/// Longest text of an uncoded attribute, in characters.
-const MAX_TEXT: usize = 4_000;
+/// Longest text of the file that a problem quotes, in characters.
+const MAX_QUOTE: usize = 100;
 /// OBS_STATUS codes that say why there is no figure.
 const NO_FIGURE: [&str; 5] = ["H", "L", "M", "O", "Q"];
+/// OBS_STATUS of a figure that the file marks as missing without saying why.
+const MISSING: &str = "O";
 
 /// What kind of mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -27,8 +32,12 @@ const NO_FIGURE: [&str; 5] = ["H", "L", "M", "O", "Q"];
 pub enum ProblemKind {
     /// Not a code of the list.
     UnknownCode,
-    /// Not a number, or a text too long.
+    /// Not a number, or a text that cannot be written everywhere.
     WrongType,
+    /// Infinite, or not a number's value.
+    NotFinite,
+    /// A text that is too long.
+    TooLong,
     /// An empty dimension.
     MissingDimension,
     /// An empty mandatory attribute, or no figure and no reason.
@@ -37,6 +46,10 @@ pub enum ProblemKind {
     ImpossiblePeriod,
     /// A count below zero.
     NegativeCount,
+    /// A figure where its status says that there is none: a suppressed one would be given away.
+    UnexpectedValue,
+    /// A column that the mapping does not use, where it must use all.
+    UnmappedColumn,
     /// A key that an earlier row has.
     DuplicateKey,
     /// A line that does not have the header's columns.
@@ -62,46 +75,86 @@ pub struct Problem {
     pub kind: ProblemKind,
 }
 
+/// A row's fields by their position.
+pub trait Row {
+    /// The field; none if the row is shorter.
+    fn field(&self, index: usize) -> Option<&str>;
+}
+
+impl Row for csv::StringRecord {
+    fn field(&self, index: usize) -> Option<&str> {
+        self.get(index)
+    }
+}
+
+impl<T: AsRef<str>> Row for [T] {
+    fn field(&self, index: usize) -> Option<&str> {
+        self.get(index).map(AsRef::as_ref)
+    }
+}
+
 /// Checks rows and collects them as columns.
 pub struct Validator {
-    mapping: BoundMapping,
-    texts: Vec<StringBuilder>,
-    values: Float64Builder,
-    lines: Int64Builder,
-    rows: usize,
+    columns: Vec<Column>,
+    filters: Vec<(usize, HashSet<String>)>,
+    missing: HashSet<String>,
+    headings: Vec<String>,
+    batch: BatchBuilder,
     problems: Vec<Problem>,
     total: u64,
+    time: usize,
+    measure: usize,
     unit: Option<usize>,
     status: Option<usize>,
     frequency: Option<usize>,
-    cells: Vec<String>,
 }
 
 impl Validator {
-    /// A validator of rows under `mapping`.
+    /// A validator of rows under `mapping`. Columns that the mapping does not use are problems if it says so.
     pub fn new(mapping: BoundMapping) -> Self {
-        let position = |id: &str| mapping.schema.components().position(|c| c.id == id);
-        Self {
-            texts: (0..mapping.sources.len()).map(|_| StringBuilder::new()).collect(),
-            values: Float64Builder::new(),
-            lines: Int64Builder::new(),
-            rows: 0,
+        let schema = &mapping.schema;
+        let position = |id: &str| schema.components().position(|c| c.id == id);
+        let (time, measure) = (schema.dimensions.len(), schema.measure_index());
+        let role = |index: usize| match index {
+            i if i < time => Role::Dimension,
+            i if i == time => Role::Time,
+            i if i == measure => Role::Measure,
+            _ => Role::Attribute,
+        };
+        let sources = mapping.sources.iter().enumerate();
+        let columns = schema.components().zip(sources);
+        let columns = columns.map(|(component, (i, source))| Column::new(component.clone(), source.clone(), role(i)));
+        let mut validator = Self {
+            columns: columns.collect(),
+            batch: BatchBuilder::new(schema),
             problems: Vec::new(),
             total: 0,
+            time,
+            measure,
             unit: position("UNIT_MEASURE"),
             status: position("OBS_STATUS"),
             frequency: position("FREQ"),
-            cells: vec![String::new(); mapping.sources.len()],
-            mapping,
+            filters: mapping.filters.clone(),
+            missing: mapping.missing.clone(),
+            headings: mapping.headings.clone(),
+        };
+        for heading in mapping.unmapped_columns().filter(|_| mapping.refuse_unmapped) {
+            validator.note(Problem {
+                row: 1,
+                column: heading.to_owned(),
+                component: String::new(),
+                value: heading.chars().take(MAX_QUOTE).collect(),
+                expected: "a column that the mapping uses".to_owned(),
+                nearest: None,
+                kind: ProblemKind::UnmappedColumn,
+            });
         }
+        validator
     }
 
     /// The columns of [`Validator::take`]: the dataflow's, then [`ROW`].
     pub fn batch_schema(&self) -> SchemaRef {
-        let schema = self.mapping.schema.arrow_schema();
-        let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(ROW, DataType::Int64, false)));
-        Arc::new(Schema::new(fields))
+        self.batch.schema()
     }
 
     /// Problems found so far, also those not kept.
@@ -116,7 +169,7 @@ impl Validator {
 
     /// Rows waiting to be taken.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.batch.rows()
     }
 
     /// Notes a problem found elsewhere, such as a malformed line.
@@ -128,169 +181,107 @@ impl Validator {
     }
 
     /// Checks one row; false if the mapping's filters leave it out.
-    pub fn push(&mut self, line: u64, row: &csv::StringRecord) -> bool {
-        if self.mapping.filters.iter().any(|(index, any_of)| !any_of.contains(row.get(*index).unwrap_or("").trim())) {
+    pub fn push<R: Row + ?Sized>(&mut self, line: u64, row: &R) -> bool {
+        let field = |index: usize| row.field(index).unwrap_or("").trim();
+        if self.filters.iter().any(|(index, any_of)| !any_of.contains(field(*index))) {
             return false;
         }
         let before = self.total;
-        self.read_cells(row);
-        self.check_codes(line);
-        let value = self.check_value(line);
-        self.check_period(line);
-        if self.total == before {
-            let measure = self.mapping.schema.measure_index();
-            for (index, (builder, cell)) in self.texts.iter_mut().zip(&self.cells).enumerate() {
-                if index == measure {
-                    continue;
-                }
-                if cell.is_empty() { builder.append_null() } else { builder.append_value(cell) }
+        // A problem that is only counted needs no advice; one that is kept was judged when there was still room.
+        let advise = self.problems.len() < MAX_PROBLEMS;
+        for index in 0..self.columns.len() {
+            let column = &mut self.columns[index];
+            column.look(column.field().map_or("", field), advise);
+            if let Some(fault) = &column.current().fault {
+                let fault = fault.clone();
+                self.report(line, index, row, fault);
             }
-            self.values.append_option(value);
-            self.lines.append_value(line as i64);
-            self.rows += 1;
+        }
+        let value = self.value(line, row);
+        self.check_frequency(line, row);
+        if self.total == before {
+            // What the mapping says of all rows is not true of a row that the file marks as missing.
+            let unsaid = value.is_none().then_some(self.status).flatten();
+            let unsaid = unsaid.filter(|status| !NO_FIGURE.contains(&self.text(Some(*status))));
+            let measure = self.measure;
+            let cells = self.columns.iter().enumerate().filter(|(index, _)| *index != measure);
+            let texts = cells.map(|(index, c)| if unsaid == Some(index) { MISSING } else { c.current().text.as_str() });
+            self.batch.push(texts, value, line);
         }
         true
     }
 
     /// The rows since the last call, as a batch.
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-        let measure = self.mapping.schema.measure_index();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.texts.len() + 1);
-        for (index, builder) in self.texts.iter_mut().enumerate() {
-            columns.push(if index == measure { Arc::new(self.values.finish()) } else { Arc::new(builder.finish()) });
-        }
-        columns.push(Arc::new(self.lines.finish()));
-        self.rows = 0;
-        RecordBatch::try_new(self.batch_schema(), columns)
+        self.batch.finish()
     }
 
-    /// Fills `cells` with each component's text, mapped and cut.
-    fn read_cells(&mut self, row: &csv::StringRecord) {
-        for index in 0..self.cells.len() {
-            let text = match &self.mapping.sources[index] {
-                Source::Value(value) => value.clone(),
-                Source::Column { index: column, map, default, period } => {
-                    let text = row.get(*column).unwrap_or("").trim();
-                    let mapped = map.get(text).map_or(text, String::as_str);
-                    let filled = if mapped.is_empty() { default.as_deref().unwrap_or("") } else { mapped };
-                    match period {
-                        Some(length) if !filled.is_empty() => cut(filled, *length),
-                        _ => filled.to_owned(),
-                    }
-                }
-            };
-            self.cells[index] = text;
-        }
+    /// This row's text of a component; empty if the dataflow has no such component.
+    fn text(&self, index: Option<usize>) -> &str {
+        index.map_or("", |index| self.columns[index].current().text.as_str())
     }
 
-    fn check_codes(&mut self, line: u64) {
-        let schema = self.mapping.schema.clone();
-        let (time, measure) = (schema.dimensions.len(), schema.measure_index());
-        for (index, component) in schema.components().enumerate().filter(|(i, _)| *i != time && *i != measure) {
-            let cell = &self.cells[index];
-            if cell.is_empty() {
-                if component.mandatory {
-                    let kind = if index < time { ProblemKind::MissingDimension } else { ProblemKind::MissingValue };
-                    let expected = format!("a value of {}", describe(component));
-                    self.report(line, index, component, expected, None, kind);
+    /// The row's figure, after its rules; none if there is none or it broke one.
+    fn value<R: Row + ?Sized>(&mut self, line: u64, row: &R) -> Option<f64> {
+        let fault = |kind, expected: String| Some(Fault { kind, expected, nearest: None });
+        let (text, status) = (self.text(Some(self.measure)), self.text(self.status));
+        let no_figure = NO_FIGURE.contains(&status);
+        let marked = self.missing.contains(text);
+        let (value, fault) = if text.is_empty() || marked {
+            let said = self.status.is_some_and(|i| self.columns[i].current().given);
+            let expected = "a number, or an OBS_STATUS that says why there is none (H, L, M, O or Q)";
+            let silent = !no_figure && (said || !marked || self.status.is_none());
+            (None, silent.then(|| fault(ProblemKind::MissingValue, expected.to_owned())).flatten())
+        } else {
+            match text.parse::<f64>() {
+                Ok(value) if !value.is_finite() => (None, fault(ProblemKind::NotFinite, "a finite number".to_owned())),
+                Ok(_) if no_figure => {
+                    let expected = format!("no figure, since OBS_STATUS `{status}` says that there is none");
+                    (None, fault(ProblemKind::UnexpectedValue, expected))
                 }
-            } else if let Some(codes) = &component.codes {
-                if !codes.contains(cell) {
-                    let nearest = nearest(cell, codes.iter().map(|(code, _)| code)).map(str::to_owned);
-                    self.report(
-                        line,
-                        index,
-                        component,
-                        format!("a code of {}", codes.reference.id),
-                        nearest,
-                        ProblemKind::UnknownCode,
-                    );
+                Ok(value) if value < 0.0 && self.text(self.unit) != "USD" => {
+                    (None, fault(ProblemKind::NegativeCount, "a count of zero or more".to_owned()))
                 }
-            } else if cell.chars().count() > MAX_TEXT {
-                self.report(
-                    line,
-                    index,
-                    component,
-                    format!("at most {MAX_TEXT} characters"),
-                    None,
-                    ProblemKind::WrongType,
-                );
-            }
-        }
-    }
-
-    fn check_value(&mut self, line: u64) -> Option<f64> {
-        let index = self.mapping.schema.measure_index();
-        let component = self.mapping.schema.measure.clone();
-        let cell = self.cells[index].clone();
-        let status = self.status.map(|i| self.cells[i].clone()).unwrap_or_default();
-        if cell.is_empty() || self.mapping.missing.contains(&cell) {
-            if !NO_FIGURE.contains(&status.as_str()) {
-                let expected = "a number, or an OBS_STATUS that says why there is none (H, L, M, O or Q)".to_owned();
-                self.report(line, index, &component, expected, None, ProblemKind::MissingValue);
-            }
-            return None;
-        }
-        match cell.parse::<f64>() {
-            Ok(value) if value.is_finite() => {
-                let money = self.unit.is_some_and(|i| self.cells[i] == "USD");
-                if value < 0.0 && !money {
-                    let expected = "a count of zero or more".to_owned();
-                    self.report(line, index, &component, expected, None, ProblemKind::NegativeCount);
+                // Minus zero is zero.
+                Ok(value) => (Some(value + 0.0), None),
+                Err(_) => {
+                    let expected = "a number with a decimal point and no separators".to_owned();
+                    (None, fault(ProblemKind::WrongType, expected))
                 }
-                Some(value)
             }
-            _ => {
-                let expected = "a number with a decimal point and no separators".to_owned();
-                self.report(line, index, &component, expected, None, ProblemKind::WrongType);
-                None
-            }
-        }
-    }
-
-    fn check_period(&mut self, line: u64) {
-        let index = self.mapping.schema.dimensions.len();
-        let component = self.mapping.schema.time.clone();
-        let frequency = self.frequency.map(|i| self.cells[i].clone()).unwrap_or_default();
-        let expected = match Period::parse(&self.cells[index]) {
-            Some(period) if period.length.fits(&frequency) => return,
-            Some(_) => format!("a period of frequency `{frequency}`"),
-            None => "a time period such as 2020, 2020-Q1, 2020-01 or 2020-01-31".to_owned(),
         };
-        let kind =
-            if self.cells[index].is_empty() { ProblemKind::MissingDimension } else { ProblemKind::ImpossiblePeriod };
-        self.report(line, index, &component, expected, None, kind);
+        if let Some(fault) = fault {
+            self.report(line, self.measure, row, fault);
+        }
+        value
     }
 
-    fn report(
-        &mut self,
-        row: u64,
-        index: usize,
-        component: &Component,
-        expected: String,
-        nearest: Option<String>,
-        kind: ProblemKind,
-    ) {
-        let column = match &self.mapping.sources[index] {
-            Source::Value(_) => String::new(),
-            Source::Column { index, .. } => self.mapping.headings[*index].clone(),
+    fn check_frequency<R: Row + ?Sized>(&mut self, line: u64, row: &R) {
+        let frequency = self.text(self.frequency);
+        let Some(length) = self.columns[self.time].current().length else { return };
+        if !frequency.is_empty() && !length.fits(frequency) {
+            let expected = format!("a period of frequency `{frequency}`");
+            self.report(line, self.time, row, Fault { kind: ProblemKind::ImpossiblePeriod, expected, nearest: None });
+        }
+    }
+
+    fn report<R: Row + ?Sized>(&mut self, line: u64, index: usize, row: &R, fault: Fault) {
+        let column = &self.columns[index];
+        let (heading, value) = match column.field() {
+            None => (String::new(), column.current().text.as_str()),
+            Some(field) => (self.headings[field].clone(), row.field(field).unwrap_or("").trim()),
         };
-        let value = self.cells[index].chars().take(100).collect();
-        self.note(Problem { row, column, component: component.id.clone(), value, expected, nearest, kind });
+        let problem = Problem {
+            row: line,
+            column: heading,
+            component: column.component.id.clone(),
+            value: value.chars().take(MAX_QUOTE).collect(),
+            expected: fault.expected,
+            nearest: fault.nearest,
+            kind: fault.kind,
+        };
+        self.note(problem);
     }
-}
-
-fn describe(component: &Component) -> String {
-    match &component.codes {
-        Some(codes) => codes.reference.id.clone(),
-        None => component.name.clone(),
-    }
-}
-
-/// Cuts an ISO date or time to the period it lies in; other text stays for the period check to refuse.
-fn cut(text: &str, length: Length) -> String {
-    let day = text.get(..10).and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok());
-    day.map_or_else(|| text.to_owned(), |day| Period::text_of(day, length))
 }
 
 #[cfg(test)]
@@ -300,6 +291,8 @@ mod tests {
 
     const MAPPING: &str = r#"
         dataflow = "RCP:RETURNS(1.0.0)"
+        [options]
+        missing = [":"]
         [components]
         FREQ = { value = "M" }
         REF_AREA = { value = "GTM" }
@@ -317,13 +310,18 @@ mod tests {
         BASIS = { value = "CITIZENSHIP" }
         SOURCE_KIND = { value = "ADMINISTRATIVE" }
         SOURCE = { value = "IGM" }
+        COMMENT = { column = "note" }
     "#;
 
     fn validator() -> Validator {
+        validator_of(MAPPING)
+    }
+
+    fn validator_of(mapping: &str) -> Validator {
         let structures = crate::shared::structures().unwrap();
         let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
-        let headings = ["t", "sex", "from", "n", "status"].map(str::to_owned);
-        Validator::new(Mapping::parse(MAPPING).unwrap().bind(&schema, &headings).unwrap())
+        let headings = ["t", "sex", "from", "n", "status", "note"].map(str::to_owned);
+        Validator::new(Mapping::parse(mapping).unwrap().bind(&schema, &headings).unwrap())
     }
 
     fn problem(row: &[&str]) -> Option<Problem> {
@@ -344,24 +342,93 @@ mod tests {
 
     #[test]
     fn every_kind_of_mistake_is_told_with_its_place() {
-        let cases: [(&[&str], ProblemKind, &str, Option<&str>); 8] = [
-            (&["2024-03-01", "male", "MEC", "17", ""], ProblemKind::UnknownCode, "from", Some("MEX")),
-            (&["2024-03-01", "male", "NA", "17", ""], ProblemKind::UnknownCode, "from", Some("NAM")),
-            (&["2024-03-01", "male", "", "17", ""], ProblemKind::MissingDimension, "from", None),
-            (&["2024-03-01", "male", "MEX", "<5", ""], ProblemKind::WrongType, "n", None),
-            (&["2024-03-01", "male", "MEX", "-1", ""], ProblemKind::NegativeCount, "n", None),
-            (&["2024-03-01", "male", "MEX", "", ""], ProblemKind::MissingValue, "n", None),
-            (&["2024-13-01", "male", "MEX", "17", ""], ProblemKind::ImpossiblePeriod, "t", None),
-            (&["2024-03-01", "male", "MEX", "NaN", ""], ProblemKind::WrongType, "n", None),
+        use ProblemKind::*;
+        let long = "x".repeat(4_001);
+        // Month, sex, origin, count, status, note; what is wrong, where, and what was meant.
+        let cases: [(&[&str], ProblemKind, &str, Option<&str>); 19] = [
+            (&["2024-03-01", "male", "MEC", "17", "", ""], UnknownCode, "from", Some("MEX")),
+            (&["2024-03-01", "male", "Mexico", "17", "", ""], UnknownCode, "from", Some("MEX")),
+            (&["2024-03-01", "male", "NA", "17", "", ""], UnknownCode, "from", Some("NAM")),
+            (&["2024-03-01", "men", "MEX", "17", "", ""], UnknownCode, "sex", None),
+            (&["2024-03-01", "male", "", "17", "", ""], MissingDimension, "from", None),
+            (&["", "male", "MEX", "17", "", ""], MissingDimension, "t", None),
+            (&["2024-03-01", "male"], MissingDimension, "from", None),
+            (&["2024-03-01", "male", "MEX", "<5", "", ""], WrongType, "n", None),
+            (&["2024-03-01", "male", "MEX", "1,000", "", ""], WrongType, "n", None),
+            (&["2024-03-01", "male", "MEX", "17", "", "a\u{0}b"], WrongType, "note", None),
+            (&["2024-03-01", "male", "MEX", "17", "", &long], TooLong, "note", None),
+            (&["2024-03-01", "male", "MEX", "-1", "", ""], NegativeCount, "n", None),
+            (&["2024-03-01", "male", "MEX", "", "", ""], MissingValue, "n", None),
+            (&["2024-03-01", "male", "MEX", ":", "P", ""], MissingValue, "n", None),
+            (&["2024-13-01", "male", "MEX", "17", "", ""], ImpossiblePeriod, "t", None),
+            (&["2024", "male", "MEX", "17", "", ""], ImpossiblePeriod, "t", None),
+            (&["2024-03-01", "male", "MEX", "NaN", "", ""], NotFinite, "n", None),
+            (&["2024-03-01", "male", "MEX", "1e999", "", ""], NotFinite, "n", None),
+            (&["2024-03-01", "male", "MEX", "3", "Q", ""], UnexpectedValue, "n", None),
         ];
         for (row, kind, column, nearest) in cases {
-            let problem = problem(row).unwrap();
+            let problem = problem(row).unwrap_or_else(|| panic!("{row:?}"));
             assert_eq!((problem.row, problem.kind, problem.column.as_str()), (2, kind, column), "{row:?}");
+            let index = ["t", "sex", "from", "n", "status", "note"].iter().position(|h| *h == column).unwrap();
+            assert!(row.get(index).unwrap_or(&"").starts_with(&problem.value), "{row:?}");
             if nearest.is_some() {
                 assert_eq!(problem.nearest.as_deref(), nearest, "{row:?}");
             }
         }
-        assert_eq!(problem(&["2024-03-01", "", "MEX", "", "Q"]), None);
+        assert_eq!(problem(&["2024-03-01", "", "MEX", "", "Q", ""]), None);
+    }
+
+    #[test]
+    fn a_mandatory_attribute_and_a_negative_amount() {
+        let with = |from: &str, to: &str| validator_of(&MAPPING.replace(from, to));
+        let row = ["2024-03-01", "male", "MEX", "-1", "", ""];
+        let mut amounts = with("\"PS\"", "\"USD\"");
+        assert!(amounts.push(2, row.as_slice()) && amounts.total() == 0);
+        let mut silent = with("SOURCE = { value = \"IGM\" }", "SOURCE = { column = \"note\" }");
+        silent.push(2, ["2024-03-01", "male", "MEX", "1", "", ""].as_slice());
+        let problems = silent.into_problems();
+        assert_eq!((problems[0].kind, problems[0].component.as_str()), (ProblemKind::MissingValue, "SOURCE"));
+    }
+
+    #[test]
+    fn marked_figures_are_missing_and_periods_have_one_spelling() {
+        let mut validator = validator();
+        for row in [
+            ["2024-M03", "male", "MEX", ":", "", "x"],
+            ["2024-03", "male", "MEX", ":", "L", ""],
+            ["2024-03-09T12:00:00", "male", "MEX", "-0", "", ""],
+        ] {
+            assert!(validator.push(2, row.as_slice()), "{row:?}");
+        }
+        let batch = validator.take().unwrap();
+        let column = |id: &str| {
+            let column = batch.column_by_name(id).unwrap();
+            (0..3).map(|i| arrow::util::display::array_value_to_string(column, i).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(validator.into_problems(), []);
+        assert_eq!(column("TIME_PERIOD"), ["2024-03"; 3]);
+        assert_eq!(column("OBS_STATUS"), ["O", "L", "A"]);
+        assert_eq!(column("OBS_VALUE"), ["", "", "0.0"]);
+        assert_eq!(column("COMMENT"), ["x", "", ""]);
+    }
+
+    #[test]
+    fn unused_columns_are_problems_where_all_must_be_used() {
+        let text = MAPPING.replace("[options]", "[options]\nunmapped = \"refuse\"").replace("\"note\"", "\"status\"");
+        let problems = validator_of(&text).into_problems();
+        assert_eq!(problems.len(), 1);
+        assert_eq!((problems[0].kind, problems[0].column.as_str()), (ProblemKind::UnmappedColumn, "note"));
+        assert_eq!(validator_of(&MAPPING.replace("\"note\"", "\"status\"")).total(), 0);
+    }
+
+    #[test]
+    fn a_broken_file_is_counted_but_not_kept() {
+        let mut validator = validator();
+        for line in 0..40_000u64 {
+            validator.push(line, ["2024-03-01", "male", &format!("{line}"), "17", "", ""].as_slice());
+        }
+        assert_eq!((validator.total(), validator.rows()), (40_000, 0));
+        assert_eq!(validator.into_problems().len(), MAX_PROBLEMS);
     }
 
     #[test]

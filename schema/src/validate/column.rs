@@ -1,0 +1,175 @@
+//! One component's texts, judged once each: files repeat few codes over many rows.
+
+use std::collections::HashMap;
+
+use super::ProblemKind;
+use crate::dataset::{CodeSet, Component};
+use crate::mapping::{Source, nearest};
+use crate::period::{Length, Period};
+
+/// Most judged texts kept for a component; more than the codes of any list, so only a broken file reaches it.
+const MAX_KEPT: usize = 16_384;
+/// Longest text of an uncoded attribute, in characters.
+const MAX_TEXT: usize = 4_000;
+
+/// What a component is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Dimension,
+    Time,
+    Measure,
+    Attribute,
+}
+
+/// Why a text is not taken.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) kind: ProblemKind,
+    pub(super) expected: String,
+    pub(super) nearest: Option<String>,
+}
+
+/// A text of the file, mapped and judged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    pub(super) text: String,
+    /// Whether the file said it, rather than the mapping.
+    pub(super) given: bool,
+    pub(super) fault: Option<Fault>,
+    /// How long the period is, if it is one.
+    pub(super) length: Option<Length>,
+}
+
+/// A component's source with the texts judged so far.
+pub(super) struct Column {
+    pub(super) component: Component,
+    pub(super) source: Source,
+    role: Role,
+    known: HashMap<String, usize>,
+    judged: Vec<Judged>,
+    current: usize,
+}
+
+impl Column {
+    pub(super) fn new(component: Component, source: Source, role: Role) -> Self {
+        Self { component, source, role, known: HashMap::new(), judged: Vec::new(), current: 0 }
+    }
+
+    /// Position of its column in the file; none if the mapping gives the value.
+    pub(super) fn field(&self) -> Option<usize> {
+        match &self.source {
+            Source::Value(_) => None,
+            Source::Column { index, .. } => Some(*index),
+        }
+    }
+
+    /// Judges this row's text. Without `advise` no nearest code is looked for, which takes most of the time.
+    pub(super) fn look(&mut self, field: &str, advise: bool) {
+        // Numbers and free texts seldom repeat: they are judged anew, in one place.
+        let kept = self.role != Role::Measure && self.component.codes.is_some() || self.role == Role::Time;
+        if self.field().is_none() || !kept {
+            if self.judged.is_empty() || self.field().is_some() {
+                let judged = self.judge(field, advise);
+                self.judged.clear();
+                self.judged.push(judged);
+            }
+            self.current = 0;
+            return;
+        }
+        if let Some(known) = self.known.get(field) {
+            self.current = *known;
+            return;
+        }
+        if self.judged.len() >= MAX_KEPT {
+            self.known.clear();
+            self.judged.clear();
+        }
+        self.current = self.judged.len();
+        self.judged.push(self.judge(field, advise));
+        self.known.insert(field.to_owned(), self.current);
+    }
+
+    /// This row's text.
+    pub(super) fn current(&self) -> &Judged {
+        &self.judged[self.current]
+    }
+
+    fn judge(&self, field: &str, advise: bool) -> Judged {
+        let mut judged = Judged::default();
+        let mut date = false;
+        match &self.source {
+            Source::Value(value) => judged.text.clone_from(value),
+            Source::Column { map, default, period, .. } => {
+                let mapped = map.get(field).map_or(field, String::as_str);
+                judged.given = !mapped.is_empty();
+                let text = if judged.given { mapped } else { default.as_deref().unwrap_or("") };
+                date = period.is_some();
+                let cut = period.and_then(|length| Period::cut(text, length));
+                judged.text = cut.unwrap_or_else(|| text.to_owned());
+            }
+        }
+        if judged.text.is_empty() {
+            judged.fault = self.absent();
+        } else if self.role == Role::Time {
+            match Period::standard(&judged.text).map(|(text, period)| (text.into_owned(), period.length)) {
+                Some((text, length)) if !matches!(length, Length::Instant | Length::Range) => {
+                    judged.text = text;
+                    judged.length = Some(length);
+                }
+                _ => judged.fault = Some(no_period(date)),
+            }
+        } else if self.role != Role::Measure {
+            judged.fault = match &self.component.codes {
+                Some(codes) => unknown_code(codes, &judged.text, advise),
+                None => unfit_text(&judged.text),
+            };
+        }
+        judged
+    }
+
+    fn absent(&self) -> Option<Fault> {
+        let kind = match self.role {
+            Role::Dimension | Role::Time => ProblemKind::MissingDimension,
+            Role::Attribute if self.component.mandatory => ProblemKind::MissingValue,
+            Role::Attribute | Role::Measure => return None,
+        };
+        let what =
+            self.component.codes.as_ref().map_or(self.component.name.as_str(), |codes| codes.reference.id.as_str());
+        Some(Fault { kind, expected: format!("a value of {what}"), nearest: None })
+    }
+}
+
+fn unknown_code(codes: &CodeSet, text: &str, advise: bool) -> Option<Fault> {
+    if codes.contains(text) {
+        return None;
+    }
+    let mut expected = format!("a code of {}", codes.reference.id);
+    if !advise {
+        return Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: None });
+    }
+    let named = codes.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(code, _)| code);
+    let mut near = named.or_else(|| nearest(text, codes.iter().map(|(code, _)| code)));
+    // Spreadsheets and statistics programs take Namibia's two letters for a missing value, and the other way round.
+    if text == "NA" && codes.contains("NAM") {
+        expected.push_str("; `NA` is how ISO 3166 writes Namibia in two letters, and never a missing value here");
+        near = Some("NAM");
+    }
+    Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: near.map(str::to_owned) })
+}
+
+fn unfit_text(text: &str) -> Option<Fault> {
+    if text.chars().count() > MAX_TEXT {
+        let expected = format!("at most {MAX_TEXT} characters");
+        return Some(Fault { kind: ProblemKind::TooLong, expected, nearest: None });
+    }
+    // Not every format can carry them.
+    let unwritable = text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    let expected = || "text without control characters".to_owned();
+    unwritable.then(|| Fault { kind: ProblemKind::WrongType, expected: expected(), nearest: None })
+}
+
+fn no_period(date: bool) -> Fault {
+    let expected =
+        if date { "a date such as 2020-01-31" } else { "a time period such as 2020, 2020-Q1, 2020-01 or 2020-01-31" };
+    Fault { kind: ProblemKind::ImpossiblePeriod, expected: expected.to_owned(), nearest: None }
+}
