@@ -5,6 +5,7 @@
 
 mod frequency;
 mod profile;
+mod sums;
 
 use std::collections::BTreeMap;
 
@@ -33,9 +34,12 @@ pub enum ProtectionError {
     /// The table has more rows the second time.
     #[error("the table changed between the two passes")]
     Changed,
+    /// Rows are not in the order of their dimensions.
+    #[error("the table is not sorted by its dimensions")]
+    Order,
 }
 
-/// Protects one table.
+/// Protects one table, whose batches are sorted by the dimensions in the data structure's order, then by time.
 pub trait Protection {
     /// First pass: sees every batch, in order.
     fn observe(&mut self, batch: &RecordBatch) -> Result<(), ProtectionError>;
@@ -47,7 +51,8 @@ pub trait Protection {
     fn report(&self) -> Report;
 }
 
-/// What disclosure control did. Holds nothing from which a withheld figure could be found.
+/// What disclosure control did. Holds nothing from which a withheld figure could be found: for that reason it counts observations and
+/// never says which share of the total was withheld, as readers who see the report could turn such a share into the figure.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The profile's name.

@@ -1,45 +1,26 @@
-//! Minimum frequency: small counts are suppressed, and where a published total would give one back, a second part with it.
+//! Minimum frequency: small counts are suppressed, and where sums over sex and age would give one back, other cells with it.
+//!
+//! Keeps one byte for each row and the cells of one block at a time, so tables larger than memory pass; for that the batches must be
+//! sorted by the dimensions in the data structure's order, as stages are.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use chancery_schema::dataset::DatasetSchema;
 
+use super::sums::{ADDITIVE, Block, Cell, Fate};
 use super::{Profile, Protection, ProtectionError, Report, Zeros};
-
-/// Dimensions over which a code `_T` is the sum of the others.
-const ADDITIVE: [&str; 2] = ["SEX", "AGE"];
-
-/// What becomes of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Publish,
-    /// CONF_STATUS `A`: a small count.
-    Primary,
-    /// CONF_STATUS `D`: protects another.
-    Secondary,
-}
-
-/// What the first pass keeps of a cell.
-struct Cell {
-    value: Option<f64>,
-    fate: Fate,
-}
-
-/// The parts and the total of one sum.
-#[derive(Default)]
-struct Sum {
-    total: Option<usize>,
-    parts: Vec<usize>,
-}
 
 pub(super) struct MinimumFrequency {
     profile: Profile,
     schema: DatasetSchema,
-    cells: Vec<Cell>,
-    sums: HashMap<(usize, Vec<String>), Sum>,
+    /// What becomes of each row.
+    fates: Vec<Fate>,
+    /// Place of the first additive dimension, which ends a block's key; none if sums are not looked at.
+    block_end: Option<usize>,
+    block_key: Vec<String>,
+    block: Block,
     applied: usize,
     report: Report,
 }
@@ -52,23 +33,12 @@ struct Table<'a> {
 
 impl MinimumFrequency {
     pub(super) fn new(profile: Profile, schema: DatasetSchema) -> Self {
-        let mut rules = Vec::new();
-        if profile.minimum_frequency > 1 {
-            rules.push(format!("counts from 1 to {} are suppressed", profile.minimum_frequency - 1));
-        }
-        if profile.zeros == Zeros::Suppress {
-            rules.push("counts of zero are suppressed".to_owned());
-        }
-        if profile.rounding_base > 1 {
-            rules.push(format!("counts are rounded to multiples of {}", profile.rounding_base));
-        }
-        if profile.secondary && !rules.is_empty() {
-            rules.push(
-                "a lone suppressed part of a total over sex or age takes the smallest other part with it".to_owned(),
-            );
-        }
+        let rules = rules(&profile);
+        let additive = schema.dimensions.iter().position(|d| ADDITIVE.contains(&d.id.as_str()));
+        let block_end = additive.filter(|_| profile.secondary);
         let report = Report { profile: profile.name.clone(), rules, ..Report::default() };
-        Self { profile, schema, cells: Vec::new(), sums: HashMap::new(), applied: 0, report }
+        let (block_key, block) = (Vec::new(), Block::default());
+        Self { profile, schema, fates: Vec::new(), block_end, block_key, block, applied: 0, report }
     }
 
     fn table<'a>(&self, batch: &'a RecordBatch) -> Result<Table<'a>, ProtectionError> {
@@ -84,15 +54,21 @@ impl MinimumFrequency {
         Ok(Table { keys, values: values.ok_or_else(|| ProtectionError::Column(measure.clone()))?, unit })
     }
 
+    /// Whether the cell counts something, rather than measuring money or the like.
+    fn counts(&self, table: &Table<'_>, row: usize) -> bool {
+        let exempt = |unit: &&StringArray| {
+            !unit.is_null(row) && self.profile.exempt_units.iter().any(|exempt| exempt == unit.value(row))
+        };
+        !table.unit.as_ref().is_some_and(exempt)
+    }
+
     /// Whether the rules concern the cell at all.
     fn subject(&self, table: &Table<'_>, row: usize) -> bool {
-        if table.unit.is_some_and(|unit| !unit.is_null(row) && unit.value(row) == "USD") {
-            return false;
-        }
         let detailed = |id: &String| {
             self.schema.dimension_index(id).and_then(|i| table.keys.get(i)).is_some_and(|k| k.value(row) != "_T")
         };
-        self.profile.protected_dimensions.is_empty() || self.profile.protected_dimensions.iter().any(detailed)
+        let protected = &self.profile.protected_dimensions;
+        self.counts(table, row) && (protected.is_empty() || protected.iter().any(detailed))
     }
 
     fn fate(&self, value: Option<f64>) -> Fate {
@@ -103,42 +79,32 @@ impl MinimumFrequency {
         }
     }
 
-    /// Remembers which sums the cell is part or total of.
-    fn enter_sums(&mut self, table: &Table<'_>, row: usize, cell: usize) {
-        let additive = self.schema.dimensions.iter().enumerate().filter(|(_, d)| ADDITIVE.contains(&d.id.as_str()));
-        for (axis, _) in additive {
-            let code = table.keys.get(axis).map_or("", |k| k.value(row)).to_owned();
-            let mut others: Vec<String> = table.keys.iter().map(|k| k.value(row).to_owned()).collect();
-            if let Some(own) = others.get_mut(axis) {
-                own.clear();
+    /// Enters the cell into its block; closes the one before if another begins.
+    fn enter(&mut self, table: &Table<'_>, row: usize, cell: Cell, end: usize) -> Result<(), ProtectionError> {
+        let key = || table.keys.iter().take(end).map(|k| k.value(row));
+        if !key().eq(self.block_key.iter().map(String::as_str)) {
+            if key().lt(self.block_key.iter().map(String::as_str)) {
+                return Err(ProtectionError::Order);
             }
-            let sum = self.sums.entry((axis, others)).or_default();
-            if code == "_T" { sum.total = Some(cell) } else { sum.parts.push(cell) }
+            self.close_block();
+            self.block_key = key().map(str::to_owned).collect();
         }
+        self.block.cells.push(cell);
+        Ok(())
     }
 
-    /// Takes the smallest published part where exactly one part is withheld under a published total. True if any was taken.
-    fn protect_lone_parts(&mut self) -> bool {
-        let mut taken = false;
-        for sum in self.sums.values() {
-            let published = |i: &usize| self.cells.get(*i).is_some_and(|c| c.fate == Fate::Publish);
-            let total_published = sum.total.as_ref().is_some_and(published);
-            let withheld = sum.parts.iter().filter(|i| !published(i)).count();
-            if !total_published || withheld != 1 {
-                continue;
-            }
-            // Parts of zero protect nothing: everybody can guess them.
-            let size = |i: &usize| self.cells.get(*i).and_then(|c| c.value).filter(|v| *v > 0.0);
-            let smallest = sum.parts.iter().filter(|i| published(i) && size(i).is_some());
-            let smallest =
-                smallest.min_by(|a, b| size(a).unwrap_or(0.0).total_cmp(&size(b).unwrap_or(0.0)).then(a.cmp(b)));
-            // With no other part to take, the total itself gives the part away.
-            if let Some(cell) = smallest.or(sum.total.as_ref()).and_then(|i| self.cells.get_mut(*i)) {
-                cell.fate = Fate::Secondary;
-                taken = true;
+    fn close_block(&mut self) {
+        let mut block = std::mem::take(&mut self.block);
+        let Some(end) = self.block_end else { return };
+        let additive = self.schema.dimensions.iter().enumerate().skip(end);
+        let additive = additive.filter(|(_, d)| ADDITIVE.contains(&d.id.as_str()));
+        let axes: Vec<(usize, &str)> = additive.map(|(i, d)| (i - end, d.id.as_str())).collect();
+        block.protect(&axes, f64::from(self.profile.minimum_frequency.max(1)));
+        for cell in block.cells {
+            if let Some(fate) = self.fates.get_mut(cell.row) {
+                *fate = cell.fate;
             }
         }
-        taken
     }
 
     fn round(&self, value: f64) -> f64 {
@@ -159,69 +125,65 @@ impl MinimumFrequency {
     }
 }
 
+/// The profile's rules, in words.
+fn rules(profile: &Profile) -> Vec<String> {
+    let mut rules = Vec::new();
+    if profile.minimum_frequency > 1 {
+        rules.push(format!("counts from 1 to {} are suppressed", profile.minimum_frequency - 1));
+    }
+    if profile.zeros == Zeros::Suppress {
+        rules.push("counts of zero are suppressed".to_owned());
+    }
+    if profile.secondary && !rules.is_empty() {
+        rules.push("where a sum over sex or age would give one back, the smallest other part is suppressed".to_owned());
+    }
+    if profile.rounding_base > 1 {
+        rules.push(format!("counts are rounded to multiples of {}", profile.rounding_base));
+    }
+    rules
+}
+
 impl Protection for MinimumFrequency {
     fn observe(&mut self, batch: &RecordBatch) -> Result<(), ProtectionError> {
         let table = self.table(batch)?;
         for row in 0..batch.num_rows() {
             let value = (!table.values.is_null(row)).then(|| table.values.value(row));
-            let subject = self.subject(&table, row);
-            let fate = if subject { self.fate(value) } else { Fate::Publish };
-            self.cells.push(Cell { value, fate });
-            if self.profile.secondary && subject {
-                self.enter_sums(&table, row, self.cells.len() - 1);
+            let fate = if self.subject(&table, row) { self.fate(value) } else { Fate::Publish };
+            self.fates.push(fate);
+            // A total is part of its sum also where the rules do not concern it itself.
+            if let Some(end) = self.block_end.filter(|_| self.counts(&table, row)) {
+                let key = table.keys.iter().skip(end).map(|k| k.value(row).into()).collect();
+                self.enter(&table, row, Cell { row: self.fates.len() - 1, value, key, fate }, end)?;
             }
         }
         Ok(())
     }
 
     fn decide(&mut self) -> Result<(), ProtectionError> {
-        // Each round withholds at least one more cell, so this ends.
-        while self.profile.secondary && self.protect_lone_parts() {}
-        self.sums.clear();
+        self.close_block();
         Ok(())
     }
 
     fn apply(&mut self, batch: &RecordBatch) -> Result<RecordBatch, ProtectionError> {
         let table = self.table(batch)?;
         let mut values = Vec::with_capacity(batch.num_rows());
-        let mut marks: Vec<Option<(&str, &str)>> = Vec::with_capacity(batch.num_rows());
+        let mut fates = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
-            let cell = self.cells.get(self.applied).ok_or(ProtectionError::Changed)?;
-            let (value, fate) = (cell.value, cell.fate);
-            let subject = self.subject(&table, row);
+            let fate = *self.fates.get(self.applied).ok_or(ProtectionError::Changed)?;
             self.applied += 1;
             self.count(&table, row, fate);
+            let value = (!table.values.is_null(row)).then(|| table.values.value(row));
+            let subject = self.subject(&table, row);
             let published = value.filter(|_| fate == Fate::Publish).map(|v| if subject { self.round(v) } else { v });
             self.report.cells += 1;
             self.report.missing += u64::from(value.is_none());
             self.report.published += u64::from(published.is_some());
             self.report.rounded += u64::from(published.is_some() && published != value);
             values.push(published);
-            marks.push(match fate {
-                Fate::Publish => None,
-                Fate::Primary => Some(("Q", "A")),
-                Fate::Secondary => Some(("Q", "D")),
-            });
+            fates.push(fate);
         }
-        let mut columns = batch.columns().to_vec();
-        let mut replace = |id: &str, column: ArrayRef| {
-            if let Ok(index) = batch.schema().index_of(id)
-                && let Some(slot) = columns.get_mut(index)
-            {
-                *slot = column;
-            }
-        };
-        replace(&self.schema.measure.id, Arc::new(Float64Array::from(values)));
-        for (id, pick) in [("OBS_STATUS", 0usize), ("CONF_STATUS", 1)] {
-            let old = batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>());
-            let old = old.ok_or_else(|| ProtectionError::Column(id.to_owned()))?;
-            let marked = marks.iter().enumerate().map(|(row, mark)| match mark {
-                Some((status, confidentiality)) => Some(if pick == 0 { *status } else { *confidentiality }),
-                None => (!old.is_null(row)).then(|| old.value(row)),
-            });
-            replace(id, Arc::new(marked.collect::<StringArray>()));
-        }
-        RecordBatch::try_new(batch.schema(), columns).map_err(|e| ProtectionError::Column(e.to_string()))
+        let measure = (self.schema.measure.id.as_str(), Arc::new(Float64Array::from(values)) as ArrayRef);
+        rewritten(batch, measure, &fates)
     }
 
     fn report(&self) -> Report {
@@ -232,74 +194,37 @@ impl Protection for MinimumFrequency {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::{profile_text, protection};
-    use super::*;
-
-    fn table(rows: &[(&str, Option<f64>)]) -> (DatasetSchema, RecordBatch) {
-        let structures = chancery_schema::shared::structures().unwrap();
-        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
-        let columns = schema.components().map(|c| -> ArrayRef {
-            let constant = |text: &str| Arc::new(StringArray::from(vec![text; rows.len()])) as ArrayRef;
-            match c.id.as_str() {
-                "SEX" => Arc::new(rows.iter().map(|(sex, _)| Some(*sex)).collect::<StringArray>()),
-                "OBS_VALUE" => Arc::new(rows.iter().map(|(_, value)| *value).collect::<Float64Array>()),
-                "TIME_PERIOD" => constant("2024-01"),
-                "UNIT_MEASURE" => constant("PS"),
-                "OBS_STATUS" => constant("A"),
-                _ => constant("_T"),
-            }
-        });
-        let columns = columns.collect();
-        let batch = RecordBatch::try_new(schema.arrow_schema(), columns).unwrap();
-        (schema, batch)
-    }
-
-    fn protect(profile: &str, rows: &[(&str, Option<f64>)]) -> (Vec<Option<f64>>, Vec<String>, Report) {
-        let (schema, batch) = table(rows);
-        let mut protection = protection(&Profile::parse(profile).unwrap(), &schema).unwrap();
-        protection.observe(&batch).unwrap();
-        protection.decide().unwrap();
-        let out = protection.apply(&batch).unwrap();
-        let values = out.column_by_name("OBS_VALUE").unwrap().as_primitive::<Float64Type>().iter().collect();
-        let marks = out.column_by_name("CONF_STATUS").unwrap().as_string::<i32>();
-        (values, marks.iter().map(|m| m.unwrap_or("").to_owned()).collect(), protection.report())
-    }
-
-    #[test]
-    fn small_counts_go_and_cannot_be_found_by_subtraction() {
-        let (values, marks, report) =
-            protect(profile_text("RETURNS"), &[("F", Some(2.0)), ("M", Some(40.0)), ("_T", Some(42.0))]);
-        assert_eq!(values, [None, None, Some(42.0)]);
-        assert_eq!(marks, ["A", "D", "_T"]);
-        assert_eq!((report.suppressed_primary, report.suppressed_secondary, report.published), (1, 1, 1));
-    }
-
-    #[test]
-    fn two_withheld_parts_need_no_third_and_zeros_stay() {
-        let rows = [("F", Some(2.0)), ("M", Some(1.0)), ("_U", Some(0.0)), ("_T", Some(3.0))];
-        let (values, _, report) = protect(profile_text("RETURNS"), &rows);
-        assert_eq!(values, [None, None, Some(0.0), Some(3.0)]);
-        assert_eq!(report.suppressed_secondary, 0);
-    }
-
-    #[test]
-    fn missing_stays_missing_and_rounding_is_counted() {
-        let profile = "name = \"r\"\ndescription = \"\"\nrounding_base = 5\n";
-        let (values, _, report) = protect(profile, &[("F", None), ("M", Some(12.0)), ("_T", Some(15.0))]);
-        assert_eq!(values, [None, Some(10.0), Some(15.0)]);
-        assert_eq!((report.missing, report.rounded, report.published), (1, 1, 2));
-    }
-
-    #[test]
-    fn every_built_in_profile_is_readable() {
-        let structures = chancery_schema::shared::structures().unwrap();
-        for dataflow in &structures.dataflows {
-            let schema = structures.dataset_schema(&dataflow.maintainable.reference()).unwrap();
-            let profile = Profile::parse(profile_text(&dataflow.maintainable.id)).unwrap();
-            protection(&profile, &schema).unwrap();
+/// The batch with other figures; withheld ones are marked, and lose their comment, which could tell what is withheld.
+fn rewritten(batch: &RecordBatch, measure: (&str, ArrayRef), fates: &[Fate]) -> Result<RecordBatch, ProtectionError> {
+    let mut columns = batch.columns().to_vec();
+    let mut replace = |id: &str, column: ArrayRef| {
+        if let Ok(index) = batch.schema().index_of(id)
+            && let Some(slot) = columns.get_mut(index)
+        {
+            *slot = column;
         }
-        assert!(Profile::parse("name = \"x\"\ndescription = \"\"\nminimum_frequenzy = 3").is_err());
+    };
+    replace(measure.0, measure.1);
+    let marks = [
+        ("OBS_STATUS", Some("Q"), Some("Q"), true),
+        ("CONF_STATUS", Some("A"), Some("D"), true),
+        ("COMMENT", None, None, false),
+    ];
+    for (id, primary, secondary, needed) in marks {
+        let old = match batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>()) {
+            Some(old) => old,
+            None if needed => return Err(ProtectionError::Column(id.to_owned())),
+            None => continue,
+        };
+        let marked = fates.iter().enumerate().map(|(row, fate)| match fate {
+            Fate::Publish => (!old.is_null(row)).then(|| old.value(row)),
+            Fate::Primary => primary,
+            Fate::Secondary => secondary,
+        });
+        replace(id, Arc::new(marked.collect::<StringArray>()));
     }
+    RecordBatch::try_new(batch.schema(), columns).map_err(|e| ProtectionError::Column(e.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

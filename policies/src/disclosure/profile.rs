@@ -21,6 +21,9 @@ pub struct Profile {
     pub name: String,
     /// Why these rules.
     pub description: String,
+    /// Whose rule it is: a law, an office's manual, or that this is a starting value.
+    #[serde(default)]
+    pub source: String,
     /// Counts from 1 to below this are suppressed.
     #[serde(default)]
     pub minimum_frequency: u32,
@@ -33,9 +36,16 @@ pub struct Profile {
     /// Only figures where one of these is not `_T`; empty for all figures.
     #[serde(default)]
     pub protected_dimensions: Vec<String>,
-    /// Whether a lone suppressed part of a total over SEX or AGE takes another with it.
+    /// Figures in these units of `UNIT_MEASURE` are not counts: the rules leave them alone.
+    #[serde(default = "money")]
+    pub exempt_units: Vec<String>,
+    /// Whether another cell is suppressed where a sum over SEX or AGE would give a suppressed one back.
     #[serde(default = "yes")]
     pub secondary: bool,
+}
+
+fn money() -> Vec<String> {
+    vec!["USD".to_owned()]
 }
 
 fn yes() -> bool {
