@@ -179,7 +179,7 @@ impl DataQuery {
     }
 
     /// Adds a condition on `component`: alternatives separated by commas, each one value or several joined by `+` that all
-    /// hold, each value perhaps with an operator: `A,B`, `ge:2020+le:2021`.
+    /// hold, each value perhaps with an operator: `A,B`, `ge:2020+le:2021`. No value is no condition.
     pub fn add_filter(&mut self, schema: &DatasetSchema, component: &str, values: &str) -> Result<(), QueryError> {
         if schema.component(component).is_none() {
             return Err(self.no_component(schema, component));
@@ -305,7 +305,7 @@ fn clauses(component: &str, values: &str) -> Result<Vec<Vec<Condition>>, QueryEr
         }
     }
     if alternatives.is_empty() {
-        return Err(refuse(&format!("c[{component}]"), values, "a value".to_owned()));
+        return Ok(Vec::new());
     }
     let mut clauses = vec![Vec::with_capacity(alternatives.len())];
     for all in &alternatives {

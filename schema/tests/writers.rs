@@ -2,6 +2,8 @@
 //!
 //! The messages are left in the target folder for `tests/read_messages.py`, which checks them with other people's readers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,8 +21,14 @@ use serde_json::Value;
 /// One observation: component id to text; absent cells are left out.
 type Row = BTreeMap<String, String>;
 
+/// Origin, sex, period, figure, status, comment.
+type Figure = (&'static str, &'static str, &'static str, Option<f64>, &'static str, Option<&'static str>);
+
+/// Parameter, value, and the components that are left.
+type Part<'a> = (&'a str, &'a str, &'a dyn Fn(&str) -> bool);
+
 /// Two series over two batches: a plain, a suppressed, a missing, a fractional figure, and texts that need escaping.
-const FIGURES: [(&str, &str, &str, Option<f64>, &str, Option<&str>); 6] = [
+const FIGURES: [Figure; 6] = [
     ("MEX", "F", "2024-01", Some(17.0), "A", None),
     ("MEX", "F", "2024-02", None, "Q", Some("fewer than <5> & \"more\"")),
     ("MEX", "F", "2024-03", Some(0.0), "A", Some("two\nlines, and a comma")),
@@ -232,7 +240,7 @@ fn what_is_written_is_read_back() {
 fn only_the_parts_asked_for_are_written() {
     let schema = schema();
     let dimension = |id: &str| schema.dimension_index(id).is_some() || id == "TIME_PERIOD";
-    let parts: [(&str, &str, &dyn Fn(&str) -> bool); 4] = [
+    let parts: [Part<'_>; 4] = [
         ("attributes", "OBS_STATUS", &|id| dimension(id) || id == "OBS_VALUE" || id == "OBS_STATUS"),
         ("attributes", "none", &|id| dimension(id) || id == "OBS_VALUE"),
         ("measures", "none", &|id| id != "OBS_VALUE"),

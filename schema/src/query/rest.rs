@@ -69,11 +69,11 @@ fn parameter(schema: &DatasetSchema, query: &mut DataQuery, name: &str, value: &
             // The form of a client that sends all filters as one text: `FREQ:A;SEX:F`.
             for filter in value.split(';') {
                 let (component, values) = filter.split_once([':', '=']).unwrap_or((filter, ""));
-                query.add_filter(schema, component, values)?;
+                filter_on(schema, query, component, values)?;
             }
         }
         _ => match name.strip_prefix("c[").and_then(|rest| rest.strip_suffix(']')) {
-            Some(component) => query.add_filter(schema, component, value)?,
+            Some(component) => filter_on(schema, query, component, value)?,
             None if NOT_OURS.contains(&name) => {}
             None => {
                 let known = "for a parameter of SDMX REST data queries: c[DIM], startPeriod, endPeriod, asOf, updatedAfter, \
@@ -82,6 +82,15 @@ fn parameter(schema: &DatasetSchema, query: &mut DataQuery, name: &str, value: &
                 return Err(refuse(name, value, known.to_owned()));
             }
         },
+    }
+    Ok(())
+}
+
+fn filter_on(schema: &DatasetSchema, query: &mut DataQuery, component: &str, values: &str) -> Result<(), QueryError> {
+    query.add_filter(schema, component, values)?;
+    // No values would be no condition, and the client would take all figures for those it asked for.
+    if values.trim_matches([',', '+']).is_empty() {
+        return Err(refuse(&format!("c[{component}]"), values, "a value".to_owned()));
     }
     Ok(())
 }
@@ -253,6 +262,8 @@ mod tests {
             ("c[OBS_VALUE]", "gt:inf"),
             ("c[OBS_VALUE]", "sw:1"),
             ("c[SEX]", ""),
+            ("c[SEX]", ",+"),
+            ("c", "SEX"),
             ("attributes", "SEXES"),
             ("measures", "TITLE"),
             ("detail", "some"),
@@ -293,6 +304,7 @@ mod tests {
         ] {
             assert_eq!(clauses(values), meaning, "{values}");
         }
+        assert_eq!(clauses(""), "");
         let many = vec!["a+b"; 40].join(",");
         assert!(matches!(
             DataQuery::all(&returns()).add_filter(&returns(), "SEX", &many),
