@@ -90,8 +90,11 @@ fn maintainable<W: Write>(
     let mut start = w
         .create_element(element)
         .with_attribute(("id", m.id.as_str()))
-        .with_attribute(("agencyID", m.agency_id.as_str()))
-        .with_attribute(("version", m.version.as_str()));
+        .with_attribute(("agencyID", m.agency_id.as_str()));
+    // An agency scheme has one version only, and no attribute to say so.
+    if element != "str:AgencyScheme" {
+        start = start.with_attribute(("version", m.version.as_str()));
+    }
     if m.is_external_reference == Some(true) {
         start = start.with_attribute(("isExternalReference", "true"));
     }
