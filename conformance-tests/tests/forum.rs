@@ -1,7 +1,5 @@
 //! Two nodes of a forum, and one that is not of it.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use chancery_conformance::{TestForum, TestNode, get, get_json, wait_for};
 
 const FIRST: [(&str, u32); 3] = [("2024-01", 120), ("2024-02", 2), ("2024-03", 95)];

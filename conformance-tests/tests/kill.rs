@@ -1,7 +1,5 @@
 //! Kills a node while it publishes, at random instants: either nothing is published or all of it is.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::process::Stdio;

@@ -1,7 +1,5 @@
 //! Which crate may use which: the table in ARCHITECTURE.md.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -1,7 +1,5 @@
 //! The unmodified Python clients pysdmx and sdmx1 read a node, and the official schemas judge its answers.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use std::path::Path;
 use std::process::Command;
 

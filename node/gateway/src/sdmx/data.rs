@@ -7,7 +7,7 @@ use actix_web::http::header::{ETAG, IF_NONE_MATCH};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use chancery_exchange::{Data as FigureData, Node};
-use chancery_schema::data::{DataFormat, Labels, WriteOptions, writer};
+use chancery_schema::data::{DataWriter, Labels, writer_for};
 use chancery_schema::dataset::RELEASE;
 use chancery_schema::query::rest;
 use chancery_schema::{DataQuery, DatasetSchema};
@@ -27,7 +27,7 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     let schema = dataflow(&node, &request)?;
     let key = segment(&request, "key", "*")?;
     let query = rest::parse(&schema, &key, &params.0).map_err(|e| HttpError::bad_request(e.to_string()))?;
-    let options = WriteOptions { flat: query.flat, labels: labels(&params)? };
+    let labels = labels(&params)?;
     let mut figures = node.data(&schema, &query).await?;
     let etag = etag(&figures, &request, format);
     let known = request.headers().get(IF_NONE_MATCH).and_then(|h| h.to_str().ok());
@@ -55,7 +55,8 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     match format {
         Figures::Text(format) => {
             let header = header(&node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
-            Ok(response.streaming(text(figures, first, format, header, options)))
+            let writer = writer_for(&query, format, &schema, header, labels);
+            Ok(response.streaming(text(figures, first, writer)))
         }
         Figures::Parquet => {
             let name = format!("attachment; filename=\"{}.parquet\"", schema.dataflow.id);
@@ -107,11 +108,9 @@ fn query_failed(failure: impl std::error::Error) -> HttpError {
 fn text(
     figures: FigureData,
     first: arrow::array::RecordBatch,
-    format: DataFormat,
-    header: chancery_schema::message::MessageHeader,
-    options: WriteOptions,
+    writer: Box<dyn DataWriter>,
 ) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> + use<> {
-    let writer = Arc::new(Mutex::new(writer(format, &figures.schema, header, options)));
+    let writer = Arc::new(Mutex::new(writer));
     let last = Arc::clone(&writer);
     let batches = futures::stream::once(async move { Ok(first) }).chain(figures.stream);
     let body = batches.map(move |batch| {
