@@ -1,5 +1,7 @@
 //! Forums, and each member's log: leaves, stored hashes, signed heads, and the records behind the leaves.
 
+use std::collections::{HashMap, HashSet};
+
 use diesel::prelude::*;
 
 use crate::database::{AnyConnection, Doing, Store, StoreError};
@@ -89,6 +91,37 @@ pub struct LogExtension {
     pub bundle: Option<Vec<u8>>,
 }
 
+impl LogExtension {
+    /// Whether counts and names agree: a log that was stored wrong once cannot be mended.
+    fn check(&self) -> Result<(), StoreError> {
+        let HeadRow { forum, member, size, .. } = &self.head;
+        let (from, log) = (self.expected_size, format!("the extension of the log of `{member}`"));
+        let refuse = |what: &str| Err(StoreError::Inconsistent(format!("{log} {what}")));
+        if from < 0 || Some(*size) != i64::try_from(self.leaves.len()).ok().and_then(|n| from.checked_add(n)) {
+            return refuse("has another number of leaves than its head says");
+        }
+        let hashes = i64::try_from(self.hashes.len()).unwrap_or(i64::MAX);
+        if self.first_hash != stored_hashes(from) || self.first_hash.checked_add(hashes) != Some(stored_hashes(*size)) {
+            return refuse("has other hashes than its leaves need");
+        }
+        let ours = |r: &RecordRow| r.forum == *forum && r.issuer == *member && (from..*size).contains(&r.position);
+        if !self.records.iter().all(ours) {
+            return refuse("has a record of another log or position");
+        }
+        let ours = |r: &NewRelease| r.release.forum == *forum && r.release.member == *member;
+        let recorded = |r: &NewRelease| self.records.iter().any(|record| record.id == r.release.id);
+        if !self.releases.iter().all(|r| ours(r) && recorded(r)) {
+            return refuse("has a release without its record");
+        }
+        Ok(())
+    }
+}
+
+/// Stored hashes of a log with so many leaves: one for each complete subtree (golang.org/x/mod/sumdb/tlog, `StoredHashCount`).
+fn stored_hashes(size: i64) -> i64 {
+    size.saturating_mul(2) - i64::from(size.count_ones())
+}
+
 impl Store {
     /// Stores or replaces a forum.
     pub fn forum_put(&self, row: &ForumRow) -> Result<(), StoreError> {
@@ -120,8 +153,8 @@ impl Store {
     /// Stored hashes of a log at the given stored-hash indexes, in that order.
     pub fn hash_list(&self, forum: &str, member: &str, positions: &[u64]) -> Result<Vec<Vec<u8>>, StoreError> {
         let c = &mut *self.connection()?;
-        let wanted: Vec<i64> = positions.iter().map(|p| *p as i64).collect();
-        let mut found = std::collections::HashMap::new();
+        let wanted: Vec<i64> = positions.iter().map(|p| position(*p)).collect();
+        let mut found = HashMap::new();
         // SQLite bounds the number of parameters of one statement.
         for chunk in wanted.chunks(500) {
             let rows: Vec<(i64, Vec<u8>)> = hashes::table
@@ -140,7 +173,7 @@ impl Store {
     pub fn leaf_list(&self, forum: &str, member: &str, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, StoreError> {
         let c = &mut *self.connection()?;
         leaves::table
-            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)).and(leaves::position.ge(from as i64)))
+            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)).and(leaves::position.ge(position(from))))
             .order(leaves::position)
             .limit(i64::from(limit))
             .select(leaves::leaf)
@@ -152,7 +185,7 @@ impl Store {
     pub fn record_list(&self, forum: &str, issuer: &str, from: u64, limit: u32) -> Result<Vec<RecordRow>, StoreError> {
         let c = &mut *self.connection()?;
         records::table
-            .filter(records::forum.eq(forum).and(records::issuer.eq(issuer)).and(records::position.ge(from as i64)))
+            .filter(records::forum.eq(forum).and(records::issuer.eq(issuer)).and(records::position.ge(position(from))))
             .order(records::position)
             .limit(i64::from(limit))
             .select(RecordRow::as_select())
@@ -167,7 +200,10 @@ impl Store {
     }
 
     /// Extends a log: leaves, hashes, head, records, releases and the stage they publish, in one transaction.
+    ///
+    /// A record that is there already stays where it was first: a log may hold a leaf twice.
     pub fn log_extend(&self, extension: &LogExtension) -> Result<(), StoreError> {
+        extension.check()?;
         self.write(|c| {
             let head = &extension.head;
             let found = head_on(c, &head.forum, &head.member)?.map_or(0, |h| h.size);
@@ -179,14 +215,17 @@ impl Store {
                 return Err(StoreError::Conflict(text));
             }
             insert_log(c, extension)?;
+            let mut new = HashSet::new();
             for record in &extension.records {
-                diesel::insert_into(records::table).values(record).execute(c).doing("store the record")?;
+                if insert_record(c, record)? {
+                    new.insert(&record.id);
+                }
             }
-            for release in &extension.releases {
+            for release in extension.releases.iter().filter(|r| new.contains(&r.release.id)) {
                 insert_release(c, release)?;
             }
             for id in &extension.withdrawn {
-                crate::releases::withdraw_on(c, id, head.updated_at)?;
+                crate::releases::withdraw_on(c, head, id)?;
             }
             if let Some(bundle) = &extension.bundle {
                 diesel::update(forums::table.find(&head.forum))
@@ -194,17 +233,10 @@ impl Store {
                     .execute(c)
                     .doing("store the delegations")?;
             }
-            if let Some(stage) = &extension.stage {
-                let updated =
-                    diesel::update(stages::table.filter(stages::id.eq(stage).and(stages::state.eq("approved"))))
-                        .set((stages::state.eq("published"), stages::updated_at.eq(head.updated_at)))
-                        .execute(c)
-                        .doing("close the stage")?;
-                if updated != 1 {
-                    return Err(StoreError::Conflict(format!("the stage `{stage}` is no longer approved")));
-                }
+            match &extension.stage {
+                Some(stage) => publish_stage(c, stage, head.updated_at),
+                None => Ok(()),
             }
-            Ok(())
         })
     }
 
@@ -243,9 +275,33 @@ impl Store {
     }
 }
 
+/// A position as the database counts; beyond its range nothing is stored.
+fn position(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
 fn head_on(c: &mut AnyConnection, forum: &str, member: &str) -> Result<Option<HeadRow>, StoreError> {
     let query = heads::table.filter(heads::forum.eq(forum).and(heads::member.eq(member)));
     query.select(HeadRow::as_select()).first(c).optional().doing("read the head")
+}
+
+/// False if the record was there already.
+fn insert_record(c: &mut AnyConnection, record: &RecordRow) -> Result<bool, StoreError> {
+    let there = records::table.find(&record.id).select(records::position).first::<i64>(c).optional();
+    if there.doing("look for the record")?.is_some() {
+        return Ok(false);
+    }
+    diesel::insert_into(records::table).values(record).execute(c).doing("store the record")?;
+    Ok(true)
+}
+
+fn publish_stage(c: &mut AnyConnection, stage: &str, at: i64) -> Result<(), StoreError> {
+    let approved = stages::table.filter(stages::id.eq(stage).and(stages::state.eq("approved")));
+    let updated = diesel::update(approved)
+        .set((stages::state.eq("published"), stages::updated_at.eq(at)))
+        .execute(c)
+        .doing("close the stage")?;
+    if updated == 1 { Ok(()) } else { Err(StoreError::Conflict(format!("the stage `{stage}` is no longer approved"))) }
 }
 
 fn insert_log(c: &mut AnyConnection, extension: &LogExtension) -> Result<(), StoreError> {

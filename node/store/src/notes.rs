@@ -3,10 +3,14 @@
 use diesel::prelude::*;
 
 use crate::database::{Doing, Store, StoreError};
-use crate::schema::{decisions, peers, refusals};
+use crate::schema::{decisions, peers, refusals, settings};
 
 /// Decisions and refusals kept; older ones are dropped.
 const KEPT: i64 = 100_000;
+/// Characters kept of a text that may come from a peer.
+const MAX_TEXT_CHARS: usize = 2_000;
+/// Names of settings that callers may choose start with this; the store has its own beside them.
+const SETTING_PREFIX: &str = "node.";
 
 /// Something refused.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -23,7 +27,7 @@ pub struct RefusalRow {
 }
 
 /// An access decision.
-#[derive(Debug, Clone, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = decisions)]
 pub struct NewDecision {
     /// Unix seconds.
@@ -79,9 +83,9 @@ impl Store {
             diesel::insert_into(refusals::table)
                 .values((
                     refusals::forum.eq(forum),
-                    refusals::peer.eq(peer),
-                    refusals::what.eq(what),
-                    refusals::reason.eq(reason),
+                    refusals::peer.eq(bounded(peer)),
+                    refusals::what.eq(bounded(what)),
+                    refusals::reason.eq(bounded(reason)),
                     refusals::at.eq(at),
                 ))
                 .execute(c)
@@ -116,4 +120,34 @@ impl Store {
             Ok(())
         })
     }
+
+    /// The newest decisions.
+    pub fn decision_list(&self, limit: i64) -> Result<Vec<NewDecision>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = decisions::table.order(decisions::id.desc()).limit(limit).select(NewDecision::as_select());
+        query.load(c).doing("read the decisions")
+    }
+
+    /// Stores or replaces a setting.
+    pub fn setting_put(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let name = format!("{SETTING_PREFIX}{name}");
+        self.write(|c| {
+            diesel::delete(settings::table.find(&name)).execute(c).doing("replace the setting")?;
+            let row = (settings::name.eq(&name), settings::value.eq(value));
+            diesel::insert_into(settings::table).values(row).execute(c).doing("store the setting")?;
+            Ok(())
+        })
+    }
+
+    /// A setting.
+    pub fn setting_get(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = settings::table.find(format!("{SETTING_PREFIX}{name}")).select(settings::value);
+        query.first(c).optional().doing("read the setting")
+    }
+}
+
+/// The text without what is too long, and without the null character, which PostgreSQL cannot store.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| *c != '\0').take(MAX_TEXT_CHARS).collect()
 }

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use crate::database::{AnyConnection, Doing, Store, StoreError};
+use crate::logs::HeadRow;
 use crate::schema::{release_artefacts, releases};
 
 /// A release, as this node knows it.
@@ -85,28 +86,49 @@ pub struct ReleaseSelection {
     pub in_force_at: Option<i64>,
 }
 
-impl Store {
-    /// The releases selected, newest first.
-    pub fn release_list(&self, forum: &str, selection: &ReleaseSelection) -> Result<Vec<ReleaseRow>, StoreError> {
-        let c = &mut *self.connection()?;
+impl ReleaseSelection {
+    fn filter<'a>(&'a self, forum: &'a str) -> releases::BoxedQuery<'a, <AnyConnection as Connection>::Backend> {
         let mut query = releases::table.filter(releases::forum.eq(forum)).into_boxed();
-        if let Some(dataflow) = &selection.dataflow {
+        if let Some(dataflow) = &self.dataflow {
             query = query.filter(releases::dataflow.eq(dataflow));
         }
-        if let Some(member) = &selection.member {
+        if let Some(member) = &self.member {
             query = query.filter(releases::member.eq(member));
         }
-        if let Some(at) = selection.in_force_at {
+        if let Some(at) = self.in_force_at {
             query = query
                 .filter(releases::received_at.le(at))
                 .filter(releases::replaced_at.is_null().or(releases::replaced_at.gt(at)))
                 .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)));
         }
         query
-            .order((releases::issued_at.desc(), releases::member.asc(), releases::position.desc()))
-            .select(ReleaseRow::as_select())
-            .load(c)
-            .doing("read the releases")
+    }
+}
+
+impl Store {
+    /// The releases selected, newest first.
+    pub fn release_list(&self, forum: &str, selection: &ReleaseSelection) -> Result<Vec<ReleaseRow>, StoreError> {
+        self.release_page(forum, selection, 0, i64::MAX)
+    }
+
+    /// Of the releases selected, newest first, at most `limit` after the first `offset`.
+    pub fn release_page(
+        &self,
+        forum: &str,
+        selection: &ReleaseSelection,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<ReleaseRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let newest_first = (releases::issued_at.desc(), releases::member.asc(), releases::position.desc());
+        let query = selection.filter(forum).order(newest_first).offset(offset).limit(limit);
+        query.select(ReleaseRow::as_select()).load(c).doing("read the releases")
+    }
+
+    /// How many releases are selected.
+    pub fn release_count(&self, forum: &str, selection: &ReleaseSelection) -> Result<i64, StoreError> {
+        let c = &mut *self.connection()?;
+        selection.filter(forum).count().get_result(c).doing("count the releases")
     }
 
     /// A release.
@@ -128,6 +150,13 @@ impl Store {
             rows.extend(query.load(c).doing("read the releases' files")?);
         }
         Ok(rows)
+    }
+
+    /// Whether any release has the file.
+    pub fn artefact_is_referenced(&self, sha256: &str) -> Result<bool, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = release_artefacts::table.filter(release_artefacts::sha256.eq(sha256)).count();
+        Ok(query.get_result::<i64>(c).doing("look for the file's releases")? > 0)
     }
 
     /// The releases that have a file.
@@ -164,9 +193,11 @@ pub(crate) fn insert_release(c: &mut AnyConnection, new: &NewRelease) -> Result<
     Ok(())
 }
 
-pub(crate) fn withdraw_on(c: &mut AnyConnection, id: &str, at: i64) -> Result<(), StoreError> {
-    diesel::update(releases::table.find(id))
-        .set(releases::withdrawn_at.eq(at))
+/// Marks a release as withdrawn by the log whose new head is `by`: only a release of that log, and only the first time.
+pub(crate) fn withdraw_on(c: &mut AnyConnection, by: &HeadRow, id: &str) -> Result<(), StoreError> {
+    let own = releases::forum.eq(&by.forum).and(releases::member.eq(&by.member));
+    diesel::update(releases::table.find(id).filter(own).filter(releases::withdrawn_at.is_null()))
+        .set(releases::withdrawn_at.eq(by.updated_at))
         .execute(c)
         .doing("withdraw the release")?;
     Ok(())

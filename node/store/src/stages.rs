@@ -19,7 +19,7 @@ pub struct StageRow {
     pub title: String,
     /// Name of the imported file.
     pub source: String,
-    /// `staged`, `approved` or `published`.
+    /// `staged`, `approved`, `published` or `discarded`.
     pub state: String,
     /// Unix seconds.
     pub created_at: i64,
@@ -70,6 +70,22 @@ impl Store {
                 Ok(())
             } else {
                 Err(StoreError::Conflict(format!("the stage `{id}` is not waiting for approval")))
+            }
+        })
+    }
+
+    /// Gives up a stage that is not published.
+    pub fn stage_discard(&self, id: &str, at: i64) -> Result<(), StoreError> {
+        self.write(|c| {
+            let open = stages::table.filter(stages::id.eq(id).and(stages::state.eq_any(["staged", "approved"])));
+            let updated = diesel::update(open)
+                .set((stages::state.eq("discarded"), stages::updated_at.eq(at)))
+                .execute(c)
+                .doing("discard the stage")?;
+            if updated == 1 {
+                Ok(())
+            } else {
+                Err(StoreError::Conflict(format!("the stage `{id}` is published, discarded or not there")))
             }
         })
     }
