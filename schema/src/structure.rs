@@ -1,64 +1,17 @@
 //! The SDMX information model, as far as this schema uses it. Field names are those of SDMX-JSON 2.0.
 
+pub mod reference;
 pub mod rest;
 pub mod select;
+pub mod version;
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{DatasetSchema, SchemaError};
 
-/// Prefix of every SDMX URN.
-pub const URN_PREFIX: &str = "urn:sdmx:org.sdmx.infomodel.";
-
-/// A reference to a maintainable artefact: `RCP:RETURNS(1.0.0)`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Reference {
-    /// Maintenance agency.
-    pub agency: String,
-    /// Artefact id.
-    pub id: String,
-    /// Version.
-    pub version: String,
-}
-
-/// Why a text is not a reference.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a reference such as `RCP:RETURNS(1.0.0)`")]
-pub struct ReferenceError(String);
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}({})", self.agency, self.id, self.version)
-    }
-}
-
-impl FromStr for Reference {
-    type Err = ReferenceError;
-
-    /// Reads a reference, or the URN of a maintainable artefact.
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let refuse = || ReferenceError(text.chars().take(200).collect());
-        let rest = text.rsplit_once('=').map_or(text, |(_, rest)| rest);
-        let (agency, rest) = rest.split_once(':').ok_or_else(refuse)?;
-        let (id, rest) = rest.split_once('(').ok_or_else(refuse)?;
-        let version = rest.strip_suffix(')').ok_or_else(refuse)?;
-        if [agency, id, version].iter().any(|part| part.is_empty() || part.len() > 100) {
-            return Err(refuse());
-        }
-        Ok(Self { agency: agency.to_owned(), id: id.to_owned(), version: version.to_owned() })
-    }
-}
-
-impl Reference {
-    /// The URN as an artefact of `class`, for example `codelist.Codelist`.
-    pub fn urn(&self, class: &str) -> String {
-        format!("{URN_PREFIX}{class}={self}")
-    }
-}
+pub use reference::{Reference, ReferenceError, URN_PREFIX};
 
 /// Texts by language.
 pub type Texts = BTreeMap<String, String>;
@@ -181,10 +134,14 @@ pub struct AgencyScheme {
 
 /// A category scheme.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CategoryScheme {
     /// Identity.
     #[serde(flatten)]
     pub maintainable: Maintainable,
+    /// Whether categories were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_partial: Option<bool>,
     /// Categories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<Item>,
@@ -309,7 +266,7 @@ pub struct AttributeList {
     pub attributes: Vec<Attribute>,
 }
 
-/// An attribute of observations.
+/// An attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attribute {
@@ -319,11 +276,29 @@ pub struct Attribute {
     pub concept_identity: String,
     /// `mandatory` or `optional`.
     pub usage: String,
-    /// What it is attached to: `{"observation":{}}`.
-    pub attribute_relationship: serde_json::Value,
+    /// What it is attached to.
+    pub attribute_relationship: AttributeRelationship,
     /// Codes or format.
     pub local_representation: Representation,
 }
+
+/// What an attribute's value may vary with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeRelationship {
+    /// Each observation.
+    Observation(Empty),
+    /// These dimensions.
+    Dimensions(Vec<String>),
+    /// The dimensions of this group.
+    Group(String),
+    /// The dataflow only.
+    Dataflow(Empty),
+}
+
+/// An object with nothing in it, as the standard writes what needs no value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Empty {}
 
 /// What values a component takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -374,15 +349,15 @@ pub struct Structures {
 }
 
 impl Structures {
-    /// Adds another set's artefacts.
+    /// Adds another set's artefacts, but for those that are here already.
     pub fn merge(&mut self, other: Self) {
-        self.data_structures.extend(other.data_structures);
-        self.category_schemes.extend(other.category_schemes);
-        self.concept_schemes.extend(other.concept_schemes);
-        self.codelists.extend(other.codelists);
-        self.agency_schemes.extend(other.agency_schemes);
-        self.dataflows.extend(other.dataflows);
-        self.categorisations.extend(other.categorisations);
+        macro_rules! add {
+            ($($list:ident),*) => { $(
+                let mut known: HashSet<_> = self.$list.iter().map(|a| a.maintainable.reference()).collect();
+                self.$list.extend(other.$list.into_iter().filter(|a| known.insert(a.maintainable.reference())));
+            )* };
+        }
+        add!(data_structures, category_schemes, concept_schemes, codelists, agency_schemes, dataflows, categorisations);
     }
 
     /// Whether there is nothing in it.
@@ -415,7 +390,7 @@ impl Structures {
             .iter()
             .map(|d| d.maintainable.reference())
             .filter(|r| r.id == id && agency.is_none_or(|agency| r.agency == agency))
-            .max_by(|a, b| select::compare_versions(&a.version, &b.version))
+            .max_by(|a, b| version::compare_versions(&a.version, &b.version))
     }
 
     /// A concept's name, by its URN.

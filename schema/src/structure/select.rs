@@ -1,9 +1,15 @@
 //! Answers structure queries: which artefacts match, and what is sent along with them.
 
-use std::cmp::Ordering;
+mod graph;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
-use super::{Reference, Representation, Structures};
+use super::version::{Version, VersionQuery};
+use super::{Item, Reference, Structures};
+
+pub use super::version::compare_versions;
 
 /// A kind of maintainable artefact this schema holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +88,8 @@ pub enum References {
     All,
     /// Related artefacts of one kind, near or far.
     Kind(ArtefactKind),
+    /// What any of these takes along.
+    AnyOf(Vec<References>),
 }
 
 /// How much of each artefact is sent.
@@ -91,11 +99,14 @@ pub enum Detail {
     Full,
     /// Identity and names of all.
     AllStubs,
-    /// Identity, names and descriptions of all.
+    /// Identity, names, descriptions and annotations of all.
     AllCompleteStubs,
-    /// Identity and names of what is sent along.
+    /// Everything, but of what is sent along only identity and names.
     ReferenceStubs,
-    /// Everything; code lists sent along hold only what is used.
+    /// Everything, but of what is sent along only identity, names, descriptions and annotations.
+    ReferenceCompleteStubs,
+    /// Everything; schemes sent along hold only the concepts and categories in use. Code lists stay whole: no constraint
+    /// says which codes are in use.
     ReferencePartial,
 }
 
@@ -108,7 +119,7 @@ pub struct StructureQuery {
     pub agencies: Vec<String>,
     /// Ids; any if empty.
     pub ids: Vec<String>,
-    /// Versions as asked: `1.0.0`, `1.0`, `*`, `+`, `~`, `latest`, `1.2+`.
+    /// Versions as [`VersionQuery`] reads them, the latest if empty; what it cannot read finds nothing.
     pub versions: Vec<String>,
     /// What is sent along.
     pub references: References,
@@ -118,9 +129,17 @@ pub struct StructureQuery {
 
 type Key = (ArtefactKind, Reference);
 
+/// How much of one artefact is taken.
+#[derive(Clone, Copy, PartialEq)]
+enum Take {
+    Whole,
+    CompleteStub,
+    Stub,
+}
+
 /// What `query` finds in `all`; empty if nothing matches.
 pub fn select(all: &Structures, query: &StructureQuery) -> Structures {
-    let edges = edges(all);
+    let edges = graph::edges(all);
     let candidates: Vec<Key> = keys(all)
         .into_iter()
         .filter(|(kind, r)| {
@@ -129,19 +148,70 @@ pub fn select(all: &Structures, query: &StructureQuery) -> Structures {
                 && (query.ids.is_empty() || query.ids.contains(&r.id))
         })
         .collect();
+    let versions = version_queries(&query.versions);
     let matches: BTreeSet<Key> =
-        candidates.iter().filter(|key| version_matches(key, &candidates, &query.versions)).cloned().collect();
-    let along = related(&matches, &edges, &query.references);
+        candidates.iter().filter(|key| version_matches(key, &candidates, &versions)).cloned().collect();
+    let along = graph::related(&matches, &edges, &query.references);
     let mut found = Structures::default();
     for key in matches.iter().chain(along.difference(&matches)) {
-        let stub = match query.detail {
-            Detail::AllStubs | Detail::AllCompleteStubs => true,
-            Detail::ReferenceStubs => !matches.contains(key),
-            Detail::Full | Detail::ReferencePartial => false,
+        let take = match (query.detail, matches.contains(key)) {
+            (Detail::AllStubs, _) | (Detail::ReferenceStubs, false) => Take::Stub,
+            (Detail::AllCompleteStubs, _) | (Detail::ReferenceCompleteStubs, false) => Take::CompleteStub,
+            _ => Take::Whole,
         };
-        copy(all, key, &mut found, stub.then_some(query.detail == Detail::AllCompleteStubs));
+        copy(all, key, &mut found, take);
+    }
+    if query.detail == Detail::ReferencePartial {
+        keep_used(&mut found, &matches);
     }
     found
+}
+
+fn version_queries(texts: &[String]) -> Vec<VersionQuery> {
+    let latest = ["~".to_owned()];
+    let texts = if texts.is_empty() { &latest } else { texts };
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn version_matches(key: &Key, candidates: &[Key], asked: &[VersionQuery]) -> bool {
+    let (kind, reference) = key;
+    // The standard gives an agency scheme no version: the `1.0` it is written with means nothing.
+    if *kind == ArtefactKind::AgencyScheme {
+        return true;
+    }
+    let same = candidates.iter().filter(|(k, r)| k == kind && r.agency == reference.agency && r.id == reference.id);
+    let siblings: Vec<Version> = same.filter_map(|(_, r)| r.version.parse().ok()).collect();
+    reference.version.parse().is_ok_and(|version| asked.iter().any(|query| query.matches(&version, &siblings)))
+}
+
+/// Leaves in the schemes that were only taken along the items that the other artefacts found refer to.
+fn keep_used(found: &mut Structures, matches: &BTreeSet<Key>) {
+    let concepts: BTreeSet<String> =
+        found.data_structures.iter().flat_map(graph::concepts).map(str::to_owned).collect();
+    let categories: BTreeSet<String> = found.categorisations.iter().map(|c| c.target.clone()).collect();
+    let whole = |kind, reference: Reference| matches.contains(&(kind, reference));
+    for scheme in &mut found.concept_schemes {
+        if !whole(ArtefactKind::ConceptScheme, scheme.maintainable.reference()) {
+            let urn = scheme.maintainable.reference().urn("conceptscheme.Concept");
+            scheme.is_partial = keep_named(&mut scheme.concepts, &urn, &concepts).or(scheme.is_partial);
+        }
+    }
+    for scheme in &mut found.category_schemes {
+        if !whole(ArtefactKind::CategoryScheme, scheme.maintainable.reference()) {
+            let urn = scheme.maintainable.reference().urn("categoryscheme.Category");
+            scheme.is_partial = keep_named(&mut scheme.categories, &urn, &categories).or(scheme.is_partial);
+        }
+    }
+}
+
+/// Keeps the items whose URNs are `used`; all if none is, as a scheme without items would be a stub. True if some went.
+fn keep_named(items: &mut Vec<Item>, scheme_urn: &str, used: &BTreeSet<String>) -> Option<bool> {
+    let is_used = |item: &Item| used.contains(&format!("{scheme_urn}.{}", item.id));
+    if items.iter().all(&is_used) || !items.iter().any(&is_used) {
+        return None;
+    }
+    items.retain(is_used);
+    Some(true)
 }
 
 fn keys(all: &Structures) -> Vec<Key> {
@@ -156,133 +226,19 @@ fn keys(all: &Structures) -> Vec<Key> {
     keys
 }
 
-/// Who refers to whom.
-fn edges(all: &Structures) -> Vec<(Key, Key)> {
-    let mut edges = BTreeSet::new();
-    let mut add = |from: &Key, kind: ArtefactKind, urn: &str| {
-        if let Ok(to) = urn.parse::<Reference>() {
-            edges.insert((from.clone(), (kind, to)));
-        }
-    };
-    for dataflow in &all.dataflows {
-        add(
-            &(ArtefactKind::Dataflow, dataflow.maintainable.reference()),
-            ArtefactKind::DataStructure,
-            &dataflow.structure,
-        );
-    }
-    for categorisation in &all.categorisations {
-        let from = (ArtefactKind::Categorisation, categorisation.maintainable.reference());
-        add(&from, ArtefactKind::Dataflow, &categorisation.source);
-        let scheme = categorisation.target.rsplit_once('.').map_or("", |(scheme, _)| scheme);
-        add(&from, ArtefactKind::CategoryScheme, scheme);
-    }
-    for structure in &all.data_structures {
-        let from = (ArtefactKind::DataStructure, structure.maintainable.reference());
-        let Some(components) = &structure.data_structure_components else {
-            continue;
-        };
-        let list = &components.dimension_list;
-        let parts = list
-            .dimensions
-            .iter()
-            .map(|d| (&d.concept_identity, &d.local_representation))
-            .chain([(&list.time_dimension.concept_identity, &list.time_dimension.local_representation)])
-            .chain(components.measure_list.measures.iter().map(|m| (&m.concept_identity, &m.local_representation)))
-            .chain(components.attribute_list.attributes.iter().map(|a| (&a.concept_identity, &a.local_representation)));
-        for (concept, representation) in parts {
-            let scheme = concept.rsplit_once('.').map_or("", |(scheme, _)| scheme);
-            add(&from, ArtefactKind::ConceptScheme, scheme);
-            if let Representation::Enumeration(urn) = representation {
-                add(&from, ArtefactKind::Codelist, urn);
-            }
-        }
-    }
-    edges.into_iter().collect()
-}
-
-fn related(matches: &BTreeSet<Key>, edges: &[(Key, Key)], references: &References) -> BTreeSet<Key> {
-    let up = |from: &BTreeSet<Key>| step(from, edges.iter().map(|(parent, child)| (child, parent)));
-    let down = |from: &BTreeSet<Key>| step(from, edges.iter().map(|(parent, child)| (parent, child)));
-    match references {
-        References::None => BTreeSet::new(),
-        References::Parents => up(matches),
-        References::ParentsAndSiblings => {
-            let parents = up(matches);
-            let siblings = down(&parents);
-            parents.into_iter().chain(siblings).collect()
-        }
-        References::Ancestors => closure(matches, up),
-        References::Children => down(matches),
-        References::Descendants => closure(matches, down),
-        References::All => {
-            let parents = closure(matches, up);
-            let everything: BTreeSet<Key> = parents.into_iter().chain(matches.iter().cloned()).collect();
-            let below = closure(&everything, down);
-            everything.into_iter().chain(below).collect()
-        }
-        References::Kind(kind) => {
-            let all = related(matches, edges, &References::All);
-            all.into_iter().filter(|(k, _)| k == kind).collect()
-        }
-    }
-}
-
-fn step<'a>(from: &BTreeSet<Key>, edges: impl Iterator<Item = (&'a Key, &'a Key)>) -> BTreeSet<Key> {
-    edges.filter(|(a, _)| from.contains(a)).map(|(_, b)| b.clone()).collect()
-}
-
-fn closure(from: &BTreeSet<Key>, next: impl Fn(&BTreeSet<Key>) -> BTreeSet<Key>) -> BTreeSet<Key> {
-    let mut all = BTreeSet::new();
-    let mut edge = next(from);
-    while !edge.is_empty() {
-        all.extend(edge.iter().cloned());
-        edge = next(&edge).difference(&all).cloned().collect();
-    }
-    all
-}
-
-/// Orders semantic versions by their numbers.
-pub fn compare_versions(a: &str, b: &str) -> Ordering {
-    let numbers = |v: &str| v.split(['.', '-']).map(|n| n.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
-    numbers(a).cmp(&numbers(b))
-}
-
-fn version_matches(key: &Key, candidates: &[Key], asked: &[String]) -> bool {
-    let newest_of = |fits: &dyn Fn(&str) -> bool| {
-        let same = candidates.iter().filter(|(k, r)| *k == key.0 && r.agency == key.1.agency && r.id == key.1.id);
-        let newest = same.map(|(_, r)| &r.version).filter(|v| fits(v)).max_by(|a, b| compare_versions(a, b));
-        newest.is_some_and(|v| *v == key.1.version)
-    };
-    asked.is_empty() && newest_of(&|_| true)
-        || asked.iter().any(|wanted| match wanted.as_str() {
-            "*" | "all" => true,
-            "+" | "~" | "latest" => newest_of(&|_| true),
-            wanted => match wanted.split_once(['+', '~']) {
-                Some((floor, tail)) => {
-                    let prefix = floor.rsplit_once('.').map_or("", |(head, _)| head);
-                    newest_of(&|v| compare_versions(v, &format!("{floor}{tail}")).is_ge() && v.starts_with(prefix))
-                }
-                // `1.0` is an older client's way to write `1.0.0`.
-                None => compare_versions(wanted, &key.1.version).is_eq() || format!("{wanted}.0") == key.1.version,
-            },
-        })
-}
-
-/// Copies an artefact; `stub` is none for all of it, else whether the description stays.
-fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, stub: Option<bool>) {
+fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, take: Take) {
     macro_rules! take {
         ($list:ident, |$a:ident| $strip:expr) => {
             for found in all.$list.iter().filter(|a| a.maintainable.reference() == *reference) {
                 let mut $a = found.clone();
-                if let Some(complete) = stub {
+                if take != Take::Whole {
                     $strip;
                     $a.maintainable.is_external_reference = Some(true);
-                    if !complete {
-                        $a.maintainable.annotations.clear();
-                        $a.maintainable.names.description = None;
-                        $a.maintainable.names.descriptions.clear();
-                    }
+                }
+                if take == Take::Stub {
+                    $a.maintainable.annotations.clear();
+                    $a.maintainable.names.description = None;
+                    $a.maintainable.names.descriptions.clear();
                 }
                 into.$list.push($a);
             }
@@ -299,46 +255,5 @@ fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, stub: 
             a.target.clear();
         }),
         ArtefactKind::AgencyScheme => take!(agency_schemes, |a| a.agencies.clear()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn query(kind: ArtefactKind, id: &str, version: &str, references: References) -> StructureQuery {
-        StructureQuery {
-            kinds: vec![kind],
-            agencies: vec!["RCP".into()],
-            ids: if id == "*" { vec![] } else { vec![id.into()] },
-            versions: vec![version.into()],
-            references,
-            detail: Detail::Full,
-        }
-    }
-
-    #[test]
-    fn wildcards_and_references_find_what_they_should() {
-        let all = crate::shared::structures().unwrap();
-        let flows = select(&all, &query(ArtefactKind::Dataflow, "*", "+", References::None));
-        assert_eq!(flows.dataflows.len(), all.dataflows.len());
-        let one = select(&all, &query(ArtefactKind::Dataflow, "RETURNS", "latest", References::Descendants));
-        assert_eq!((one.dataflows.len(), one.data_structures.len(), one.concept_schemes.len()), (1, 1, 1));
-        assert!(one.codelists.iter().any(|c| c.maintainable.id == "CL_RETURN_TYPE"));
-        assert!(!one.codelists.iter().any(|c| c.maintainable.id == "CL_TREATY"));
-        let used = select(&all, &query(ArtefactKind::Codelist, "CL_TREATY", "1.0.0", References::Parents));
-        assert_eq!(used.data_structures.len(), 1);
-        for (version, found) in [("1.0.0", 1), ("1.0", 1), ("*", 1), ("1.0+.0", 1), ("2.0.0", 0), ("2.0+.0", 0)] {
-            let result = select(&all, &query(ArtefactKind::Codelist, "CL_SEX", version, References::None));
-            assert_eq!(result.codelists.len(), found, "{version}");
-        }
-    }
-
-    #[test]
-    fn stubs_have_no_content() {
-        let all = crate::shared::structures().unwrap();
-        let mut stubs = query(ArtefactKind::Codelist, "*", "*", References::None);
-        stubs.detail = Detail::AllStubs;
-        assert!(select(&all, &stubs).codelists.iter().all(|c| c.codes.is_empty()));
     }
 }

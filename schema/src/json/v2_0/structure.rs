@@ -8,8 +8,8 @@ use crate::structure::Structures;
 
 /// Address of the message's JSON schema; clients look for it in the first 350 characters.
 pub const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/structure-message/tools/schemas/2.0.0/sdmx-json-structure-schema.json";
-/// Largest message read.
-const MAX_BYTES: usize = 64 << 20;
+/// Largest message read. A hundred times the shared structures; short codes take ten times as much memory as text.
+const MAX_BYTES: usize = 16 << 20;
 
 /// Why a message cannot be read.
 #[derive(Debug, thiserror::Error)]

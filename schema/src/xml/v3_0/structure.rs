@@ -7,7 +7,9 @@ use quick_xml::events::{BytesEnd, BytesStart, Event};
 
 use super::{COMMON, MESSAGE, STRUCTURE, declaration, text};
 use crate::message::MessageHeader;
-use crate::structure::{Attribute, DataStructure, Item, Maintainable, Names, Representation, Structures};
+use crate::structure::{
+    Attribute, AttributeRelationship, DataStructure, Item, Maintainable, Names, Representation, Structures,
+};
 
 /// Writes a structure message.
 pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>> {
@@ -40,10 +42,10 @@ pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>>
 /// The order of the containers is the schema's (SDMXStructure.xsd, StructuresType).
 fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()> {
     list(w, "str:AgencySchemes", &all.agency_schemes, |w, a| {
-        scheme(w, "str:AgencyScheme", &a.maintainable, "str:Agency", &a.agencies)
+        scheme(w, "str:AgencyScheme", &a.maintainable, false, "str:Agency", &a.agencies)
     })?;
     list(w, "str:Categorisations", &all.categorisations, |w, a| {
-        maintainable(w, "str:Categorisation", &a.maintainable, |w| {
+        maintainable(w, "str:Categorisation", &a.maintainable, false, |w| {
             if !a.source.is_empty() {
                 text(w, "str:Source", &a.source)?;
                 text(w, "str:Target", &a.target)?;
@@ -52,19 +54,21 @@ fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()>
         })
     })?;
     list(w, "str:CategorySchemes", &all.category_schemes, |w, a| {
-        scheme(w, "str:CategoryScheme", &a.maintainable, "str:Category", &a.categories)
+        scheme(w, "str:CategoryScheme", &a.maintainable, a.is_partial == Some(true), "str:Category", &a.categories)
     })?;
-    list(w, "str:Codelists", &all.codelists, |w, a| scheme(w, "str:Codelist", &a.maintainable, "str:Code", &a.codes))?;
+    list(w, "str:Codelists", &all.codelists, |w, a| {
+        scheme(w, "str:Codelist", &a.maintainable, a.is_partial == Some(true), "str:Code", &a.codes)
+    })?;
     list(w, "str:ConceptSchemes", &all.concept_schemes, |w, a| {
-        scheme(w, "str:ConceptScheme", &a.maintainable, "str:Concept", &a.concepts)
+        scheme(w, "str:ConceptScheme", &a.maintainable, a.is_partial == Some(true), "str:Concept", &a.concepts)
     })?;
     list(w, "str:Dataflows", &all.dataflows, |w, a| {
-        maintainable(w, "str:Dataflow", &a.maintainable, |w| {
+        maintainable(w, "str:Dataflow", &a.maintainable, false, |w| {
             if a.structure.is_empty() { Ok(()) } else { text(w, "str:Structure", &a.structure) }
         })
     })?;
     list(w, "str:DataStructures", &all.data_structures, |w, a| {
-        maintainable(w, "str:DataStructure", &a.maintainable, |w| components(w, a))
+        maintainable(w, "str:DataStructure", &a.maintainable, false, |w| components(w, a))
     })
 }
 
@@ -85,6 +89,7 @@ fn maintainable<W: Write>(
     w: &mut Writer<W>,
     element: &str,
     m: &Maintainable,
+    is_partial: bool,
     content: impl FnOnce(&mut Writer<W>) -> Result<()>,
 ) -> Result<()> {
     let mut start = w
@@ -97,6 +102,9 @@ fn maintainable<W: Write>(
     }
     if m.is_external_reference == Some(true) {
         start = start.with_attribute(("isExternalReference", "true"));
+    }
+    if is_partial {
+        start = start.with_attribute(("isPartial", "true"));
     }
     start.write_inner_content(|w| {
         if !m.annotations.is_empty() {
@@ -137,10 +145,11 @@ fn scheme<W: Write>(
     w: &mut Writer<W>,
     element: &str,
     m: &Maintainable,
+    is_partial: bool,
     item_element: &str,
     items: &[Item],
 ) -> Result<()> {
-    maintainable(w, element, m, |w| {
+    maintainable(w, element, m, is_partial, |w| {
         items.iter().try_for_each(|item| {
             w.create_element(item_element).with_attribute(("id", item.id.as_str())).write_inner_content(|w| {
                 names(w, &item.names)?;
@@ -199,8 +208,12 @@ fn attribute<W: Write>(w: &mut Writer<W>, a: &Attribute) -> Result<()> {
         .with_attribute(("usage", a.usage.as_str()))
         .write_inner_content(|w| {
             identity(w, &a.concept_identity, &a.local_representation)?;
-            w.create_element("str:AttributeRelationship")
-                .write_inner_content(|w| w.create_element("str:Observation").write_empty().map(|_| ()))?;
+            w.create_element("str:AttributeRelationship").write_inner_content(|w| match &a.attribute_relationship {
+                AttributeRelationship::Observation(_) => w.create_element("str:Observation").write_empty().map(|_| ()),
+                AttributeRelationship::Dataflow(_) => w.create_element("str:Dataflow").write_empty().map(|_| ()),
+                AttributeRelationship::Group(group) => text(w, "str:Group", group),
+                AttributeRelationship::Dimensions(ids) => ids.iter().try_for_each(|id| text(w, "str:Dimension", id)),
+            })?;
             Ok(())
         })?;
     Ok(())
