@@ -1,6 +1,6 @@
 //! The store, as its callers see it, on SQLite and PostgreSQL.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod database;
 mod logs;
