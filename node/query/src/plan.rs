@@ -7,6 +7,7 @@ use arrow::datatypes::DataType;
 use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE, TIME_PERIOD};
 use chancery_schema::period::Period;
 use chancery_schema::query::{ComponentFilter, Condition, DataQuery, Key, Operator};
+use chrono::{Datelike as _, NaiveDate};
 use datafusion::common::Result;
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{ColumnarValue, ExprFunctionExt, Volatility, create_udf};
@@ -14,19 +15,32 @@ use datafusion::prelude::{DataFrame, Expr, lit};
 
 use crate::engine::column;
 
-/// Periods wholly between two others.
-#[derive(Clone, Copy)]
+/// Periods wholly between two days.
+#[derive(Clone, Copy, Default)]
 struct Bounds {
-    /// Begins on or after this one's first day.
-    start: Option<Period>,
-    /// Ends on or before this one's last day.
-    end: Option<Period>,
+    /// They begin on this day or later.
+    start: Option<NaiveDate>,
+    /// They end on this day or earlier.
+    end: Option<NaiveDate>,
 }
 
 impl Bounds {
+    /// What a comparison of periods means; none if it is not one of order.
+    fn of(condition: &Condition) -> Option<Self> {
+        let period = Period::parse(&condition.value)?;
+        // Before the first day of the calendar, and after its last, there is nothing.
+        Some(match condition.operator {
+            Operator::Ge => Self { start: Some(period.start), end: None },
+            Operator::Gt => Self { start: Some(period.end.succ_opt().unwrap_or(NaiveDate::MAX)), end: None },
+            Operator::Le => Self { start: None, end: Some(period.end) },
+            Operator::Lt => Self { start: None, end: Some(period.start.pred_opt().unwrap_or(NaiveDate::MIN)) },
+            _ => return None,
+        })
+    }
+
     fn hold(&self, text: &str) -> bool {
         Period::parse(text)
-            .is_some_and(|p| self.start.is_none_or(|s| p.start >= s.start) && self.end.is_none_or(|e| p.end <= e.end))
+            .is_some_and(|p| self.start.is_none_or(|s| p.start >= s) && self.end.is_none_or(|e| p.end <= e))
     }
 }
 
@@ -55,11 +69,11 @@ pub(crate) fn filter(mut frame: DataFrame, schema: &DatasetSchema, query: &DataQ
         frame = frame.filter(filter_matches(filter))?;
     }
     let bounds = Bounds {
-        start: query.start.as_deref().and_then(Period::parse),
-        end: query.end.as_deref().and_then(Period::parse),
+        start: query.start.as_deref().and_then(Period::parse).map(|p| p.start),
+        end: query.end.as_deref().and_then(Period::parse).map(|p| p.end),
     };
     if bounds.start.is_some() || bounds.end.is_some() {
-        frame = frame.filter(within(bounds, query))?;
+        frame = frame.filter(within(bounds))?;
     }
     Ok(frame)
 }
@@ -87,6 +101,11 @@ fn filter_matches(filter: &ComponentFilter) -> Expr {
 }
 
 fn condition_matches(id: &str, condition: &Condition) -> Expr {
+    if id == TIME_PERIOD
+        && let Some(bounds) = Bounds::of(condition)
+    {
+        return within(bounds);
+    }
     let left = column(id);
     let text = condition.value.clone();
     let right = match (id, text.parse::<f64>()) {
@@ -116,7 +135,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Periods of any frequency within the bounds. Years, as text, are compared too: statistics can skip by those.
-fn within(bounds: Bounds, query: &DataQuery) -> Expr {
+fn within(bounds: Bounds) -> Expr {
     let holds = move |args: &[ColumnarValue]| -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(args)?;
         let times = arrays.first().map(|a| a.as_string::<i32>());
@@ -127,12 +146,13 @@ fn within(bounds: Bounds, query: &DataQuery) -> Expr {
     let function =
         create_udf("period_within", vec![DataType::Utf8], DataType::Boolean, Volatility::Immutable, Arc::new(holds));
     let mut holds = function.call(vec![column(TIME_PERIOD)]);
-    let year = |text: &String| text.get(..4).and_then(|y| y.parse::<i32>().ok());
-    // An ISO week of the year before can begin in the year asked for, and one of the year after can end in it.
-    if let Some(start) = query.start.as_ref().and_then(year) {
+    // An ISO week of the year before can begin in the year asked for, and one of the year after can end in it. Texts are in
+    // the order of years where years have four digits.
+    let years = 1..9_998;
+    if let Some(start) = bounds.start.map(|day| day.year()).filter(|year| years.contains(year)) {
         holds = column(TIME_PERIOD).gt_eq(lit(format!("{:04}", start - 1))).and(holds);
     }
-    if let Some(end) = query.end.as_ref().and_then(year) {
+    if let Some(end) = bounds.end.map(|day| day.year()).filter(|year| years.contains(year)) {
         holds = column(TIME_PERIOD).lt(lit(format!("{:04}", end + 2))).and(holds);
     }
     holds
