@@ -124,27 +124,3 @@ fn what_is_in_the_way_is_named() {
         _ => println!("skipped the newer database: sqlite3 is not installed"),
     }
 }
-
-#[test]
-fn a_full_disk_is_told_and_leaves_nothing() {
-    let forum = TestForum::found(&["GTM"]).unwrap();
-    let gtm = &forum.nodes[0];
-    let mount = gtm.dir.join("stages");
-    let mounted =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(&mount).status();
-    if !mounted.is_ok_and(|s| s.success()) {
-        println!("skipped the full disk: mounting a small one needs root");
-        return;
-    }
-    let rows: String =
-        (0..4_000).map(|i| format!("{}-{:02},MEX,{}\n", 1000 + i / 12, i % 12 + 1, i * 7919 % 100_003)).collect();
-    let file = gtm.write("long.csv", &format!("month,from,persons\n{rows}")).unwrap();
-    let map = gtm.write("long.toml", &mapping("GTM")).unwrap();
-    let answer = gtm.run(&["import", &file, "--mapping", &map, "--title", "Long"]).unwrap();
-    let left = std::fs::read_dir(&mount).unwrap().count();
-    std::process::Command::new("umount").arg(&mount).status().unwrap();
-    assert_eq!(answer.code, 8, "{answer:?}");
-    assert!(answer.err.contains("No space left") || answer.err.contains("disk is full"), "{answer:?}");
-    assert_eq!(left, 0);
-    refused(gtm, &["preview"], 5, &["no stage"]);
-}

@@ -72,7 +72,7 @@ pub enum StoreError {
         found: String,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database `{place}`: {reason}")]
+    #[error("cannot open the database `{place}`: {reason}{}", advice(reason))]
     Open {
         /// Where, without password.
         place: String,
@@ -90,7 +90,7 @@ pub enum StoreError {
         migration: String,
     },
     /// A statement failed.
-    #[error("cannot {doing}: {source}{}", full(source))]
+    #[error("cannot {doing}: {source}{}", advice(&source.to_string()))]
     Database {
         /// The operation.
         doing: &'static str,
@@ -124,8 +124,16 @@ impl StoreError {
     }
 }
 
-fn full(error: &diesel::result::Error) -> &'static str {
-    if error.to_string().contains("disk is full") { "; free space and try again" } else { "" }
+/// What to do about SQLite's words for a disk without room. Without any it cannot even make the files that it shares with other
+/// processes, and calls that an input or output error.
+fn advice(reason: &str) -> &'static str {
+    if reason.contains("disk is full") {
+        "; free space and try again"
+    } else if reason.contains("disk I/O error") {
+        "; check whether the disk is full or damaged, then try again"
+    } else {
+        ""
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {
