@@ -11,6 +11,7 @@ pub mod mapping;
 pub mod message;
 pub mod period;
 pub mod query;
+pub mod rows;
 pub mod shared;
 pub mod structure;
 pub mod validate;

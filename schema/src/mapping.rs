@@ -1,11 +1,12 @@
 //! Mapping files: which column of a file is which component, and how its text becomes codes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
 use crate::dataset::{DatasetSchema, TIME_PERIOD};
-use crate::period::Length;
+use crate::period::{Length, Period};
 
 /// Largest mapping file, in bytes: every code of every list mapped by its name takes less.
 const MAX_BYTES: usize = 1 << 20;
@@ -159,6 +160,35 @@ pub(crate) enum Source {
     Column { index: usize, map: HashMap<String, String>, default: Option<String>, period: Option<Length> },
 }
 
+impl Source {
+    /// The column's position; none if the mapping gives the value.
+    pub(crate) fn column(&self) -> Option<usize> {
+        match self {
+            Self::Value(_) => None,
+            Self::Column { index, .. } => Some(*index),
+        }
+    }
+
+    /// What the mapping makes of a field's text, and whether it is the file that said it.
+    pub(crate) fn translate<'a>(&'a self, field: &'a str) -> (Cow<'a, str>, bool) {
+        match self {
+            Self::Value(value) => (Cow::Borrowed(value), false),
+            Self::Column { map, default, period, .. } => {
+                let mapped = map.get(field).map_or(field, String::as_str);
+                let given = !mapped.is_empty();
+                let text = if given { mapped } else { default.as_deref().unwrap_or("") };
+                let cut = period.and_then(|length| Period::cut(text, length));
+                (cut.map_or(Cow::Borrowed(text), Cow::Owned), given)
+            }
+        }
+    }
+
+    /// Whether dates are cut to periods.
+    pub(crate) fn cuts_dates(&self) -> bool {
+        matches!(self, Self::Column { period: Some(_), .. })
+    }
+}
+
 /// A mapping bound to a dataflow and a file's columns.
 #[derive(Debug, Clone)]
 pub struct BoundMapping {
@@ -177,8 +207,8 @@ impl BoundMapping {
     /// Headings of the file's columns that the mapping does not use.
     pub fn unmapped_columns(&self) -> impl Iterator<Item = &str> {
         let used = |column: usize| {
-            let source = |source: &Source| matches!(source, Source::Column { index, .. } if *index == column);
-            self.sources.iter().any(source) || self.filters.iter().any(|(index, _)| *index == column)
+            self.sources.iter().any(|source| source.column() == Some(column))
+                || self.filters.iter().any(|(index, _)| *index == column)
         };
         self.headings.iter().enumerate().filter(move |(index, _)| !used(*index)).map(|(_, heading)| heading.as_str())
     }

@@ -14,6 +14,7 @@ pub use batch::BatchBuilder;
 use column::{Column, Fault, Role};
 
 use crate::mapping::BoundMapping;
+pub use crate::rows::Row;
 
 /// The column that remembers which line of the file a row came from.
 pub const ROW: &str = "_row";
@@ -73,24 +74,6 @@ pub struct Problem {
     pub nearest: Option<String>,
     /// What kind of mistake.
     pub kind: ProblemKind,
-}
-
-/// A row's fields by their position.
-pub trait Row {
-    /// The field; none if the row is shorter.
-    fn field(&self, index: usize) -> Option<&str>;
-}
-
-impl Row for csv::StringRecord {
-    fn field(&self, index: usize) -> Option<&str> {
-        self.get(index)
-    }
-}
-
-impl<T: AsRef<str>> Row for [T] {
-    fn field(&self, index: usize) -> Option<&str> {
-        self.get(index).map(AsRef::as_ref)
-    }
 }
 
 /// Checks rows and collects them as columns.

@@ -1,10 +1,9 @@
 //! Import: a file's rows become a private stage, if every one of them is valid.
 
-use std::fs::File;
-use std::io::Read;
+mod source;
+
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -24,10 +23,7 @@ use crate::disclose::Disclosed;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
-/// Rows collected before they are written.
-const BATCH_ROWS: usize = 8_192;
-/// Longest line, in bytes: a file without line ends must not fill the memory.
-const MAX_FIELDS: usize = 1_000;
+pub use source::Progress;
 
 /// What to import.
 #[derive(Debug, Clone)]
@@ -61,28 +57,6 @@ pub struct ImportOutcome {
     pub left_out: u64,
     /// What disclosure control did.
     pub report: Option<Report>,
-}
-
-/// How far the reading is, shared with whoever shows it.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// Bytes read.
-    pub read: Arc<AtomicU64>,
-    /// Bytes of the file.
-    pub total: Arc<AtomicU64>,
-}
-
-struct Counted<R> {
-    inner: R,
-    progress: Progress,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.progress.read.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
-    }
 }
 
 /// What reading a file gave.
@@ -142,7 +116,7 @@ impl Node {
         progress: Progress,
     ) -> Result<Scratch> {
         let (path, dir) = (request.file.clone(), self.folder().stages());
-        let work = move || read_csv(&path, &dir, &mapping, &schema, &progress);
+        let work = move || read_rows(&path, &dir, &mapping, &schema, &progress);
         tokio::task::spawn_blocking(work).await.or_storage(|| "the import was cut off".to_owned())?
     }
 
@@ -215,29 +189,15 @@ impl Node {
     }
 }
 
-fn read_csv(
+fn read_rows(
     path: &Path,
     dir: &Path,
     mapping: &Mapping,
     schema: &DatasetSchema,
     progress: &Progress,
 ) -> Result<Scratch> {
-    let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
-    progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
-    let delimiter = u8::try_from(mapping.options.delimiter)
-        .map_err(|_| Error::invalid("`options.delimiter` is not a single byte: use `,`, `;` or a tab"))?;
-    let counted = Counted { inner: file, progress: progress.clone() };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(counted);
-    let headings = reader.headers().or_invalid(|| format!("cannot read the header of `{}`", path.display()))?;
-    let headings: Vec<String> = headings.iter().map(|h| h.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-    if headings.len() > MAX_FIELDS {
-        return Err(Error::invalid(format!(
-            "`{}` has {} columns, more than {MAX_FIELDS}",
-            path.display(),
-            headings.len()
-        )));
-    }
-    let bound = mapping.bind(schema, &headings).map_err(|errors| {
+    let mut source = source::open(path, &mapping.options, progress)?;
+    let bound = mapping.bind(schema, source.headings()).map_err(|errors| {
         let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
         Error::invalid(format!("the mapping does not fit `{}`:{all}", path.display()))
     })?;
@@ -245,38 +205,32 @@ fn read_csv(
     let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
     let writing = || format!("cannot write in `{}`", dir.display());
     let mut writer = scratch_writer(out.as_file_mut(), validator.batch_schema()).or_storage(writing)?;
-    let (mut rows, mut left_out) = (0u64, 0u64);
-    let mut record = csv::StringRecord::new();
-    loop {
-        let line = reader.position().line();
-        match reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {
-                rows += 1;
-                // The position before a record can stand on the end of the one before; its own is exact.
-                let line = record.position().map_or(line, csv::Position::line);
-                left_out += u64::from(!validator.push(line, &record));
-            }
-            Err(error) if error.is_io_error() => {
-                return Err(Error::Storage {
-                    what: format!("cannot read `{}`", path.display()),
-                    cause: Some(Box::new(error)),
-                });
-            }
-            Err(error) => {
-                rows += 1;
-                validator.note(malformed(line, &error));
-            }
+    let (mut rows, mut left_out, mut failed) = (0u64, 0u64, None);
+    let read = source.read(&mut |batch| {
+        rows += batch.len() as u64 + batch.faults.len() as u64;
+        for (line, row) in batch.iter() {
+            left_out += u64::from(!validator.push(line, &row));
         }
-        if validator.rows() >= BATCH_ROWS {
-            let batch = validator.take().or_storage(writing)?;
-            if validator.total() == 0 {
-                writer.write(&batch).or_storage(writing)?;
-            }
+        for fault in batch.faults.drain(..) {
+            validator.note(fault);
         }
+        let written = validator.take().or_storage(writing).and_then(|valid| {
+            // What is not staged need not be written.
+            if validator.total() == 0 { writer.write(&valid).or_storage(writing) } else { Ok(()) }
+        });
+        written.map_or_else(
+            |error| {
+                failed = Some(error);
+                ControlFlow::Break(())
+            },
+            ControlFlow::Continue,
+        )
+    });
+    match failed {
+        Some(error) => return Err(error),
+        None => read.map_err(|error| source::failed(path, error))?,
     }
-    let batch = validator.take().or_storage(writing)?;
-    writer.write(&batch).and_then(|()| writer.close()).or_storage(writing)?;
+    writer.close().or_storage(writing)?;
     if validator.total() > 0 {
         let total = validator.total();
         return Err(Error::Problems {
@@ -293,18 +247,6 @@ fn read_csv(
         )));
     }
     Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out })
-}
-
-fn malformed(row: u64, error: &csv::Error) -> Problem {
-    Problem {
-        row,
-        column: String::new(),
-        component: String::new(),
-        value: error.to_string().chars().take(200).collect(),
-        expected: "a line with the header's columns, in UTF-8".to_owned(),
-        nearest: None,
-        kind: ProblemKind::Malformed,
-    }
 }
 
 /// Finds equal keys in sorted batches.

@@ -57,10 +57,7 @@ impl Column {
 
     /// Position of its column in the file; none if the mapping gives the value.
     pub(super) fn field(&self) -> Option<usize> {
-        match &self.source {
-            Source::Value(_) => None,
-            Source::Column { index, .. } => Some(*index),
-        }
+        self.source.column()
     }
 
     /// Judges this row's text. Without `advise` no nearest code is looked for, which takes most of the time.
@@ -95,19 +92,8 @@ impl Column {
     }
 
     fn judge(&self, field: &str, advise: bool) -> Judged {
-        let mut judged = Judged::default();
-        let mut date = false;
-        match &self.source {
-            Source::Value(value) => judged.text.clone_from(value),
-            Source::Column { map, default, period, .. } => {
-                let mapped = map.get(field).map_or(field, String::as_str);
-                judged.given = !mapped.is_empty();
-                let text = if judged.given { mapped } else { default.as_deref().unwrap_or("") };
-                date = period.is_some();
-                let cut = period.and_then(|length| Period::cut(text, length));
-                judged.text = cut.unwrap_or_else(|| text.to_owned());
-            }
-        }
+        let (text, given) = self.source.translate(field);
+        let mut judged = Judged { text: text.into_owned(), given, ..Judged::default() };
         if judged.text.is_empty() {
             judged.fault = self.absent();
         } else if self.role == Role::Time {
@@ -116,7 +102,7 @@ impl Column {
                     judged.text = text;
                     judged.length = Some(length);
                 }
-                _ => judged.fault = Some(no_period(date)),
+                _ => judged.fault = Some(no_period(self.source.cuts_dates())),
             }
         } else if self.role != Role::Measure {
             judged.fault = match &self.component.codes {

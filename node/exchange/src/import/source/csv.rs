@@ -1,0 +1,236 @@
+//! Delimited text. Records are cut by csv-core straight from the read buffer, so that their size is bounded.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use chancery_schema::rows::{MAX_FIELDS, MAX_ROW_BYTES, RowBatch, RowSource, SourceError};
+use chancery_schema::validate::{Problem, ProblemKind};
+use csv_core::{ReadRecordResult, Reader};
+
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Longest text of the file that a problem quotes, in characters.
+const MAX_QUOTE: usize = 100;
+
+/// Rows of delimited text with a header.
+pub(super) struct CsvSource<R> {
+    records: Records<R>,
+    headings: Vec<String>,
+}
+
+impl<R: Read + Send> CsvSource<R> {
+    /// Reads the header.
+    pub(super) fn new(input: R, delimiter: u8) -> Result<Self, SourceError> {
+        let mut records = Records::new(input, delimiter);
+        let no_header = || SourceError::Format("it is empty".to_owned());
+        let header = records.next()?.ok_or_else(no_header)?;
+        let mut start = 0;
+        let mut headings = Vec::new();
+        for end in header.ends {
+            headings.push(String::from_utf8_lossy(&header.text[start..*end]).trim().to_owned());
+            start = *end;
+        }
+        Ok(Self { records, headings })
+    }
+}
+
+impl<R: Read + Send> RowSource for CsvSource<R> {
+    fn headings(&self) -> &[String] {
+        &self.headings
+    }
+
+    fn read(&mut self, sink: &mut dyn FnMut(&mut RowBatch) -> ControlFlow<()>) -> Result<(), SourceError> {
+        let mut batch = RowBatch::default();
+        while let Some(record) = self.records.next()? {
+            record.put(self.headings.len(), &mut batch);
+            if batch.is_full() {
+                if sink(&mut batch).is_break() {
+                    return Ok(());
+                }
+                batch.clear();
+            }
+        }
+        if !batch.is_empty() {
+            let _ = sink(&mut batch);
+        }
+        Ok(())
+    }
+}
+
+/// A record's fields, one behind the other.
+struct Record<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+    line: u64,
+}
+
+impl Record<'_> {
+    /// Adds the record to the batch, or what is wrong with it. A spreadsheet writes its empty rows as delimiters only.
+    fn put(&self, width: usize, batch: &mut RowBatch) {
+        if self.text.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        let (kept, more) = self.ends.split_at(width.min(self.ends.len()));
+        let length = kept.last().copied().unwrap_or(0);
+        if kept.len() < width || more.last().is_some_and(|end| *end > length) {
+            let expected = format!("{width} fields, as the header has; this line has {}", self.ends.len());
+            return batch.faults.push(self.fault(expected));
+        }
+        let whole = std::str::from_utf8(&self.text[..length]).is_ok_and(|text| batch.fields(text, kept));
+        if whole {
+            batch.end_row(self.line);
+        } else {
+            batch.faults.push(self.fault("text in the file's encoding, UTF-8".to_owned()));
+        }
+    }
+
+    fn fault(&self, expected: String) -> Problem {
+        Problem {
+            row: self.line,
+            column: String::new(),
+            component: String::new(),
+            value: String::from_utf8_lossy(self.text).chars().take(MAX_QUOTE).collect(),
+            expected,
+            nearest: None,
+            kind: ProblemKind::Malformed,
+        }
+    }
+}
+
+/// Cuts a text into records.
+struct Records<R> {
+    input: R,
+    buffer: Vec<u8>,
+    /// What of the buffer is not yet cut.
+    at: usize,
+    end: usize,
+    core: Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<R: Read> Records<R> {
+    fn new(input: R, delimiter: u8) -> Self {
+        Self {
+            input,
+            buffer: vec![0; BUFFER_BYTES],
+            at: 0,
+            end: 0,
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            text: vec![0; 16 << 10],
+            ends: vec![0; MAX_FIELDS],
+        }
+    }
+
+    /// Reads on if the buffer is used up.
+    fn fill(&mut self) -> Result<(), SourceError> {
+        while self.at == self.end {
+            match self.input.read(&mut self.buffer) {
+                Ok(n) => {
+                    (self.at, self.end) = (0, n);
+                    break;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(SourceError::Read(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes line ends, so that the line of the next record is known. csv-core counts from 1.
+    fn pass_line_ends(&mut self) -> Result<(), SourceError> {
+        loop {
+            self.fill()?;
+            let rest = &self.buffer[self.at..self.end];
+            let blank = rest.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+            let lines = rest[..blank].iter().filter(|b| **b == b'\n').count();
+            self.core.set_line(self.core.line() + lines as u64);
+            self.at += blank;
+            if self.at < self.end || blank == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
+        self.pass_line_ends()?;
+        let line = self.core.line();
+        let (mut length, mut fields) = (0, 0);
+        loop {
+            self.fill()?;
+            let (result, read, wrote, ended) = self.core.read_record(
+                &self.buffer[self.at..self.end],
+                &mut self.text[length..],
+                &mut self.ends[fields..],
+            );
+            self.at += read;
+            length += wrote;
+            fields += ended;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.text.len() >= MAX_ROW_BYTES => {
+                    return Err(SourceError::TooLarge(format!(
+                        "line {line} begins a row of more than {MAX_ROW_BYTES} bytes: is a quotation mark left open there?"
+                    )));
+                }
+                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
+                ReadRecordResult::OutputEndsFull => {
+                    return Err(SourceError::TooLarge(format!("line {line} has more than {MAX_FIELDS} columns")));
+                }
+                ReadRecordResult::Record => {
+                    return Ok(Some(Record { text: &self.text[..length], ends: &self.ends[..fields], line }));
+                }
+                ReadRecordResult::End => return Ok(None),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> (Vec<(u64, Vec<String>)>, Vec<(u64, String)>) {
+        // A byte at a time: no record depends on where the buffer ends.
+        struct Slow<'a>(&'a [u8]);
+        impl Read for Slow<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let n = self.0.len().min(1);
+                self.0.read(&mut buffer[..n])
+            }
+        }
+        let (mut rows, mut faults) = (Vec::new(), Vec::new());
+        let mut source = CsvSource::new(Slow(text), b',').unwrap();
+        source
+            .read(&mut |batch| {
+                rows.extend(batch.iter().map(|(line, row)| (line, row.iter().map(str::to_owned).collect())));
+                faults.extend(batch.faults.iter().map(|p| (p.row, p.expected.clone())));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        (rows, faults)
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file() {
+        let (rows, faults) = read("\u{feff}a,b\r\n\r\n1,\"x\r\ny\"\r\n\n,\n2,\"é \"\"\"".as_bytes());
+        let text = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        assert_eq!(rows, [(3, text("1", "x\r\ny")), (7, text("2", "é \""))]);
+        assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_of_it() {
+        let (rows, faults) = read(b"a,b\n1\n1,2,\n1,2,3\n\xc3,\xa9\n4,5\n");
+        assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 6]);
+        assert_eq!(faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 5], "{faults:?}");
+    }
+
+    #[test]
+    fn a_quotation_mark_left_open_does_not_fill_the_memory() {
+        let text = format!("a,b\n1,\"{}", "x\n".repeat(MAX_ROW_BYTES));
+        let mut source = CsvSource::new(text.as_bytes(), b',').unwrap();
+        let error = source.read(&mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+    }
+}
