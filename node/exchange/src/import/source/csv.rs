@@ -190,7 +190,9 @@ impl<R: Read> Records<R> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> (Vec<(u64, Vec<String>)>, Vec<(u64, String)>) {
+    type Rows = Vec<(u64, Vec<String>)>;
+
+    fn read(text: &[u8]) -> (Rows, Vec<(u64, String)>) {
         // A byte at a time: no record depends on where the buffer ends.
         struct Slow<'a>(&'a [u8]);
         impl Read for Slow<'_> {
