@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::structure::{Reference, Representation, Structures};
+use crate::language::Languages;
+use crate::structure::{Codes, Item, Names, Reference, Representation, Role, Structures};
 
 /// The time dimension's id.
 pub const TIME_PERIOD: &str = "TIME_PERIOD";
@@ -35,24 +36,38 @@ pub enum SchemaError {
 pub struct CodeSet {
     /// The code list.
     pub reference: Reference,
-    codes: Vec<(String, String)>,
-    index: HashMap<String, usize>,
+    codes: Codes,
+    languages: Languages,
 }
 
 impl CodeSet {
     /// Whether `code` is one of them.
     pub fn contains(&self, code: &str) -> bool {
-        self.index.contains_key(code)
+        self.codes.by_id(code).is_some()
     }
 
-    /// A code's English name.
+    /// A code's name in the language the schema is for, or English.
     pub fn name(&self, code: &str) -> Option<&str> {
-        self.index.get(code).and_then(|i| self.codes.get(*i)).map(|(_, name)| name.as_str())
+        self.codes.by_id(code).map(|item| self.languages.name(&item.names))
+    }
+
+    /// A code's names in the languages the schema is for.
+    pub fn names(&self, code: &str) -> Option<Names> {
+        self.codes.by_id(code).map(|item| {
+            let mut names = item.names.clone();
+            self.languages.apply_to(&mut names);
+            names
+        })
     }
 
     /// Codes and names, in the list's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.codes.iter().map(|(code, name)| (code.as_str(), name.as_str()))
+        self.codes.iter().map(|item| (item.id.as_str(), self.languages.name(&item.names)))
+    }
+
+    /// The codes themselves: names in every language, parents, annotations.
+    pub fn items(&self) -> &[Item] {
+        &self.codes
     }
 }
 
@@ -61,8 +76,10 @@ impl CodeSet {
 pub struct Component {
     /// Id.
     pub id: String,
-    /// The concept's English name.
+    /// The concept's name in the language the schema is for, or English.
     pub name: String,
+    /// The concept's names in the languages the schema is for, or in all.
+    pub names: Names,
     /// Its codes, if coded.
     pub codes: Option<Arc<CodeSet>>,
     /// Whether every observation has it.
@@ -76,8 +93,10 @@ pub struct DatasetSchema {
     pub dataflow: Reference,
     /// Its data structure.
     pub structure: Reference,
-    /// The dataflow's English name.
+    /// The dataflow's name in the language the schema is for, or English.
     pub name: String,
+    /// The dataflow's names in the languages the schema is for, or in all.
+    pub names: Names,
     /// Dimensions but time, in the data structure's order.
     pub dimensions: Vec<Component>,
     /// Time.
@@ -97,46 +116,56 @@ impl DatasetSchema {
             |missing: &str| SchemaError::Dangling { dataflow: reference.to_string(), missing: missing.to_owned() };
         let structure: Reference = dataflow.structure.parse().map_err(|_| dangling(&dataflow.structure))?;
         let definition = structures.data_structure(&structure).ok_or_else(|| dangling(&dataflow.structure))?;
-        let components = definition.data_structure_components.as_ref().ok_or_else(|| dangling(&dataflow.structure))?;
+        if definition.data_structure_components.is_none() {
+            return Err(dangling(&dataflow.structure));
+        }
         let mut sets = HashMap::new();
-        let mut component = |id: &str, concept: &str, representation: &Representation, mandatory: bool| {
-            let codes = match representation {
-                Representation::Format(_) => None,
-                Representation::Enumeration(urn) => {
+        let mut by_role: HashMap<Role, Vec<Component>> = HashMap::new();
+        for any in definition.components() {
+            let concept = structures.concept(any.concept).ok_or_else(|| dangling(any.concept))?;
+            let codes = match any.representation.or(concept.core_representation.as_ref()) {
+                Some(Representation::Enumeration(urn)) => {
                     Some(code_set(structures, urn, &mut sets).ok_or_else(|| dangling(urn))?)
                 }
+                Some(Representation::Format(_)) | None => None,
             };
-            let name = structures.concept_name(concept).ok_or_else(|| dangling(concept))?.to_owned();
-            Ok(Component { id: id.to_owned(), name, codes, mandatory })
-        };
-        let list = &components.dimension_list;
-        let mut ordered: Vec<_> = list.dimensions.iter().collect();
-        ordered.sort_by_key(|d| d.position);
-        let dimensions = ordered
-            .into_iter()
-            .map(|d| component(&d.id, &d.concept_identity, &d.local_representation, true))
-            .collect::<Result<_, _>>()?;
-        let t = &list.time_dimension;
-        let time = component(&t.id, &t.concept_identity, &t.local_representation, true)?;
-        let m = components.measure_list.measures.first().ok_or_else(|| dangling(OBS_VALUE))?;
-        let measure = component(&m.id, &m.concept_identity, &m.local_representation, false)?;
-        let attributes = components
-            .attribute_list
-            .attributes
-            .iter()
-            .map(|a| component(&a.id, &a.concept_identity, &a.local_representation, a.usage == "mandatory"))
-            .collect::<Result<_, _>>()?;
+            let names = concept.item.names.clone();
+            let mandatory = any.mandatory && any.role != Role::Measure;
+            let component = Component { id: any.id.to_owned(), name: names.name.clone(), names, codes, mandatory };
+            by_role.entry(any.role).or_default().push(component);
+        }
+        let mut take = |role| by_role.remove(&role).unwrap_or_default().into_iter();
+        let time = take(Role::Time).next().ok_or_else(|| dangling(TIME_PERIOD))?;
+        let measure = take(Role::Measure).next().ok_or_else(|| dangling(OBS_VALUE))?;
+        let (dimensions, attributes) = (take(Role::Dimension).collect(), take(Role::Attribute).collect());
         let corridor = definition.maintainable.annotation("CORRIDOR").and_then(|title| title.split_once('/'));
         Ok(Self {
             dataflow: reference.clone(),
             structure,
             name: dataflow.maintainable.names.name.clone(),
+            names: dataflow.maintainable.names.clone(),
             dimensions,
             time,
             measure,
             attributes,
             corridor: corridor.map(|(origin, destination)| (origin.to_owned(), destination.to_owned())),
         })
+    }
+
+    /// The same schema with its names in `languages`, the best of them first.
+    #[must_use]
+    pub fn in_languages(mut self, languages: &Languages) -> Self {
+        languages.apply_to(&mut self.names);
+        self.name.clone_from(&self.names.name);
+        let all = self.dimensions.iter_mut().chain([&mut self.time, &mut self.measure]).chain(&mut self.attributes);
+        for component in all {
+            languages.apply_to(&mut component.names);
+            component.name.clone_from(&component.names.name);
+            if let Some(codes) = &mut component.codes {
+                Arc::make_mut(codes).languages = languages.clone();
+            }
+        }
+        self
     }
 
     /// The component `id`.
@@ -175,9 +204,7 @@ fn code_set(structures: &Structures, urn: &str, sets: &mut HashMap<String, Arc<C
     }
     let reference: Reference = urn.parse().ok()?;
     let list = structures.codelist(&reference)?;
-    let codes: Vec<_> = list.codes.iter().map(|c| (c.id.clone(), c.names.name.clone())).collect();
-    let index = codes.iter().enumerate().map(|(i, (code, _))| (code.clone(), i)).collect();
-    let set = Arc::new(CodeSet { reference, codes, index });
+    let set = Arc::new(CodeSet { reference, codes: list.codes.clone(), languages: Languages::default() });
     sets.insert(urn.to_owned(), Arc::clone(&set));
     Some(set)
 }

@@ -7,6 +7,7 @@ pub mod csv;
 pub mod data;
 pub mod dataset;
 pub mod json;
+pub mod language;
 pub mod mapping;
 pub mod message;
 pub mod period;

@@ -55,7 +55,7 @@ mod tests {
         };
         for list in structures().unwrap().codelists {
             let mut seen = BTreeSet::new();
-            for code in &list.codes {
+            for code in list.codes.iter() {
                 assert!(id(&code.id) && seen.insert(&code.id), "{} {}", list.maintainable.id, code.id);
                 assert!(!code.names.name.is_empty() && code.names.names.contains_key("en"));
             }

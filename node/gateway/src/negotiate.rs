@@ -1,8 +1,9 @@
 //! Which representation a client gets: `format=` first, then `Accept` with its quality values.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::ACCEPT;
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use chancery_schema::data::DataFormat;
+use chancery_schema::language::Languages;
 
 use crate::error::HttpError;
 
@@ -38,6 +39,12 @@ impl Figures {
             Self::Parquet => "application/vnd.apache.parquet",
         }
     }
+}
+
+/// The languages the client prefers.
+pub(crate) fn languages(request: &HttpRequest) -> Languages {
+    let header = request.headers().get(ACCEPT_LANGUAGE).and_then(|h| h.to_str().ok());
+    header.map(Languages::parse).unwrap_or_default()
 }
 
 /// Media ranges in the order the client prefers them. None for no header at all.

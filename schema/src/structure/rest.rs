@@ -35,9 +35,8 @@ pub enum StructureQueryError {
 }
 
 /// Artefact types of the standard that this schema holds none of: a query for them finds nothing.
-const NOT_HELD: [&str; 29] = [
+const NOT_HELD: [&str; 25] = [
     "valuelist",
-    "hierarchy",
     "hierarchyassociation",
     "dataproviderscheme",
     "dataconsumerscheme",
@@ -45,13 +44,10 @@ const NOT_HELD: [&str; 29] = [
     "metadatastructure",
     "metadataflow",
     "provisionagreement",
-    "structuremap",
-    "representationmap",
     "conceptschememap",
     "categoryschememap",
     "organisationschememap",
     "process",
-    "dataconstraint",
     "metadataconstraint",
     "reportingtaxonomy",
     "reportingtaxonomymap",

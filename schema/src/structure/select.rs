@@ -4,10 +4,10 @@ mod graph;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::version::{Version, VersionQuery};
-use super::{Item, Reference, Structures};
+use super::{Codes, Item, Reference, Representation, Structures};
 
 pub use super::version::compare_versions;
 
@@ -28,11 +28,19 @@ pub enum ArtefactKind {
     Categorisation,
     /// Agency schemes.
     AgencyScheme,
+    /// Hierarchies of codes.
+    Hierarchy,
+    /// Data constraints.
+    DataConstraint,
+    /// Structure maps.
+    StructureMap,
+    /// Representation maps.
+    RepresentationMap,
 }
 
 impl ArtefactKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::DataStructure,
         Self::Dataflow,
         Self::Codelist,
@@ -40,6 +48,10 @@ impl ArtefactKind {
         Self::CategoryScheme,
         Self::Categorisation,
         Self::AgencyScheme,
+        Self::Hierarchy,
+        Self::DataConstraint,
+        Self::StructureMap,
+        Self::RepresentationMap,
     ];
 
     /// The word in REST paths.
@@ -52,6 +64,10 @@ impl ArtefactKind {
             Self::CategoryScheme => "categoryscheme",
             Self::Categorisation => "categorisation",
             Self::AgencyScheme => "agencyscheme",
+            Self::Hierarchy => "hierarchy",
+            Self::DataConstraint => "dataconstraint",
+            Self::StructureMap => "structuremap",
+            Self::RepresentationMap => "representationmap",
         }
     }
 
@@ -65,6 +81,10 @@ impl ArtefactKind {
             Self::CategoryScheme => "categoryscheme.CategoryScheme",
             Self::Categorisation => "categoryscheme.Categorisation",
             Self::AgencyScheme => "base.AgencyScheme",
+            Self::Hierarchy => "codelist.Hierarchy",
+            Self::DataConstraint => "registry.DataConstraint",
+            Self::StructureMap => "structuremapping.StructureMap",
+            Self::RepresentationMap => "structuremapping.RepresentationMap",
         }
     }
 }
@@ -105,8 +125,8 @@ pub enum Detail {
     ReferenceStubs,
     /// Everything, but of what is sent along only identity, names, descriptions and annotations.
     ReferenceCompleteStubs,
-    /// Everything; schemes sent along hold only the concepts and categories in use. Code lists stay whole: no constraint
-    /// says which codes are in use.
+    /// Everything; schemes sent along hold only the concepts and categories in use, and code lists only the codes that the
+    /// constraints of a dataflow found allow.
     ReferencePartial,
 }
 
@@ -162,7 +182,7 @@ pub fn select(all: &Structures, query: &StructureQuery) -> Structures {
         copy(all, key, &mut found, take);
     }
     if query.detail == Detail::ReferencePartial {
-        keep_used(&mut found, &matches);
+        keep_used(&mut found, &matches, all);
     }
     found
 }
@@ -184,29 +204,62 @@ fn version_matches(key: &Key, candidates: &[Key], asked: &[VersionQuery]) -> boo
     reference.version.parse().is_ok_and(|version| asked.iter().any(|query| query.matches(&version, &siblings)))
 }
 
-/// Leaves in the schemes that were only taken along the items that the other artefacts found refer to.
-fn keep_used(found: &mut Structures, matches: &BTreeSet<Key>) {
-    let concepts: BTreeSet<String> =
-        found.data_structures.iter().flat_map(graph::concepts).map(str::to_owned).collect();
+/// Leaves in the schemes and lists that were only taken along the items that the other artefacts found refer to or allow.
+fn keep_used(found: &mut Structures, matches: &BTreeSet<Key>, all: &Structures) {
+    let components = found.data_structures.iter().flat_map(super::DataStructure::components);
+    let concepts: BTreeSet<String> = components.map(|c| c.concept.to_owned()).collect();
     let categories: BTreeSet<String> = found.categorisations.iter().map(|c| c.target.clone()).collect();
+    let allowed = allowed_codes(found, all);
     let whole = |kind, reference: Reference| matches.contains(&(kind, reference));
     for scheme in &mut found.concept_schemes {
         if !whole(ArtefactKind::ConceptScheme, scheme.maintainable.reference()) {
             let urn = scheme.maintainable.reference().urn("conceptscheme.Concept");
-            scheme.is_partial = keep_named(&mut scheme.concepts, &urn, &concepts).or(scheme.is_partial);
+            scheme.is_partial = keep_named(&mut scheme.concepts, |c| &c.item, &urn, &concepts).or(scheme.is_partial);
         }
     }
     for scheme in &mut found.category_schemes {
         if !whole(ArtefactKind::CategoryScheme, scheme.maintainable.reference()) {
             let urn = scheme.maintainable.reference().urn("categoryscheme.Category");
-            scheme.is_partial = keep_named(&mut scheme.categories, &urn, &categories).or(scheme.is_partial);
+            scheme.is_partial = keep_named(&mut scheme.categories, |c| c, &urn, &categories).or(scheme.is_partial);
+        }
+    }
+    for list in &mut found.codelists {
+        let reference = list.maintainable.reference();
+        let Some(allowed) = allowed.get(&reference).filter(|_| !whole(ArtefactKind::Codelist, reference.clone()))
+        else {
+            continue;
+        };
+        if list.codes.iter().any(|code| !allowed.contains(&code.id)) {
+            list.codes.retain(|code| allowed.contains(&code.id));
+            list.is_partial = Some(true);
         }
     }
 }
 
+/// The codes of each list that a dataflow found may have, by the constraints on it. A list no such dataflow uses is left out.
+fn allowed_codes(found: &Structures, all: &Structures) -> BTreeMap<Reference, BTreeSet<String>> {
+    let mut allowed: BTreeMap<Reference, BTreeSet<String>> = BTreeMap::new();
+    for dataflow in &found.dataflows {
+        let constraints: Vec<_> = all.constraints_of(&dataflow.maintainable.reference()).collect();
+        let structure = dataflow.structure.parse().ok().and_then(|r| found.data_structure(&r));
+        for component in structure.iter().flat_map(|s| s.components()) {
+            let Some(Representation::Enumeration(urn)) = component.representation else { continue };
+            let Some(list) = urn.parse().ok().and_then(|r| found.codelist(&r)) else { continue };
+            let codes = list.codes.iter().filter(|c| constraints.iter().all(|k| k.allows(component.id, &c.id)));
+            allowed.entry(list.maintainable.reference()).or_default().extend(codes.map(|c| c.id.clone()));
+        }
+    }
+    allowed
+}
+
 /// Keeps the items whose URNs are `used`; all if none is, as a scheme without items would be a stub. True if some went.
-fn keep_named(items: &mut Vec<Item>, scheme_urn: &str, used: &BTreeSet<String>) -> Option<bool> {
-    let is_used = |item: &Item| used.contains(&format!("{scheme_urn}.{}", item.id));
+fn keep_named<T>(
+    items: &mut Vec<T>,
+    item: impl Fn(&T) -> &Item,
+    scheme_urn: &str,
+    used: &BTreeSet<String>,
+) -> Option<bool> {
+    let is_used = |one: &T| used.contains(&format!("{scheme_urn}.{}", item(one).id));
     if items.iter().all(&is_used) || !items.iter().any(&is_used) {
         return None;
     }
@@ -215,21 +268,13 @@ fn keep_named(items: &mut Vec<Item>, scheme_urn: &str, used: &BTreeSet<String>) 
 }
 
 fn keys(all: &Structures) -> Vec<Key> {
-    let mut keys = Vec::new();
-    keys.extend(all.data_structures.iter().map(|a| (ArtefactKind::DataStructure, a.maintainable.reference())));
-    keys.extend(all.dataflows.iter().map(|a| (ArtefactKind::Dataflow, a.maintainable.reference())));
-    keys.extend(all.codelists.iter().map(|a| (ArtefactKind::Codelist, a.maintainable.reference())));
-    keys.extend(all.concept_schemes.iter().map(|a| (ArtefactKind::ConceptScheme, a.maintainable.reference())));
-    keys.extend(all.category_schemes.iter().map(|a| (ArtefactKind::CategoryScheme, a.maintainable.reference())));
-    keys.extend(all.categorisations.iter().map(|a| (ArtefactKind::Categorisation, a.maintainable.reference())));
-    keys.extend(all.agency_schemes.iter().map(|a| (ArtefactKind::AgencyScheme, a.maintainable.reference())));
-    keys
+    all.artefacts().into_iter().map(|(kind, m)| (kind, m.reference())).collect()
 }
 
 fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, take: Take) {
     macro_rules! take {
         ($list:ident, |$a:ident| $strip:expr) => {
-            for found in all.$list.iter().filter(|a| a.maintainable.reference() == *reference) {
+            for found in all.$list.iter().filter(|a| a.maintainable.is(reference)) {
                 let mut $a = found.clone();
                 if take != Take::Whole {
                     $strip;
@@ -247,7 +292,7 @@ fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, take: 
     match kind {
         ArtefactKind::DataStructure => take!(data_structures, |a| a.data_structure_components = None),
         ArtefactKind::Dataflow => take!(dataflows, |a| a.structure.clear()),
-        ArtefactKind::Codelist => take!(codelists, |a| a.codes.clear()),
+        ArtefactKind::Codelist => take!(codelists, |a| a.codes = Codes::default()),
         ArtefactKind::ConceptScheme => take!(concept_schemes, |a| a.concepts.clear()),
         ArtefactKind::CategoryScheme => take!(category_schemes, |a| a.categories.clear()),
         ArtefactKind::Categorisation => take!(categorisations, |a| {
@@ -255,5 +300,19 @@ fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, take: 
             a.target.clear();
         }),
         ArtefactKind::AgencyScheme => take!(agency_schemes, |a| a.agencies.clear()),
+        ArtefactKind::Hierarchy => take!(hierarchies, |a| {
+            a.level = None;
+            a.hierarchical_codes.clear();
+        }),
+        ArtefactKind::DataConstraint => take!(data_constraints, |a| {
+            a.constraint_attachment = None;
+            a.cube_regions.clear();
+        }),
+        // What a map reads and writes stays: SDMX-ML has no map without it.
+        ArtefactKind::StructureMap => take!(structure_maps, |a| {
+            a.component_maps.clear();
+            a.fixed_value_maps.clear();
+        }),
+        ArtefactKind::RepresentationMap => take!(representation_maps, |a| a.representation_mappings.clear()),
     }
 }

@@ -24,12 +24,14 @@ use crate::negotiate::{self, Figures};
 pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let format = negotiate::figures(&request, params.get("format"))?;
-    let schema = dataflow(&node, &request)?;
+    let languages = negotiate::languages(&request);
+    let schema = dataflow(&node, &request)?.in_languages(&languages);
     let key = segment(&request, "key", "*")?;
     let query = rest::parse(&schema, &key, &params.0).map_err(|e| HttpError::bad_request(e.to_string()))?;
     let labels = labels(&params)?;
     let mut figures = node.data(&schema, &query).await?;
-    let etag = etag(&figures, &request, format);
+    let spoken = languages.of_message().join(", ");
+    let etag = etag(&figures, &request, format, &spoken);
     let known = request.headers().get(IF_NONE_MATCH).and_then(|h| h.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|k| k.trim() == etag)) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
@@ -47,7 +49,8 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     response
         .content_type(format.media_type())
         .insert_header((ETAG, etag))
-        .insert_header(("Vary", "Accept, Accept-Encoding"))
+        .insert_header(("Content-Language", spoken))
+        .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))
         .insert_header(("X-Chancery-Releases", figures.releases.len().to_string()));
     if request.method() == actix_web::http::Method::HEAD {
         return Ok(response.finish());
@@ -89,11 +92,10 @@ fn labels(params: &Params) -> Result<Labels, HttpError> {
 }
 
 /// Derives from the releases read and what was asked of them.
-fn etag(figures: &FigureData, request: &HttpRequest, format: Figures) -> String {
+fn etag(figures: &FigureData, request: &HttpRequest, format: Figures, languages: &str) -> String {
     let mut hasher = Sha256::new();
-    for part in
-        figures.releases.iter().map(String::as_str).chain([request.path(), request.query_string(), format.media_type()])
-    {
+    let asked = [request.path(), request.query_string(), format.media_type(), languages];
+    for part in figures.releases.iter().map(String::as_str).chain(asked) {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }

@@ -35,22 +35,22 @@ pub(crate) async fn structures(node: Data<Node>, request: HttpRequest) -> Result
             request.path().chars().take(200).collect::<String>()
         )));
     }
-    answer(&node, &found, format)
+    answer(&node, &request, found, format)
 }
 
-/// The structures that figures of a dataflow need, code lists reduced to the codes in use.
+/// The structures that figures of a dataflow need, code lists reduced to the codes its constraints allow.
 pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let format = negotiate::structure(&request, params.get("format"))?;
-    let found = with_everything(&node, &request)?;
-    answer(&node, &found, format)
+    let found = with_everything(&node, &request, Detail::ReferencePartial)?;
+    answer(&node, &request, found, format)
 }
 
 /// Which codes have figures.
 pub(crate) async fn availability(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let format = negotiate::structure(&request, params.get("format"))?;
-    let mut found = with_everything(&node, &request)?;
+    let mut found = with_everything(&node, &request, Detail::Full)?;
     let schema = dataflow(&node, &request)?;
     let detail = node.dataflow_view(&schema.dataflow.to_string()).await?;
     // Code lists hold the codes with figures; one that two dimensions share holds those of either.
@@ -66,10 +66,10 @@ pub(crate) async fn availability(node: Data<Node>, request: HttpRequest) -> Resu
             list.is_partial = Some(true);
         }
     }
-    answer(&node, &found, format)
+    answer(&node, &request, found, format)
 }
 
-fn with_everything(node: &Node, request: &HttpRequest) -> Result<Structures, HttpError> {
+fn with_everything(node: &Node, request: &HttpRequest, detail: Detail) -> Result<Structures, HttpError> {
     let schema = dataflow(node, request)?;
     let query = StructureQuery {
         kinds: vec![ArtefactKind::Dataflow],
@@ -77,20 +77,28 @@ fn with_everything(node: &Node, request: &HttpRequest) -> Result<Structures, Htt
         ids: vec![schema.dataflow.id.clone()],
         versions: vec![schema.dataflow.version],
         references: References::Descendants,
-        detail: Detail::Full,
+        detail,
     };
     Ok(select(node.structures(), &query))
 }
 
-fn answer(node: &Node, found: &Structures, format: StructureFormat) -> Result<HttpResponse, HttpError> {
+fn answer(
+    node: &Node,
+    request: &HttpRequest,
+    mut found: Structures,
+    format: StructureFormat,
+) -> Result<HttpResponse, HttpError> {
+    let languages = negotiate::languages(request);
+    languages.apply(&mut found);
     let header = header(node, "STRUCTURES", Some(PREPARED));
     let body = match format {
-        StructureFormat::Json => json::v2_0::structure::write(found, &header).map_err(|e| e.to_string()),
-        StructureFormat::Xml => xml::v3_0::structure::write(found, &header).map_err(|e| e.to_string()),
+        StructureFormat::Json => json::v2_0::structure::write(&found, &header).map_err(|e| e.to_string()),
+        StructureFormat::Xml => xml::v3_0::structure::write(&found, &header).map_err(|e| e.to_string()),
     };
     let internal = |e| HttpError::new(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", e);
     Ok(HttpResponse::Ok()
-        .insert_header(("Vary", "Accept, Accept-Encoding"))
+        .insert_header(("Content-Language", languages.of_message().join(", ")))
+        .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))
         .content_type(format.media_type())
         .body(body.map_err(internal)?))
 }

@@ -14,6 +14,7 @@ use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribu
 use crate::dataset::{Component, DatasetSchema};
 use crate::message::MessageHeader;
 use crate::period::Period;
+use crate::structure::Names;
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/schemas/2.0.0/sdmx-json-data-schema.json";
 
@@ -160,7 +161,7 @@ impl JsonWriter {
         let dimension = |position: usize, component: &Component, seen: &Seen, values: Vec<Value>| {
             (!seen.values.is_empty()).then(|| {
                 json!({
-                    "id": component.id, "name": component.name, "names": { "en": component.name },
+                    "id": component.id, "name": component.name, "names": texts(&component.names),
                     "keyPosition": position, "values": values,
                 })
             })
@@ -182,13 +183,15 @@ impl JsonWriter {
         }
         dimensions.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
         let mut structure = json!({
-            "name": self.schema.name, "names": { "en": self.schema.name }, "dataSets": [0],
+            "name": self.schema.name, "names": texts(&self.schema.names), "dataSets": [0],
             "links": self.links(), "dimensions": dimensions,
         });
         if let Some(structure) = structure.as_object_mut() {
             let measure = &self.schema.measure;
             if self.layout.measure {
-                let measure = json!({ "observation": [{ "id": measure.id, "name": measure.name }] });
+                let measure = json!({ "observation": [{
+                    "id": measure.id, "name": measure.name, "names": texts(&measure.names),
+                }] });
                 structure.insert("measures".to_owned(), measure);
             }
             if !self.schema.attributes.is_empty() {
@@ -202,7 +205,7 @@ impl JsonWriter {
         let pairs = self.schema.attributes.iter().zip(&self.attributes);
         let attribute = |(component, seen): (&Component, &Seen)| {
             let mut attribute = json!({
-                "id": component.id, "name": component.name, "names": { "en": component.name },
+                "id": component.id, "name": component.name, "names": texts(&component.names),
                 "isMandatory": component.mandatory, "relationship": { "observation": {} },
             });
             if let Some(attribute) = attribute.as_object_mut().filter(|_| !seen.values.is_empty()) {
@@ -235,8 +238,15 @@ impl DataWriter for JsonWriter {
 
 /// A code with its name; a value that is no code is its own name.
 fn code(component: &Component, value: &str) -> Value {
-    let name = component.codes.as_ref().and_then(|codes| codes.name(value)).unwrap_or(value);
-    json!({ "id": value, "name": name, "names": { "en": name } })
+    match component.codes.as_ref().and_then(|codes| codes.names(value)) {
+        Some(names) => json!({ "id": value, "name": names.name, "names": texts(&names) }),
+        None => json!({ "id": value, "name": value, "names": { "en": value } }),
+    }
+}
+
+/// A localised text object; a name whose language is not known is taken for English.
+fn texts(names: &Names) -> Value {
+    if names.names.is_empty() { json!({ "en": names.name }) } else { json!(names.names) }
 }
 
 /// A period with its first and last second.

@@ -3,61 +3,81 @@
 use std::collections::BTreeSet;
 
 use super::{ArtefactKind, Key, References};
-use crate::structure::{DataStructure, Reference, Representation, Structures};
-
-/// The URNs of a data structure's concepts.
-pub(super) fn concepts(structure: &DataStructure) -> impl Iterator<Item = &str> {
-    components(structure).map(|(concept, _)| concept)
-}
-
-/// Concept and representation of each component.
-fn components(structure: &DataStructure) -> impl Iterator<Item = (&str, &Representation)> {
-    structure.data_structure_components.iter().flat_map(|parts| {
-        let list = &parts.dimension_list;
-        let time = &list.time_dimension;
-        list.dimensions
-            .iter()
-            .map(|d| (d.concept_identity.as_str(), &d.local_representation))
-            .chain([(time.concept_identity.as_str(), &time.local_representation)])
-            .chain(parts.measure_list.measures.iter().map(|m| (m.concept_identity.as_str(), &m.local_representation)))
-            .chain(
-                parts.attribute_list.attributes.iter().map(|a| (a.concept_identity.as_str(), &a.local_representation)),
-            )
-    })
-}
+use crate::structure::{Reference, Representation, Structures, ValueKind};
 
 /// Who refers to whom.
 pub(super) fn edges(all: &Structures) -> Vec<(Key, Key)> {
     let mut edges = BTreeSet::new();
-    let mut add = |from: &Key, kind: ArtefactKind, urn: &str| {
+    for_each_reference(all, |from, kind, urn| {
         if let Ok(to) = urn.parse::<Reference>() {
             edges.insert((from.clone(), (kind, to)));
         }
-    };
+    });
+    edges.into_iter().collect()
+}
+
+/// Calls `add` with who refers, the kind of artefact it refers to, and the artefact's URN.
+fn for_each_reference(all: &Structures, mut add: impl FnMut(&Key, ArtefactKind, &str)) {
     for dataflow in &all.dataflows {
-        add(
-            &(ArtefactKind::Dataflow, dataflow.maintainable.reference()),
-            ArtefactKind::DataStructure,
-            &dataflow.structure,
-        );
+        let from = (ArtefactKind::Dataflow, dataflow.maintainable.reference());
+        add(&from, ArtefactKind::DataStructure, &dataflow.structure);
     }
     for categorisation in &all.categorisations {
         let from = (ArtefactKind::Categorisation, categorisation.maintainable.reference());
         add(&from, ArtefactKind::Dataflow, &categorisation.source);
-        let scheme = categorisation.target.rsplit_once('.').map_or("", |(scheme, _)| scheme);
-        add(&from, ArtefactKind::CategoryScheme, scheme);
+        add(&from, ArtefactKind::CategoryScheme, scheme_of(&categorisation.target));
     }
     for structure in &all.data_structures {
         let from = (ArtefactKind::DataStructure, structure.maintainable.reference());
-        for (concept, representation) in components(structure) {
-            let scheme = concept.rsplit_once('.').map_or("", |(scheme, _)| scheme);
-            add(&from, ArtefactKind::ConceptScheme, scheme);
-            if let Representation::Enumeration(urn) = representation {
+        for component in structure.components() {
+            add(&from, ArtefactKind::ConceptScheme, scheme_of(component.concept));
+            if let Some(Representation::Enumeration(urn)) = component.representation {
                 add(&from, ArtefactKind::Codelist, urn);
             }
         }
     }
-    edges.into_iter().collect()
+    for scheme in &all.concept_schemes {
+        let from = (ArtefactKind::ConceptScheme, scheme.maintainable.reference());
+        for concept in &scheme.concepts {
+            if let Some(Representation::Enumeration(urn)) = &concept.core_representation {
+                add(&from, ArtefactKind::Codelist, urn);
+            }
+        }
+    }
+    for hierarchy in &all.hierarchies {
+        let from = (ArtefactKind::Hierarchy, hierarchy.maintainable.reference());
+        hierarchy.walk(&mut |_, code| add(&from, ArtefactKind::Codelist, scheme_of(&code.code)));
+    }
+    for constraint in &all.data_constraints {
+        let from = (ArtefactKind::DataConstraint, constraint.maintainable.reference());
+        if let Some(attached) = &constraint.constraint_attachment {
+            attached.dataflows.iter().for_each(|urn| add(&from, ArtefactKind::Dataflow, urn));
+            attached.data_structures.iter().for_each(|urn| add(&from, ArtefactKind::DataStructure, urn));
+        }
+    }
+    for map in &all.structure_maps {
+        let from = (ArtefactKind::StructureMap, map.maintainable.reference());
+        for urn in [&map.source, &map.target] {
+            let structure = urn.contains(ArtefactKind::DataStructure.class());
+            add(&from, if structure { ArtefactKind::DataStructure } else { ArtefactKind::Dataflow }, urn);
+        }
+        for urn in map.component_maps.iter().filter_map(|c| c.representation_map.as_ref()) {
+            add(&from, ArtefactKind::RepresentationMap, urn);
+        }
+    }
+    for map in &all.representation_maps {
+        let from = (ArtefactKind::RepresentationMap, map.maintainable.reference());
+        for kind in map.source.iter().chain(&map.target) {
+            if let ValueKind::Codelist(urn) = kind {
+                add(&from, ArtefactKind::Codelist, urn);
+            }
+        }
+    }
+}
+
+/// The URN without the item's id.
+fn scheme_of(urn: &str) -> &str {
+    urn.rfind(").").and_then(|at| urn.get(..=at)).unwrap_or_default()
 }
 
 pub(super) fn related(matches: &BTreeSet<Key>, edges: &[(Key, Key)], references: &References) -> BTreeSet<Key> {

@@ -159,7 +159,7 @@ fn partial_references_hold_only_what_is_in_use() {
     let (concepts, categories) = (&found.concept_schemes[0], &found.category_schemes[0]);
     assert_eq!((concepts.is_partial, categories.is_partial), (Some(true), Some(true)));
     assert_eq!(categories.categories.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["LAW"]);
-    let ids: BTreeSet<_> = concepts.concepts.iter().map(|c| c.id.as_str()).collect();
+    let ids: BTreeSet<_> = concepts.concepts.iter().map(|c| c.item.id.as_str()).collect();
     assert!(ids.contains("TREATY") && !ids.contains("SEX"), "{ids:?}");
     assert!(found.dataset_schema(&found.find_dataflow("TREATY_STATUS").unwrap()).is_ok());
     let mut asked = query(ArtefactKind::ConceptScheme, "*", "+", References::All);

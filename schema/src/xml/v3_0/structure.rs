@@ -1,15 +1,16 @@
 //! SDMX-ML 3.0 structure messages. A single measure needs no `MeasureRelationship`, at which one client stops.
 
+mod components;
+mod others;
+
 use std::io::{Result, Write};
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
 use super::{COMMON, MESSAGE, STRUCTURE, declaration, text};
 use crate::message::MessageHeader;
-use crate::structure::{
-    Attribute, AttributeRelationship, DataStructure, Item, Maintainable, Names, Representation, Structures,
-};
+use crate::structure::{Annotation, Concept, Item, Maintainable, Names, Structures, Texts};
 
 /// Writes a structure message.
 pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>> {
@@ -29,7 +30,7 @@ pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>>
         w.create_element("mes:Sender").with_attribute(("id", header.sender_id.as_str())).write_inner_content(|w| {
             w.create_element("com:Name")
                 .with_attribute(("xml:lang", "en"))
-                .write_text_content(quick_xml::events::BytesText::new(&header.sender_name))
+                .write_text_content(BytesText::new(&header.sender_name))
                 .map(|_| ())
         })?;
         Ok(())
@@ -42,10 +43,10 @@ pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>>
 /// The order of the containers is the schema's (SDMXStructure.xsd, StructuresType).
 fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()> {
     list(w, "str:AgencySchemes", &all.agency_schemes, |w, a| {
-        scheme(w, "str:AgencyScheme", &a.maintainable, false, "str:Agency", &a.agencies)
+        scheme(w, "str:AgencyScheme", &a.maintainable, None, "str:Agency", &a.agencies)
     })?;
     list(w, "str:Categorisations", &all.categorisations, |w, a| {
-        maintainable(w, "str:Categorisation", &a.maintainable, false, |w| {
+        maintainable(w, "str:Categorisation", &a.maintainable, &[], |w| {
             if !a.source.is_empty() {
                 text(w, "str:Source", &a.source)?;
                 text(w, "str:Target", &a.target)?;
@@ -54,22 +55,32 @@ fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()>
         })
     })?;
     list(w, "str:CategorySchemes", &all.category_schemes, |w, a| {
-        scheme(w, "str:CategoryScheme", &a.maintainable, a.is_partial == Some(true), "str:Category", &a.categories)
+        scheme(w, "str:CategoryScheme", &a.maintainable, a.is_partial, "str:Category", &a.categories)
     })?;
     list(w, "str:Codelists", &all.codelists, |w, a| {
-        scheme(w, "str:Codelist", &a.maintainable, a.is_partial == Some(true), "str:Code", &a.codes)
+        scheme(w, "str:Codelist", &a.maintainable, a.is_partial, "str:Code", &a.codes)
     })?;
     list(w, "str:ConceptSchemes", &all.concept_schemes, |w, a| {
-        scheme(w, "str:ConceptScheme", &a.maintainable, a.is_partial == Some(true), "str:Concept", &a.concepts)
+        let core = |w: &mut Writer<W>, c: &Concept| match &c.core_representation {
+            Some(r) => components::representation(w, "str:CoreRepresentation", r),
+            None => Ok(()),
+        };
+        maintainable(w, "str:ConceptScheme", &a.maintainable, &partial(a.is_partial), |w| {
+            a.concepts.iter().try_for_each(|c| item(w, "str:Concept", &c.item, |w| core(w, c)))
+        })
     })?;
+    list(w, "str:DataConstraints", &all.data_constraints, others::data_constraint)?;
     list(w, "str:Dataflows", &all.dataflows, |w, a| {
-        maintainable(w, "str:Dataflow", &a.maintainable, false, |w| {
+        maintainable(w, "str:Dataflow", &a.maintainable, &[], |w| {
             if a.structure.is_empty() { Ok(()) } else { text(w, "str:Structure", &a.structure) }
         })
     })?;
     list(w, "str:DataStructures", &all.data_structures, |w, a| {
-        maintainable(w, "str:DataStructure", &a.maintainable, false, |w| components(w, a))
-    })
+        maintainable(w, "str:DataStructure", &a.maintainable, &[], |w| components::components(w, a))
+    })?;
+    list(w, "str:Hierarchies", &all.hierarchies, others::hierarchy)?;
+    list(w, "str:RepresentationMaps", &all.representation_maps, others::representation_map)?;
+    list(w, "str:StructureMaps", &all.structure_maps, others::structure_map)
 }
 
 fn list<W: Write, T>(
@@ -89,7 +100,7 @@ fn maintainable<W: Write>(
     w: &mut Writer<W>,
     element: &str,
     m: &Maintainable,
-    is_partial: bool,
+    more: &[(&str, &str)],
     content: impl FnOnce(&mut Writer<W>) -> Result<()>,
 ) -> Result<()> {
     let mut start = w
@@ -103,135 +114,84 @@ fn maintainable<W: Write>(
     if m.is_external_reference == Some(true) {
         start = start.with_attribute(("isExternalReference", "true"));
     }
-    if is_partial {
-        start = start.with_attribute(("isPartial", "true"));
-    }
-    start.write_inner_content(|w| {
-        if !m.annotations.is_empty() {
-            w.create_element("com:Annotations").write_inner_content(|w| {
-                m.annotations.iter().try_for_each(|a| {
-                    w.create_element("com:Annotation").with_attribute(("id", a.id.as_str())).write_inner_content(
-                        |w| {
-                            text(w, "com:AnnotationTitle", &a.title)?;
-                            text(w, "com:AnnotationType", &a.kind)
-                        },
-                    )?;
-                    Ok(())
-                })
-            })?;
-        }
+    start.with_attributes(more.iter().copied()).write_inner_content(|w| {
+        annotations(w, &m.annotations)?;
         names(w, &m.names)?;
         content(w)
     })?;
     Ok(())
 }
 
-fn names<W: Write>(w: &mut Writer<W>, names: &Names) -> Result<()> {
-    let mut texts =
-        |element: &str, best: Option<&str>, all: &std::collections::BTreeMap<String, String>| -> Result<()> {
-            let alone = if all.is_empty() { best.map(|b| ("en", b)) } else { None };
-            for (language, value) in all.iter().map(|(l, v)| (l.as_str(), v.as_str())).chain(alone) {
-                w.create_element(element)
-                    .with_attribute(("xml:lang", language))
-                    .write_text_content(quick_xml::events::BytesText::new(value))?;
+fn annotations<W: Write>(w: &mut Writer<W>, all: &[Annotation]) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    w.create_element("com:Annotations").write_inner_content(|w| {
+        all.iter().try_for_each(|a| {
+            let mut element = w.create_element("com:Annotation");
+            if !a.id.is_empty() {
+                element = element.with_attribute(("id", a.id.as_str()));
             }
+            element.write_inner_content(|w| {
+                let given = |text: &'_ str| !text.is_empty();
+                if given(&a.title) {
+                    text(w, "com:AnnotationTitle", &a.title)?;
+                }
+                if given(&a.kind) {
+                    text(w, "com:AnnotationType", &a.kind)?;
+                }
+                a.value.iter().try_for_each(|value| text(w, "com:AnnotationValue", value))
+            })?;
             Ok(())
-        };
+        })
+    })?;
+    Ok(())
+}
+
+fn names<W: Write>(w: &mut Writer<W>, names: &Names) -> Result<()> {
+    let mut texts = |element: &str, best: Option<&str>, all: &Texts| -> Result<()> {
+        let alone = if all.is_empty() { best.map(|b| ("en", b)) } else { None };
+        for (language, value) in all.iter().map(|(l, v)| (l.as_str(), v.as_str())).chain(alone) {
+            w.create_element(element)
+                .with_attribute(("xml:lang", language))
+                .write_text_content(BytesText::new(value))?;
+        }
+        Ok(())
+    };
     texts("com:Name", Some(&names.name), &names.names)?;
     texts("com:Description", names.description.as_deref(), &names.descriptions)
+}
+
+fn partial(is_partial: Option<bool>) -> Vec<(&'static str, &'static str)> {
+    if is_partial == Some(true) { vec![("isPartial", "true")] } else { Vec::new() }
 }
 
 fn scheme<W: Write>(
     w: &mut Writer<W>,
     element: &str,
     m: &Maintainable,
-    is_partial: bool,
+    is_partial: Option<bool>,
     item_element: &str,
     items: &[Item],
 ) -> Result<()> {
-    maintainable(w, element, m, is_partial, |w| {
-        items.iter().try_for_each(|item| {
-            w.create_element(item_element).with_attribute(("id", item.id.as_str())).write_inner_content(|w| {
-                names(w, &item.names)?;
-                match &item.parent {
-                    Some(parent) => text(w, "str:Parent", parent),
-                    None => Ok(()),
-                }
-            })?;
-            Ok(())
-        })
+    maintainable(w, element, m, &partial(is_partial), |w| {
+        items.iter().try_for_each(|one| item(w, item_element, one, |_| Ok(())))
     })
 }
 
-fn components<W: Write>(w: &mut Writer<W>, structure: &DataStructure) -> Result<()> {
-    let Some(parts) = &structure.data_structure_components else {
-        return Ok(());
-    };
-    w.create_element("str:DataStructureComponents").write_inner_content(|w| {
-        let list = &parts.dimension_list;
-        w.create_element("str:DimensionList").with_attribute(("id", "DimensionDescriptor")).write_inner_content(
-            |w| {
-                for d in &list.dimensions {
-                    let position = d.position.to_string();
-                    w.create_element("str:Dimension")
-                        .with_attribute(("id", d.id.as_str()))
-                        .with_attribute(("position", position.as_str()))
-                        .write_inner_content(|w| identity(w, &d.concept_identity, &d.local_representation))?;
-                }
-                let t = &list.time_dimension;
-                w.create_element("str:TimeDimension")
-                    .with_attribute(("id", t.id.as_str()))
-                    .write_inner_content(|w| identity(w, &t.concept_identity, &t.local_representation))?;
-                Ok(())
-            },
-        )?;
-        w.create_element("str:AttributeList")
-            .with_attribute(("id", "AttributeDescriptor"))
-            .write_inner_content(|w| parts.attribute_list.attributes.iter().try_for_each(|a| attribute(w, a)))?;
-        w.create_element("str:MeasureList").with_attribute(("id", "MeasureDescriptor")).write_inner_content(|w| {
-            for m in &parts.measure_list.measures {
-                w.create_element("str:Measure")
-                    .with_attribute(("id", m.id.as_str()))
-                    .with_attribute(("usage", m.usage.as_str()))
-                    .write_inner_content(|w| identity(w, &m.concept_identity, &m.local_representation))?;
-            }
-            Ok(())
-        })?;
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn attribute<W: Write>(w: &mut Writer<W>, a: &Attribute) -> Result<()> {
-    w.create_element("str:Attribute")
-        .with_attribute(("id", a.id.as_str()))
-        .with_attribute(("usage", a.usage.as_str()))
-        .write_inner_content(|w| {
-            identity(w, &a.concept_identity, &a.local_representation)?;
-            w.create_element("str:AttributeRelationship").write_inner_content(|w| match &a.attribute_relationship {
-                AttributeRelationship::Observation(_) => w.create_element("str:Observation").write_empty().map(|_| ()),
-                AttributeRelationship::Dataflow(_) => w.create_element("str:Dataflow").write_empty().map(|_| ()),
-                AttributeRelationship::Group(group) => text(w, "str:Group", group),
-                AttributeRelationship::Dimensions(ids) => ids.iter().try_for_each(|id| text(w, "str:Dimension", id)),
-            })?;
-            Ok(())
-        })?;
-    Ok(())
-}
-
-fn identity<W: Write>(w: &mut Writer<W>, concept: &str, representation: &Representation) -> Result<()> {
-    text(w, "str:ConceptIdentity", concept)?;
-    w.create_element("str:LocalRepresentation").write_inner_content(|w| match representation {
-        Representation::Enumeration(urn) => text(w, "str:Enumeration", urn),
-        Representation::Format(format) => {
-            let length = format.max_length.map(|l| l.to_string());
-            let mut element =
-                w.create_element("str:TextFormat").with_attribute(("textType", format.data_type.as_str()));
-            if let Some(length) = &length {
-                element = element.with_attribute(("maxLength", length.as_str()));
-            }
-            element.write_empty().map(|_| ())
+fn item<W: Write>(
+    w: &mut Writer<W>,
+    element: &str,
+    item: &Item,
+    more: impl FnOnce(&mut Writer<W>) -> Result<()>,
+) -> Result<()> {
+    w.create_element(element).with_attribute(("id", item.id.as_str())).write_inner_content(|w| {
+        annotations(w, &item.annotations)?;
+        names(w, &item.names)?;
+        if let Some(parent) = &item.parent {
+            text(w, "str:Parent", parent)?;
         }
+        more(w)
     })?;
     Ok(())
 }
