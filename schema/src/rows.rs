@@ -17,6 +17,11 @@ pub const MAX_ROW_BYTES: usize = 1 << 20;
 pub trait Row {
     /// The field; none if the row is shorter.
     fn field(&self, index: usize) -> Option<&str>;
+
+    /// The column of the source whose cell the row was made of, where a wide table was made long.
+    fn cell(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl Row for csv::StringRecord {
@@ -55,14 +60,21 @@ pub trait RowSource: Send {
     fn read(&mut self, sink: &mut dyn FnMut(&mut RowBatch) -> ControlFlow<()>) -> Result<(), SourceError>;
 }
 
+#[derive(Debug, Clone, Copy)]
+struct RowEnd {
+    /// Where the row ends in `ends`.
+    end: usize,
+    line: u64,
+    cell: Option<usize>,
+}
+
 /// Rows with their places in the source, in one buffer.
 #[derive(Debug, Clone, Default)]
 pub struct RowBatch {
     text: String,
     /// Where each field ends in `text`.
     ends: Vec<usize>,
-    /// Where each row ends in `ends`, and its line.
-    rows: Vec<(usize, u64)>,
+    rows: Vec<RowEnd>,
     /// Rows that could not be read, at their places.
     pub faults: Vec<Problem>,
 }
@@ -88,7 +100,24 @@ impl RowBatch {
 
     /// Ends the row in the making; `line` is its place in the source, from 1.
     pub fn end_row(&mut self, line: u64) {
-        self.rows.push((self.ends.len(), line));
+        self.end_row_of(line, None);
+    }
+
+    /// Ends a row that was made of one cell of a wider row: the one in column `cell`.
+    pub fn end_row_of(&mut self, line: u64, cell: Option<usize>) {
+        self.rows.push(RowEnd { end: self.ends.len(), line, cell });
+    }
+
+    /// A field of the row in the making; empty if it has no such field.
+    pub fn made(&self, index: usize) -> &str {
+        let first = self.rows.last().map_or(0, |row| row.end);
+        let (start, end) = (self.end_of(first + index), self.ends.get(first + index));
+        end.and_then(|end| self.text.get(start..*end)).unwrap_or("")
+    }
+
+    /// Where the field before `index` ends.
+    fn end_of(&self, index: usize) -> usize {
+        index.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0)
     }
 
     /// Whether the batch should be handed on.
@@ -116,10 +145,10 @@ impl RowBatch {
 
     /// The rows with their places.
     pub fn iter(&self) -> impl Iterator<Item = (u64, BatchRow<'_>)> {
-        let starts = [0].into_iter().chain(self.rows.iter().map(|(end, _)| *end));
-        starts.zip(&self.rows).map(|(start, (end, line))| {
-            let before = start.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
-            (*line, BatchRow { text: &self.text, before, ends: &self.ends[start..*end] })
+        let starts = [0].into_iter().chain(self.rows.iter().map(|row| row.end));
+        starts.zip(&self.rows).map(|(start, row)| {
+            let ends = &self.ends[start..row.end];
+            (row.line, BatchRow { text: &self.text, before: self.end_of(start), ends, cell: row.cell })
         })
     }
 }
@@ -130,6 +159,7 @@ pub struct BatchRow<'a> {
     text: &'a str,
     before: usize,
     ends: &'a [usize],
+    cell: Option<usize>,
 }
 
 impl<'a> BatchRow<'a> {
@@ -150,6 +180,11 @@ impl<'a> BatchRow<'a> {
         self.text.get(start..end)
     }
 
+    /// The column of the source whose cell the row was made of, if it was made of one.
+    pub fn cell(&self) -> Option<usize> {
+        self.cell
+    }
+
     /// Every field.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))
@@ -159,6 +194,10 @@ impl<'a> BatchRow<'a> {
 impl Row for BatchRow<'_> {
     fn field(&self, index: usize) -> Option<&str> {
         self.get(index)
+    }
+
+    fn cell(&self) -> Option<usize> {
+        self.cell
     }
 }
 

@@ -3,7 +3,7 @@
 mod batch;
 mod column;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,7 +13,7 @@ use serde::Serialize;
 pub use batch::BatchBuilder;
 use column::{Column, Fault, Role};
 
-use crate::mapping::BoundMapping;
+use crate::mapping::{BoundMapping, Keep, Shape};
 pub use crate::rows::Row;
 
 /// The column that remembers which line of the file a row came from.
@@ -79,8 +79,10 @@ pub struct Problem {
 /// Checks rows and collects them as columns.
 pub struct Validator {
     columns: Vec<Column>,
-    filters: Vec<(usize, HashSet<String>)>,
-    missing: HashSet<String>,
+    filters: Vec<(usize, Keep)>,
+    /// Texts that mean there is no figure, and the OBS_STATUS that says why.
+    missing: HashMap<String, Option<String>>,
+    shape: Shape,
     headings: Vec<String>,
     batch: BatchBuilder,
     problems: Vec<Problem>,
@@ -119,6 +121,7 @@ impl Validator {
             frequency: position("FREQ"),
             filters: mapping.filters.clone(),
             missing: mapping.missing.clone(),
+            shape: mapping.shape.clone(),
             headings: mapping.headings.clone(),
         };
         for heading in mapping.unmapped_columns().filter(|_| mapping.refuse_unmapped) {
@@ -166,7 +169,7 @@ impl Validator {
     /// Checks one row; false if the mapping's filters leave it out.
     pub fn push<R: Row + ?Sized>(&mut self, line: u64, row: &R) -> bool {
         let field = |index: usize| row.field(index).unwrap_or("").trim();
-        if self.filters.iter().any(|(index, any_of)| !any_of.contains(field(*index))) {
+        if self.filters.iter().any(|(index, keep)| !keep.keeps(field(*index))) {
             return false;
         }
         let before = self.total;
@@ -187,8 +190,11 @@ impl Validator {
             let unsaid = value.is_none().then_some(self.status).flatten();
             let unsaid = unsaid.filter(|status| !NO_FIGURE.contains(&self.text(Some(*status))));
             let measure = self.measure;
+            let figure = self.columns[measure].current().text.as_str();
+            let mark = unsaid.and_then(|_| self.missing.get(figure)).and_then(Option::as_deref);
+            let reason = mark.unwrap_or(MISSING);
             let cells = self.columns.iter().enumerate().filter(|(index, _)| *index != measure);
-            let texts = cells.map(|(index, c)| if unsaid == Some(index) { MISSING } else { c.current().text.as_str() });
+            let texts = cells.map(|(index, c)| if unsaid == Some(index) { reason } else { c.current().text.as_str() });
             self.batch.push(texts, value, line);
         }
         true
@@ -209,7 +215,7 @@ impl Validator {
         let fault = |kind, expected: String| Some(Fault { kind, expected, nearest: None });
         let (text, status) = (self.text(Some(self.measure)), self.text(self.status));
         let no_figure = NO_FIGURE.contains(&status);
-        let marked = self.missing.contains(text);
+        let marked = self.missing.contains_key(text);
         let (value, fault) = if text.is_empty() || marked {
             let said = self.status.is_some_and(|i| self.columns[i].current().given);
             let expected = "a number, or an OBS_STATUS that says why there is none (H, L, M, O or Q)";
@@ -252,7 +258,10 @@ impl Validator {
         let column = &self.columns[index];
         let (heading, value) = match column.field() {
             None => (String::new(), column.current().text.as_str()),
-            Some(field) => (self.headings[field].clone(), row.field(field).unwrap_or("").trim()),
+            Some(field) => {
+                let origin = self.shape.origin(field, row.cell()).and_then(|origin| self.headings.get(origin));
+                (origin.cloned().unwrap_or_default(), row.field(field).unwrap_or("").trim())
+            }
         };
         let problem = Problem {
             row: line,

@@ -13,7 +13,8 @@ use chancery_ledger::{Purpose, time};
 use chancery_policies::disclosure::Report;
 use chancery_query::artefact::{ArtefactWriter, scratch_writer};
 use chancery_schema::dataset::DatasetSchema;
-use chancery_schema::mapping::Mapping;
+use chancery_schema::mapping::{Mapping, MappingError};
+use chancery_schema::rows::RowBatch;
 use chancery_schema::validate::{MAX_PROBLEMS, Problem, ProblemKind, ROW, Validator};
 use chancery_store::stages::StageRow;
 use futures::StreamExt as _;
@@ -23,12 +24,14 @@ use crate::disclose::Disclosed;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
-pub use source::Progress;
+pub use source::{Found, Progress};
+
+use source::Opened;
 
 /// What to import.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {
-    /// The CSV file.
+    /// The file.
     pub file: PathBuf,
     /// The mapping file's text.
     pub mapping: String,
@@ -55,6 +58,8 @@ pub struct ImportOutcome {
     pub rows: u64,
     /// Rows the mapping's filters left out.
     pub left_out: u64,
+    /// What was found out about the file that the mapping does not say.
+    pub found: Vec<Found>,
     /// What disclosure control did.
     pub report: Option<Report>,
 }
@@ -64,12 +69,13 @@ struct Scratch {
     path: TempPath,
     rows: u64,
     left_out: u64,
+    found: Vec<Found>,
 }
 
 impl Node {
     /// Checks a file and stages it, filtered and signed by the importing operator. Nothing is staged unless all is valid.
     pub async fn import(&self, request: ImportRequest, progress: Progress) -> Result<ImportOutcome> {
-        let mapping = Mapping::parse(&request.mapping).or_invalid(|| "the mapping file is not readable".to_owned())?;
+        let mapping = Mapping::parse(&request.mapping).map_err(|errors| all_of("the mapping file is wrong", &errors))?;
         let schema = self.dataset_schema(&mapping.dataflow)?;
         let trust = self.trust()?;
         let operator = self.keyring().operator(&request.operator)?;
@@ -83,6 +89,7 @@ impl Node {
             dataflow: schema.dataflow.to_string(),
             rows: scratch.rows,
             left_out: scratch.left_out,
+            found: scratch.found.clone(),
             report: None,
         };
         drop(scratch);
@@ -196,23 +203,30 @@ fn read_rows(
     schema: &DatasetSchema,
     progress: &Progress,
 ) -> Result<Scratch> {
-    let mut source = source::open(path, &mapping.options, progress)?;
-    let bound = mapping.bind(schema, source.headings()).map_err(|errors| {
-        let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
-        Error::invalid(format!("the mapping does not fit `{}`:{all}", path.display()))
-    })?;
+    let Opened { rows: mut source, found } = source::open(path, mapping, progress)?;
+    let bound = mapping
+        .bind(schema, source.headings())
+        .map_err(|errors| all_of(&format!("the mapping does not fit `{}`", path.display()), &errors))?;
+    let shape = bound.shape.clone();
+    let mut shaped = RowBatch::default();
     let mut validator = Validator::new(bound);
     let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
     let writing = || format!("cannot write in `{}`", dir.display());
     let mut writer = scratch_writer(out.as_file_mut(), validator.batch_schema()).or_storage(writing)?;
     let (mut rows, mut left_out, mut failed) = (0u64, 0u64, None);
     let read = source.read(&mut |batch| {
-        rows += batch.len() as u64 + batch.faults.len() as u64;
+        for fault in batch.faults.drain(..) {
+            rows += 1;
+            validator.note(fault);
+        }
+        if !shape.is_plain() {
+            shaped.clear();
+            shape.apply(batch, &mut shaped);
+        }
+        let batch = if shape.is_plain() { &*batch } else { &shaped };
+        rows += batch.len() as u64;
         for (line, row) in batch.iter() {
             left_out += u64::from(!validator.push(line, &row));
-        }
-        for fault in batch.faults.drain(..) {
-            validator.note(fault);
         }
         let written = validator.take().or_storage(writing).and_then(|valid| {
             // What is not staged need not be written.
@@ -246,7 +260,13 @@ fn read_rows(
             path.display()
         )));
     }
-    Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out })
+    Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out, found })
+}
+
+/// An error that lists all that is wrong with a mapping.
+fn all_of(what: &str, errors: &[MappingError]) -> Error {
+    let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
+    Error::invalid(format!("{what}:{all}"))
 }
 
 /// Finds equal keys in sorted batches.

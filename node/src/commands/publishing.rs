@@ -51,8 +51,11 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
     if context.json {
         return output::json(&serde_json::json!({
             "stage": outcome.stage, "dataflow": outcome.dataflow, "rows": outcome.rows, "left_out": outcome.left_out,
-            "report": outcome.report,
+            "found": outcome.found, "report": outcome.report,
         }));
+    }
+    for found in &outcome.found {
+        output::line(format!("found: {} {}", found.what, found.value));
     }
     output::line(format!(
         "{}: {} rows valid, {} left out by the mapping",

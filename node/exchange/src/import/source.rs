@@ -1,6 +1,8 @@
 //! Opens what is imported: every format gives rows of text, with the headings of their columns and their places.
 
 mod csv;
+mod headings;
+mod text;
 
 use std::fs::File;
 use std::io::Read;
@@ -8,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chancery_schema::mapping::Options;
+use chancery_schema::mapping::Mapping;
 use chancery_schema::rows::{RowSource, SourceError};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 
@@ -20,6 +23,29 @@ pub struct Progress {
     pub read: Arc<AtomicU64>,
     /// Bytes of the file.
     pub total: Arc<AtomicU64>,
+}
+
+/// Something about the file that the mapping does not say and that was found out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// What: `delimiter`, `encoding`, `headings`.
+    pub what: &'static str,
+    /// How it is.
+    pub value: String,
+}
+
+impl Found {
+    fn new(what: &'static str, value: impl Into<String>) -> Self {
+        Self { what, value: value.into() }
+    }
+}
+
+/// What is imported, ready to be read.
+pub(crate) struct Opened {
+    /// Its rows.
+    pub(crate) rows: Box<dyn RowSource>,
+    /// What was found out about it.
+    pub(crate) found: Vec<Found>,
 }
 
 /// Counts what is read.
@@ -36,14 +62,21 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Opens the file at `path`, written as `options` say.
-pub(crate) fn open(path: &Path, options: &Options, progress: &Progress) -> Result<Box<dyn RowSource>> {
+/// Opens the file at `path`, written as `mapping` says.
+pub(crate) fn open(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Opened> {
+    let headings = mapping.source.headings.map(|headings| {
+        let wrong = || Error::invalid("`source.headings` is no row, or a first and a last row, counted from 1");
+        headings.rows().ok_or_else(wrong)
+    });
+    let headings = headings.transpose()?;
     let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
     progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
-    let delimiter = u8::try_from(options.delimiter)
-        .map_err(|_| Error::invalid("`options.delimiter` is not a single byte: use `,`, `;` or a tab"))?;
     let counted = Counted { inner: file, progress: progress.clone() };
-    Ok(Box::new(csv::CsvSource::new(counted, delimiter).map_err(|error| failed(path, error))?))
+    let opened = text::Text::open(counted, &mapping.options, headings).and_then(|text| {
+        let rows = csv::CsvSource::new(text.input, text.layout)?;
+        Ok(Opened { rows: Box::new(rows), found: text.found })
+    });
+    opened.map_err(|error| failed(path, error))
 }
 
 /// What went wrong while reading `path`, by what the caller can do about it.

@@ -7,6 +7,9 @@ use chancery_schema::rows::{MAX_FIELDS, MAX_ROW_BYTES, RowBatch, RowSource, Sour
 use chancery_schema::validate::{Problem, ProblemKind};
 use csv_core::{ReadRecordResult, Reader};
 
+use super::headings;
+use super::text::Layout;
+
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 256 << 10;
 /// Longest text of the file that a problem quotes, in characters.
@@ -19,18 +22,22 @@ pub(super) struct CsvSource<R> {
 }
 
 impl<R: Read + Send> CsvSource<R> {
-    /// Reads the header.
-    pub(super) fn new(input: R, delimiter: u8) -> Result<Self, SourceError> {
-        let mut records = Records::new(input, delimiter);
-        let no_header = || SourceError::Format("it is empty".to_owned());
-        let header = records.next()?.ok_or_else(no_header)?;
-        let mut start = 0;
-        let mut headings = Vec::new();
-        for end in header.ends {
-            headings.push(String::from_utf8_lossy(&header.text[start..*end]).trim().to_owned());
-            start = *end;
+    /// Reads the headings.
+    pub(super) fn new(input: R, layout: Layout) -> Result<Self, SourceError> {
+        let mut records = Records::new(input, layout);
+        let (first, last) = layout.headings;
+        let mut rows = Vec::new();
+        while rows.is_empty() || records.next_line()? <= last {
+            match records.next()? {
+                Some(record) if record.line >= first => rows.push(record.texts()),
+                Some(_) => {}
+                None => break,
+            }
         }
-        Ok(Self { records, headings })
+        if rows.is_empty() {
+            return Err(SourceError::Format(format!("it has no row {first}, where its headings should be")));
+        }
+        Ok(Self { records, headings: headings::joined(rows, true) })
     }
 }
 
@@ -65,6 +72,12 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
+    fn texts(&self) -> Vec<String> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let texts = starts.zip(self.ends).map(|(start, end)| String::from_utf8_lossy(&self.text[start..*end]));
+        texts.map(|text| text.trim().to_owned()).collect()
+    }
+
     /// Adds the record to the batch, or what is wrong with it. A spreadsheet writes its empty rows as delimiters only.
     fn put(&self, width: usize, batch: &mut RowBatch) {
         if self.text.iter().all(u8::is_ascii_whitespace) {
@@ -80,7 +93,7 @@ impl Record<'_> {
         if whole {
             batch.end_row(self.line);
         } else {
-            batch.faults.push(self.fault("text in the file's encoding, UTF-8".to_owned()));
+            batch.faults.push(self.fault("text in the file's encoding; if the file is not in the one found, say which in `options.encoding`".to_owned()));
         }
     }
 
@@ -110,13 +123,13 @@ struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    fn new(input: R, delimiter: u8) -> Self {
+    fn new(input: R, layout: Layout) -> Self {
         Self {
             input,
             buffer: vec![0; BUFFER_BYTES],
             at: 0,
             end: 0,
-            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            core: csv_core::ReaderBuilder::new().delimiter(layout.delimiter).quote(layout.quote).build(),
             text: vec![0; 16 << 10],
             ends: vec![0; MAX_FIELDS],
         }
@@ -152,9 +165,14 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
+    /// The line that the next record begins on.
+    fn next_line(&mut self) -> Result<u64, SourceError> {
         self.pass_line_ends()?;
-        let line = self.core.line();
+        Ok(self.core.line())
+    }
+
+    fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
+        let line = self.next_line()?;
         let (mut length, mut fields) = (0, 0);
         loop {
             self.fill()?;
@@ -192,6 +210,8 @@ mod tests {
 
     type Rows = Vec<(u64, Vec<String>)>;
 
+    const PLAIN: Layout = Layout { delimiter: b',', quote: b'"', headings: (1, 1) };
+
     fn read(text: &[u8]) -> (Rows, Vec<(u64, String)>) {
         // A byte at a time: no record depends on where the buffer ends.
         struct Slow<'a>(&'a [u8]);
@@ -202,7 +222,7 @@ mod tests {
             }
         }
         let (mut rows, mut faults) = (Vec::new(), Vec::new());
-        let mut source = CsvSource::new(Slow(text), b',').unwrap();
+        let mut source = CsvSource::new(Slow(text), PLAIN).unwrap();
         source
             .read(&mut |batch| {
                 rows.extend(batch.iter().map(|(line, row)| (line, row.iter().map(str::to_owned).collect())));
@@ -222,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn headings_of_several_rows_are_joined() {
+        let text = b"Returns\n\ncountry,2020,,2021\n,men,women,men\nMEX,1,2,3\n";
+        let mut source = CsvSource::new(&text[..], Layout { headings: (3, 4), ..PLAIN }).unwrap();
+        assert_eq!(source.headings(), ["country", "2020 / men", "2020 / women", "2021 / men"]);
+        let mut lines = Vec::new();
+        source.read(&mut |batch| {
+            lines.extend(batch.iter().map(|(line, _)| line));
+            ControlFlow::Continue(())
+        }).unwrap();
+        assert_eq!(lines, [5]);
+    }
+
+    #[test]
     fn what_is_wrong_with_a_line_is_said_of_it() {
         let (rows, faults) = read(b"a,b\n1\n1,2,\n1,2,3\n\xc3,\xa9\n4,5\n");
         assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 6]);
@@ -231,7 +264,7 @@ mod tests {
     #[test]
     fn a_quotation_mark_left_open_does_not_fill_the_memory() {
         let text = format!("a,b\n1,\"{}", "x\n".repeat(MAX_ROW_BYTES));
-        let mut source = CsvSource::new(text.as_bytes(), b',').unwrap();
+        let mut source = CsvSource::new(text.as_bytes(), PLAIN).unwrap();
         let error = source.read(&mut |_| ControlFlow::Continue(())).unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }
