@@ -60,11 +60,6 @@ impl CodeSet {
         })
     }
 
-    /// Codes with their names in every language: code, language, name.
-    pub fn names(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.codes.iter().map(|(code, name)| (code.as_str(), "en", name.as_str()))
-    }
-
     /// Codes and names, in the list's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.codes.iter().map(|item| (item.id.as_str(), self.languages.name(&item.names)))

@@ -75,7 +75,8 @@ struct Scratch {
 impl Node {
     /// Checks a file and stages it, filtered and signed by the importing operator. Nothing is staged unless all is valid.
     pub async fn import(&self, request: ImportRequest, progress: Progress) -> Result<ImportOutcome> {
-        let mapping = Mapping::parse(&request.mapping).map_err(|errors| all_of("the mapping file is wrong", &errors))?;
+        let mapping =
+            Mapping::parse(&request.mapping).map_err(|errors| all_of("the mapping file is wrong", &errors))?;
         let schema = self.dataset_schema(&mapping.dataflow)?;
         let trust = self.trust()?;
         let operator = self.keyring().operator(&request.operator)?;

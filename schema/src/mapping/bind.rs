@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::dates::DateFormat;
 use super::error::did_you_mean;
-use super::names::NameIndex;
+use super::names::{NameIndex, texts};
 use super::shape::{Shape, regex};
 use super::translate::ColumnSource;
 use super::{ComponentMapping, Mapping, MappingError, RowFilter, Source, Unmapped, column};
@@ -243,7 +243,7 @@ fn bind_names(
         match &component.codes {
             None => errors.push(uncoded("names", "codes")),
             Some(codes) => {
-                let known: BTreeSet<&str> = codes.names().map(|(_, tag, _)| tag).collect();
+                let known: BTreeSet<&str> = texts(codes).map(|(_, tag, _)| tag).collect();
                 if language != "any" && !known.contains(language.as_str()) {
                     errors.push(MappingError::Language {
                         component: component.id.clone(),

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::dataset::CodeSet;
+use crate::structure::Item;
 
 /// The names of a code list's codes.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ impl NameIndex {
     /// The names in `language`, or in all languages if none is given.
     pub fn of(codes: &CodeSet, language: Option<&str>) -> Self {
         let mut index = Self::default();
-        for (code, tag, name) in codes.names() {
+        for (code, tag, name) in texts(codes) {
             if language.is_none_or(|language| language == tag) {
                 match index.codes.entry(folded(name)) {
                     Entry::Vacant(entry) => {
@@ -39,6 +40,14 @@ impl NameIndex {
     pub fn find(&self, name: &str) -> Option<&str> {
         self.codes.get(&folded(name))?.as_deref()
     }
+}
+
+/// Codes with their names in every language: code, language, name.
+pub(super) fn texts(codes: &CodeSet) -> impl Iterator<Item = (&str, &str, &str)> {
+    fn names(item: &Item) -> impl Iterator<Item = (&str, &str)> {
+        item.names.names.iter().map(|(tag, name)| (tag.as_str(), name.as_str()))
+    }
+    codes.items().iter().flat_map(move |item| names(item).map(|(tag, name)| (item.id.as_str(), tag, name)))
 }
 
 /// A name without what spellings differ in: accents, capitals, punctuation, the kind and number of spaces.

@@ -93,7 +93,12 @@ impl Record<'_> {
         if whole {
             batch.end_row(self.line);
         } else {
-            batch.faults.push(self.fault("text in the file's encoding; if the file is not in the one found, say which in `options.encoding`".to_owned()));
+            batch.faults.push(
+                self.fault(
+                    "text in the file's encoding; if the file is not in the one found, say which in `options.encoding`"
+                        .to_owned(),
+                ),
+            );
         }
     }
 
@@ -247,10 +252,12 @@ mod tests {
         let mut source = CsvSource::new(&text[..], Layout { headings: (3, 4), ..PLAIN }).unwrap();
         assert_eq!(source.headings(), ["country", "2020 / men", "2020 / women", "2021 / men"]);
         let mut lines = Vec::new();
-        source.read(&mut |batch| {
-            lines.extend(batch.iter().map(|(line, _)| line));
-            ControlFlow::Continue(())
-        }).unwrap();
+        source
+            .read(&mut |batch| {
+                lines.extend(batch.iter().map(|(line, _)| line));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
         assert_eq!(lines, [5]);
     }
 

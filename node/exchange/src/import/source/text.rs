@@ -81,7 +81,8 @@ fn encoding_of(sample: &[u8], whole: bool) -> &'static Encoding {
         return encoding;
     }
     let pairs = sample.chunks_exact(2).take(1_000);
-    let (low, high) = pairs.fold((0, 0), |(low, high), pair| (low + usize::from(pair[0] == 0), high + usize::from(pair[1] == 0)));
+    let (low, high) =
+        pairs.fold((0, 0), |(low, high), pair| (low + usize::from(pair[0] == 0), high + usize::from(pair[1] == 0)));
     let half = (sample.len() / 2).min(1_000) / 2;
     match std::str::from_utf8(sample) {
         _ if high > half && low <= half => UTF_16LE,
@@ -102,12 +103,7 @@ fn decode(sample: &[u8], encoding: &'static Encoding) -> String {
 }
 
 impl Layout {
-    fn of(
-        sample: &[u8],
-        whole: bool,
-        options: &Options,
-        headings: Option<(u64, u64)>,
-    ) -> Result<Self, SourceError> {
+    fn of(sample: &[u8], whole: bool, options: &Options, headings: Option<(u64, u64)>) -> Result<Self, SourceError> {
         // A spreadsheet program writes its delimiter before everything else.
         let said = sample.strip_prefix(b"sep=").and_then(|rest| rest.first()).copied();
         let byte = |option: &str, c: char| {
@@ -196,7 +192,13 @@ struct Decoded<R> {
     raw: Vec<u8>,
     at: usize,
     end: usize,
+    text: Vec<u8>,
+    /// What of the text is not yet handed on.
+    text_at: usize,
+    text_end: usize,
     over: bool,
+    /// A decoder is of no use after its last text.
+    finished: bool,
 }
 
 /// Never in UTF-8.
@@ -204,36 +206,60 @@ const NO_TEXT: u8 = 0xff;
 
 impl<R: Read> Decoded<R> {
     fn new(input: R, encoding: &'static Encoding) -> Self {
-        Self { input, decoder: encoding.new_decoder_with_bom_removal(), raw: vec![0; 64 << 10], at: 0, end: 0, over: false }
+        Self {
+            input,
+            decoder: encoding.new_decoder_with_bom_removal(),
+            raw: vec![0; 64 << 10],
+            at: 0,
+            end: 0,
+            text: vec![0; 64 << 10],
+            text_at: 0,
+            text_end: 0,
+            over: false,
+            finished: false,
+        }
+    }
+
+    /// Decodes some text; false at the end.
+    fn decode(&mut self) -> std::io::Result<bool> {
+        while !self.finished {
+            if self.at == self.end && !self.over {
+                (self.at, self.end) = (0, self.input.read(&mut self.raw)?);
+                self.over = self.end == 0;
+            }
+            let room = self.text.len() - 1;
+            let (raw, text) = (&self.raw[self.at..self.end], &mut self.text[..room]);
+            let (result, read, wrote) = self.decoder.decode_to_utf8_without_replacement(raw, text, self.over);
+            self.at += read;
+            (self.text_at, self.text_end) = (0, wrote);
+            match result {
+                DecoderResult::Malformed(..) => {
+                    self.text[wrote] = NO_TEXT;
+                    self.text_end += 1;
+                    return Ok(true);
+                }
+                DecoderResult::InputEmpty if wrote == 0 && !self.over => {}
+                DecoderResult::InputEmpty if self.over => {
+                    self.finished = true;
+                    return Ok(wrote > 0);
+                }
+                DecoderResult::InputEmpty => return Ok(true),
+                DecoderResult::OutputFull => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 }
 
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        // A character needs room for itself.
-        debug_assert!(out.len() >= 4);
-        loop {
-            if self.at == self.end && !self.over {
-                (self.at, self.end) = (0, self.input.read(&mut self.raw)?);
-                self.over = self.end == 0;
-            }
-            let room = out.len() - 1;
-            let (result, read, wrote) = self.decoder.decode_to_utf8_without_replacement(
-                &self.raw[self.at..self.end],
-                &mut out[..room],
-                self.over,
-            );
-            self.at += read;
-            match result {
-                DecoderResult::Malformed(..) => {
-                    out[wrote] = NO_TEXT;
-                    return Ok(wrote + 1);
-                }
-                DecoderResult::InputEmpty if wrote == 0 && !self.over => {}
-                DecoderResult::InputEmpty if wrote == 0 => return Ok(0),
-                DecoderResult::InputEmpty | DecoderResult::OutputFull => return Ok(wrote),
-            }
+        if self.text_at == self.text_end && !self.decode()? {
+            return Ok(0);
         }
+        let n = out.len().min(self.text_end - self.text_at);
+        out[..n].copy_from_slice(&self.text[self.text_at..self.text_at + n]);
+        self.text_at += n;
+        Ok(n)
     }
 }
 
