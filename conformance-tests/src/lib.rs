@@ -186,6 +186,7 @@ CONF_STATUS = {{ value = "F" }}
 UNIT_MEASURE = {{ value = "PS" }}
 COUNTED = {{ value = "PERSONS" }}
 BASIS = {{ value = "CITIZENSHIP" }}
+DURATION = {{ value = "_Z" }}
 SOURCE_KIND = {{ value = "ADMINISTRATIVE" }}
 SOURCE = {{ value = "test" }}
 "#

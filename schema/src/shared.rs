@@ -3,13 +3,16 @@
 use crate::json::v2_0::structure::{self, ReadError};
 use crate::structure::Structures;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
     include_str!("../structures/agencies.json"),
+    include_str!("../structures/areas.json"),
     include_str!("../structures/categories.json"),
     include_str!("../structures/codelists.json"),
     include_str!("../structures/concepts.json"),
+    include_str!("../structures/constraints.json"),
     include_str!("../structures/data_structures.json"),
     include_str!("../structures/dataflows.json"),
+    include_str!("../structures/maps.json"),
 ];
 
 /// The shared structures. Fails only if a file in this crate is wrong, which its tests exclude.

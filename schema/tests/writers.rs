@@ -71,6 +71,7 @@ fn cell(index: usize, id: &str) -> Option<String> {
         "UNIT_MEASURE" => "PS",
         "COUNTED" => "PERSONS",
         "BASIS" => "CITIZENSHIP",
+        "DURATION" => "_Z",
         "SOURCE_KIND" => "ADMINISTRATIVE",
         "SOURCE" => "IGM, \"Deportados\"",
         "COMMENT" => return comment.map(str::to_owned),

@@ -15,6 +15,7 @@ const REST: &str = r#"
     UNIT_MEASURE = { value = "PS" }
     COUNTED = { value = "PERSONS" }
     BASIS = { value = "CITIZENSHIP" }
+    DURATION = { value = "_Z" }
     SOURCE_KIND = { value = "ADMINISTRATIVE" }
     SOURCE = { value = "IGM" }
 "#;

@@ -22,6 +22,7 @@ const MAPPING: &str = r#"
     UNIT_MEASURE = { value = "PS" }
     COUNTED = { value = "PERSONS" }
     BASIS = { value = "CITIZENSHIP" }
+    DURATION = { value = "_Z" }
     SOURCE_KIND = { value = "ADMINISTRATIVE" }
     SOURCE = { value = "IGM" }
     COMMENT = { column = "note" }
@@ -139,7 +140,7 @@ fn unused_columns_are_problems_where_all_must_be_used() {
 fn a_broken_file_is_counted_but_not_kept() {
     let mut validator = validator();
     for line in 0..40_000u64 {
-        validator.push(line, ["2024-03-01", "male", &format!("{line}"), "17", "", ""].as_slice());
+        validator.push(line, ["2024-03-01", "male", &format!("X{line}"), "17", "", ""].as_slice());
     }
     assert_eq!((validator.total(), validator.rows()), (40_000, 0));
     assert_eq!(validator.into_problems().len(), MAX_PROBLEMS);

@@ -86,15 +86,23 @@ fn references_take_along_what_the_standard_says() {
     use ArtefactKind::{Codelist, DataStructure, Dataflow};
     assert_eq!(of(Dataflow, "RETURNS", References::None), [("dataflow", 1)]);
     assert_eq!(of(Dataflow, "RETURNS", References::Children), [("datastructure", 1), ("dataflow", 1)]);
-    assert_eq!(of(Dataflow, "RETURNS", References::Parents), [("dataflow", 1), ("categorisation", 1)]);
+    assert_eq!(
+        of(Dataflow, "RETURNS", References::Parents),
+        [("dataflow", 1), ("categorisation", 2), ("dataconstraint", 1)]
+    );
     assert_eq!(
         of(Dataflow, "RETURNS", References::ParentsAndSiblings),
-        [("dataflow", 1), ("categoryscheme", 1), ("categorisation", 1)]
+        [("dataflow", 1), ("categoryscheme", 1), ("categorisation", 2), ("dataconstraint", 1)]
     );
+    assert_eq!(
+        of(ArtefactKind::StructureMap, "SM_OECD_MIG_INFLOWS", References::Children),
+        [("dataflow", 1), ("structuremap", 1), ("representationmap", 1)]
+    );
+    assert_eq!(of(ArtefactKind::Hierarchy, "H_AREA_M49", References::Children), [("codelist", 1), ("hierarchy", 1)]);
     assert_eq!(of(Codelist, "CL_TREATY", References::Parents), [("datastructure", 1), ("codelist", 1)]);
     assert_eq!(
         of(Codelist, "CL_TREATY", References::Ancestors),
-        [("datastructure", 1), ("dataflow", 1), ("codelist", 1), ("categorisation", 1)]
+        [("datastructure", 1), ("dataflow", 1), ("codelist", 1), ("categorisation", 3), ("dataconstraint", 1)]
     );
     let structure = of(DataStructure, "TREATY_STATUS", References::All);
     assert_eq!(structure[0..2], [("datastructure", 1), ("dataflow", 1)]);
@@ -104,7 +112,10 @@ fn references_take_along_what_the_standard_says() {
         [("dataflow", 1), ("conceptscheme", 1)]
     );
     let either = References::AnyOf(vec![References::Parents, References::Children]);
-    assert_eq!(of(Dataflow, "RETURNS", either), [("datastructure", 1), ("dataflow", 1), ("categorisation", 1)]);
+    assert_eq!(
+        of(Dataflow, "RETURNS", either),
+        [("datastructure", 1), ("dataflow", 1), ("categorisation", 2), ("dataconstraint", 1)]
+    );
 }
 
 #[test]
@@ -158,10 +169,14 @@ fn partial_references_hold_only_what_is_in_use() {
     let found = select(&all, &partial);
     let (concepts, categories) = (&found.concept_schemes[0], &found.category_schemes[0]);
     assert_eq!((concepts.is_partial, categories.is_partial), (Some(true), Some(true)));
-    assert_eq!(categories.categories.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["LAW"]);
+    assert_eq!(categories.categories.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["LAW", "RIGHTS", "POLICY"]);
     let ids: BTreeSet<_> = concepts.concepts.iter().map(|c| c.item.id.as_str()).collect();
     assert!(ids.contains("TREATY") && !ids.contains("SEX"), "{ids:?}");
     assert!(found.dataset_schema(&found.find_dataflow("TREATY_STATUS").unwrap()).is_ok());
+    let list = |id: &str| found.codelists.iter().find(|c| c.maintainable.id == id).unwrap();
+    assert_eq!(list("CL_FREQ").codes.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["A", "D"]);
+    assert_eq!((list("CL_FREQ").is_partial, list("CL_TREATY").is_partial), (Some(true), None));
+    assert!(!list("CL_AREA").codes.iter().any(|c| c.id == "001"));
     let mut asked = query(ArtefactKind::ConceptScheme, "*", "+", References::All);
     asked.detail = Detail::ReferencePartial;
     let whole = select(&all, &asked);
