@@ -1,27 +1,49 @@
-//! SDMX-CSV 2.0 (sdmx-twg/sdmx-csv, field guide 2.0.0).
+//! SDMX-CSV 1.0 and 2.0 (sdmx-twg/sdmx-csv, field guides 1.0 and 2.0.0).
 
 use arrow::array::RecordBatch;
 
-use crate::data::{Columns, DataWriter, Labels, Layout, Series, Step, WriteError, attribute, number_text};
+use crate::data::{
+    Columns, CsvOptions, DataWriter, Keys, Labels, Layout, Series, Step, WriteError, attribute, number_text,
+};
 use crate::dataset::{Component, DatasetSchema};
+use crate::period::Period;
 
-/// Writes SDMX-CSV 2.0.
+/// Of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 1.0.
+    One,
+    /// 2.0.
+    Two,
+}
+
+/// Writes SDMX-CSV.
 pub struct CsvWriter {
     schema: DatasetSchema,
     reference: String,
-    labels: Labels,
+    options: CsvOptions,
     layout: Layout,
+    version: Version,
     series: Series,
     begun: bool,
 }
 
 impl CsvWriter {
-    pub(crate) fn new(schema: DatasetSchema, layout: Layout) -> Self {
+    pub(crate) fn new(schema: DatasetSchema, layout: Layout, version: Version) -> Self {
+        let mut options = layout.csv;
+        if version == Version::One {
+            // 1.0 has neither.
+            options.keys = Keys::None;
+            if options.labels == Labels::Name {
+                options.labels = Labels::Both;
+            }
+        }
         Self {
             reference: schema.dataflow.to_string(),
             schema,
-            labels: layout.labels,
+            options,
             layout,
+            version,
             series: Series::default(),
             begun: false,
         }
@@ -41,13 +63,21 @@ impl CsvWriter {
             return Ok(());
         }
         self.begun = true;
-        let mut header = vec!["STRUCTURE".to_owned(), "STRUCTURE_ID".to_owned()];
-        if self.labels == Labels::Name {
-            header.push("STRUCTURE_NAME".to_owned());
+        let mut header: Vec<String> = match self.version {
+            Version::One => vec!["DATAFLOW".to_owned()],
+            Version::Two if self.options.labels == Labels::Name => {
+                ["STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "ACTION"].map(str::to_owned).to_vec()
+            }
+            Version::Two => ["STRUCTURE", "STRUCTURE_ID", "ACTION"].map(str::to_owned).to_vec(),
+        };
+        if matches!(self.options.keys, Keys::Series | Keys::Both) {
+            header.push("SERIES_KEY".to_owned());
         }
-        header.push("ACTION".to_owned());
+        if matches!(self.options.keys, Keys::Observation | Keys::Both) && self.layout.observations {
+            header.push("OBS_KEY".to_owned());
+        }
         for component in self.shown() {
-            match self.labels {
+            match self.options.labels {
                 Labels::Id => header.push(component.id.clone()),
                 Labels::Both => header.push(format!("{}: {}", component.id, component.name)),
                 Labels::Name => header.extend([component.id.clone(), component.name.clone()]),
@@ -58,7 +88,7 @@ impl CsvWriter {
 
     fn field(&self, out: &mut csv::Writer<&mut Vec<u8>>, component: &Component, value: &str) -> Result<(), WriteError> {
         let name = component.codes.as_ref().and_then(|codes| codes.name(value));
-        match (self.labels, name) {
+        match (self.options.labels, name) {
             (Labels::Id, _) | (Labels::Both, None) => out.write_field(value),
             (Labels::Both, Some(name)) => out.write_field(format!("{value}: {name}")),
             (Labels::Name, name) => out.write_field(value).and_then(|()| out.write_field(name.unwrap_or(""))),
@@ -66,21 +96,45 @@ impl CsvWriter {
         .map_err(failed)
     }
 
+    fn keys(&self, out: &mut csv::Writer<&mut Vec<u8>>, columns: &Columns<'_>, row: usize) -> Result<(), WriteError> {
+        if self.options.keys == Keys::None {
+            return Ok(());
+        }
+        let key = columns.dimensions.iter().map(|d| d.value(row)).collect::<Vec<_>>().join(".");
+        if self.options.keys != Keys::Observation {
+            out.write_field(&key).map_err(failed)?;
+        }
+        if self.options.keys != Keys::Series && self.layout.observations {
+            out.write_field(format!("{key}.{}", columns.time.value(row))).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     fn row(&self, out: &mut csv::Writer<&mut Vec<u8>>, columns: &Columns<'_>, row: usize) -> Result<(), WriteError> {
-        let structure = match self.labels {
+        let structure = match self.options.labels {
             Labels::Both => format!("{}: {}", self.reference, self.schema.name),
             _ => self.reference.clone(),
         };
-        out.write_field("dataflow").and_then(|()| out.write_field(structure)).map_err(failed)?;
-        if self.labels == Labels::Name {
-            out.write_field(&self.schema.name).map_err(failed)?;
+        if self.version == Version::Two {
+            out.write_field("dataflow").map_err(failed)?;
         }
-        out.write_field("I").map_err(failed)?;
+        out.write_field(structure).map_err(failed)?;
+        if self.version == Version::Two {
+            if self.options.labels == Labels::Name {
+                out.write_field(&self.schema.name).map_err(failed)?;
+            }
+            out.write_field("I").map_err(failed)?;
+            self.keys(out, columns, row)?;
+        }
         for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
             self.field(out, component, column.value(row))?;
         }
         if self.layout.observations {
-            self.field(out, &self.schema.time, columns.time.value(row))?;
+            let text = columns.time.value(row);
+            match Period::parse(text).filter(|_| self.options.normalized_time) {
+                Some(period) => self.field(out, &self.schema.time, &period.start.to_string())?,
+                None => self.field(out, &self.schema.time, text)?,
+            }
         }
         if self.layout.measure {
             self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;

@@ -3,19 +3,49 @@
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 
+use crate::csv::{self, CsvWriter};
 use crate::dataset::DatasetSchema;
+use crate::json::{self, data::JsonWriter};
 use crate::message::MessageHeader;
 use crate::query::DataQuery;
+use crate::xml::{self, generic::GenericWriter, specific::SpecificWriter};
 
 /// A format of figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DataFormat {
+    /// SDMX-CSV 1.0.
+    Csv1,
     /// SDMX-CSV 2.0.
-    Csv,
+    Csv2,
+    /// SDMX-JSON 1.0.
+    Json1,
     /// SDMX-JSON 2.0.
-    Json,
+    Json2,
+    /// SDMX-ML 2.1, generic.
+    Generic,
+    /// SDMX-ML 2.1, structure-specific.
+    Specific21,
     /// SDMX-ML 3.0, structure-specific.
-    Xml,
+    Specific30,
+}
+
+impl DataFormat {
+    /// Every format.
+    pub const ALL: [Self; 7] =
+        [Self::Csv1, Self::Csv2, Self::Json1, Self::Json2, Self::Generic, Self::Specific21, Self::Specific30];
+
+    /// Its media type with its version, as the SDMX REST specifications name it.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv1 => "application/vnd.sdmx.data+csv;version=1.0.0",
+            Self::Csv2 => "application/vnd.sdmx.data+csv;version=2.0.0",
+            Self::Json1 => "application/vnd.sdmx.data+json;version=1.0.0",
+            Self::Json2 => "application/vnd.sdmx.data+json;version=2.0.0",
+            Self::Generic => "application/vnd.sdmx.genericdata+xml;version=2.1",
+            Self::Specific21 => "application/vnd.sdmx.structurespecificdata+xml;version=2.1",
+            Self::Specific30 => "application/vnd.sdmx.data+xml;version=3.0.0",
+        }
+    }
 }
 
 /// What SDMX-CSV shows of a code.
@@ -26,8 +56,33 @@ pub enum Labels {
     Id,
     /// Id and name, `MEX: Mexico`.
     Both,
-    /// Id and name in columns of their own.
+    /// Id and name in columns of their own; SDMX-CSV 2.0 only.
     Name,
+}
+
+/// Which keys SDMX-CSV 2.0 shows in columns of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keys {
+    /// None.
+    #[default]
+    None,
+    /// `SERIES_KEY`.
+    Series,
+    /// `OBS_KEY`.
+    Observation,
+    /// Both.
+    Both,
+}
+
+/// What clients may choose of SDMX-CSV.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// Codes and names.
+    pub labels: Labels,
+    /// Keys.
+    pub keys: Keys,
+    /// Periods as the day they begin on.
+    pub normalized_time: bool,
 }
 
 /// How to write.
@@ -35,8 +90,8 @@ pub enum Labels {
 pub struct WriteOptions {
     /// One flat list of observations instead of series over time.
     pub flat: bool,
-    /// SDMX-CSV labels.
-    pub labels: Labels,
+    /// Of SDMX-CSV.
+    pub csv: CsvOptions,
 }
 
 /// Why figures cannot be written.
@@ -63,8 +118,8 @@ pub trait DataWriter: Send {
 pub(crate) struct Layout {
     /// One flat list of observations.
     pub(crate) flat: bool,
-    /// SDMX-CSV labels.
-    pub(crate) labels: Labels,
+    /// Of SDMX-CSV.
+    pub(crate) csv: CsvOptions,
     /// Whether observations have the measure.
     pub(crate) measure: bool,
     /// Whether series have their observations.
@@ -78,7 +133,7 @@ pub fn writer(
     header: MessageHeader,
     options: WriteOptions,
 ) -> Box<dyn DataWriter> {
-    let layout = Layout { flat: options.flat, labels: options.labels, measure: true, observations: true };
+    let layout = Layout { flat: options.flat, csv: options.csv, measure: true, observations: true };
     make(format, schema.clone(), header, layout)
 }
 
@@ -89,18 +144,22 @@ pub fn writer_for(
     format: DataFormat,
     schema: &DatasetSchema,
     header: MessageHeader,
-    labels: Labels,
+    csv: CsvOptions,
 ) -> Box<dyn DataWriter> {
     let observations = !query.series_keys_only;
-    let layout = Layout { flat: query.flat && observations, labels, measure: query.measures, observations };
+    let layout = Layout { flat: query.flat && observations, csv, measure: query.measures, observations };
     make(format, query.selected(schema), header, layout)
 }
 
 fn make(format: DataFormat, schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Box<dyn DataWriter> {
     match format {
-        DataFormat::Csv => Box::new(crate::csv::CsvWriter::new(schema, layout)),
-        DataFormat::Json => Box::new(crate::json::v2_0::data::JsonWriter::new(schema, header, layout)),
-        DataFormat::Xml => Box::new(crate::xml::v3_0::data::XmlWriter::new(schema, header, layout)),
+        DataFormat::Csv1 => Box::new(CsvWriter::new(schema, layout, csv::Version::One)),
+        DataFormat::Csv2 => Box::new(CsvWriter::new(schema, layout, csv::Version::Two)),
+        DataFormat::Json1 => Box::new(JsonWriter::new(schema, header, layout, json::data::Version::One)),
+        DataFormat::Json2 => Box::new(JsonWriter::new(schema, header, layout, json::data::Version::Two)),
+        DataFormat::Generic => Box::new(GenericWriter::new(schema, header, layout)),
+        DataFormat::Specific21 => Box::new(SpecificWriter::new(schema, header, layout, xml::specific::V2_1)),
+        DataFormat::Specific30 => Box::new(SpecificWriter::new(schema, header, layout, xml::specific::V3_0)),
     }
 }
 

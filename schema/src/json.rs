@@ -1,3 +1,4 @@
 //! SDMX-JSON.
 
+pub mod data;
 pub mod v2_0;

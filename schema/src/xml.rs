@@ -1,3 +1,6 @@
 //! SDMX-ML.
 
+pub(crate) mod data;
+pub mod generic;
+pub mod specific;
 pub mod v3_0;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use chancery_schema::data::{DataFormat, DataWriter, Labels, WriteOptions, writer, writer_for};
+use chancery_schema::data::{CsvOptions, DataFormat, DataWriter, Keys, Labels, WriteOptions, writer, writer_for};
 use chancery_schema::message::MessageHeader;
 use chancery_schema::query::rest;
 use chancery_schema::{DataQuery, DatasetSchema};
@@ -129,8 +129,13 @@ fn read_csv(bytes: &[u8]) -> Vec<Row> {
     let mut reader = csv::Reader::from_reader(bytes);
     let rows: Vec<Row> = reader.deserialize().map(Result::unwrap).collect();
     let strip = |mut row: Row| {
-        let structure = ["STRUCTURE", "STRUCTURE_ID", "ACTION"].map(|id| row.remove(id).unwrap());
-        assert_eq!(structure, ["dataflow", "RCP:RETURNS(1.0.0)", "I"]);
+        match row.remove("DATAFLOW") {
+            Some(dataflow) => assert_eq!(dataflow, "RCP:RETURNS(1.0.0)"),
+            None => {
+                let structure = ["STRUCTURE", "STRUCTURE_ID", "ACTION"].map(|id| row.remove(id).unwrap());
+                assert_eq!(structure, ["dataflow", "RCP:RETURNS(1.0.0)", "I"]);
+            }
+        }
         row.retain(|_, text| !text.is_empty());
         row
     };
@@ -163,9 +168,49 @@ fn read_xml(bytes: &[u8]) -> Vec<Row> {
     }
 }
 
+fn read_generic(bytes: &[u8]) -> Vec<Row> {
+    let mut reader = Reader::from_str(std::str::from_utf8(bytes).unwrap());
+    let (mut series, mut row, mut rows) = (Row::new(), Row::new(), Vec::new());
+    let mut in_observation = false;
+    loop {
+        let event = reader.read_event().unwrap();
+        match &event {
+            Event::Start(e) if e.name().as_ref() == "gen:Series" => series = Row::new(),
+            Event::Start(e) if e.name().as_ref() == "gen:Obs" => {
+                in_observation = true;
+                row = series.clone();
+            }
+            Event::End(e) if e.name().as_ref() == "gen:Obs" => {
+                in_observation = false;
+                rows.push(std::mem::take(&mut row));
+            }
+            Event::Empty(e) => {
+                let text = |name: &str| {
+                    let found = e.attributes().map(|a| a.unwrap()).find(|a| a.key.as_ref() == name);
+                    found.map(|a| quick_xml::escape::unescape(&a.value).unwrap().into_owned())
+                };
+                let id = match e.name().as_ref() {
+                    "gen:Value" => text("id").unwrap(),
+                    "gen:ObsDimension" => "TIME_PERIOD".to_owned(),
+                    "gen:ObsValue" => "OBS_VALUE".to_owned(),
+                    _ => continue,
+                };
+                if in_observation { &mut row } else { &mut series }.insert(id, text("value").unwrap());
+            }
+            Event::Eof => return rows,
+            _ => {}
+        }
+    }
+}
+
 fn read_json(bytes: &[u8]) -> Vec<Row> {
     let message: Value = serde_json::from_slice(bytes).unwrap();
-    let structure = &message["data"]["structures"][0];
+    // 1.0 has one structure, which names no measure.
+    let first = message["data"].get("structure").is_some();
+    let mut structure = if first { &message["data"]["structure"] } else { &message["data"]["structures"][0] }.clone();
+    if first {
+        structure["measures"] = serde_json::json!({ "observation": [{ "id": "OBS_VALUE" }] });
+    }
     let list = |kind: &str, level: &str| structure[kind][level].as_array().cloned().unwrap_or_default();
     let place = |row: &mut Row, components: &[Value], key: &str| {
         for (component, position) in components.iter().zip(key.split(':')) {
@@ -181,7 +226,8 @@ fn read_json(bytes: &[u8]) -> Vec<Row> {
             let text = match (cell, component.get("values")) {
                 (Value::Null, _) => continue,
                 (Value::Number(n), Some(values)) => {
-                    values[n.as_u64().unwrap() as usize]["id"].as_str().unwrap().to_owned()
+                    let value = &values[n.as_u64().unwrap() as usize];
+                    value.get("id").unwrap_or(&value["name"]).as_str().unwrap().to_owned()
                 }
                 (Value::Number(n), None) => n.to_string(),
                 (text, _) => text.as_str().unwrap().to_owned(),
@@ -212,14 +258,22 @@ fn read_json(bytes: &[u8]) -> Vec<Row> {
 
 fn read(format: DataFormat, bytes: &[u8]) -> Vec<Row> {
     match format {
-        DataFormat::Csv => read_csv(bytes),
-        DataFormat::Json => read_json(bytes),
-        DataFormat::Xml => read_xml(bytes),
+        DataFormat::Csv1 | DataFormat::Csv2 => read_csv(bytes),
+        DataFormat::Json1 | DataFormat::Json2 => read_json(bytes),
+        DataFormat::Specific21 | DataFormat::Specific30 => read_xml(bytes),
+        DataFormat::Generic => read_generic(bytes),
     }
 }
 
-const FORMATS: [(DataFormat, &str); 3] =
-    [(DataFormat::Csv, "csv"), (DataFormat::Json, "json"), (DataFormat::Xml, "xml")];
+const FORMATS: [(DataFormat, &str); 7] = [
+    (DataFormat::Csv1, "1.csv"),
+    (DataFormat::Csv2, "csv"),
+    (DataFormat::Json1, "1.json"),
+    (DataFormat::Json2, "json"),
+    (DataFormat::Generic, "generic.xml"),
+    (DataFormat::Specific21, "2_1.xml"),
+    (DataFormat::Specific30, "xml"),
+];
 
 #[test]
 fn what_is_written_is_read_back() {
@@ -253,7 +307,7 @@ fn only_the_parts_asked_for_are_written() {
                 let parameters =
                     [(name, value), ("dimensionAtObservation", at)].map(|(n, v)| (n.to_owned(), v.to_owned()));
                 let query = rest::parse(&schema, "*", &parameters).unwrap();
-                let bytes = message(writer_for(&query, format, &schema, header(), Labels::Id));
+                let bytes = message(writer_for(&query, format, &schema, header(), CsvOptions::default()));
                 keep(&format!("{name}_{value}_{at}.{ending}"), &bytes);
                 let mut rows = read(format, &bytes);
                 rows.sort();
@@ -269,8 +323,8 @@ fn only_the_parts_asked_for_are_written() {
 fn series_keys_stand_once() {
     let parameters = [("detail".to_owned(), "serieskeysonly".to_owned())];
     let query = rest::parse(&schema(), "*", &parameters).unwrap();
-    let message = |format| message(writer_for(&query, format, &schema(), header(), Labels::Id));
-    let (csv, json, xml) = (message(DataFormat::Csv), message(DataFormat::Json), message(DataFormat::Xml));
+    let message = |format| message(writer_for(&query, format, &schema(), header(), CsvOptions::default()));
+    let (csv, json, xml) = (message(DataFormat::Csv2), message(DataFormat::Json2), message(DataFormat::Specific30));
     let rows = read_csv(&csv);
     assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|row| row.len() == 7), "{rows:?}");
@@ -290,7 +344,8 @@ fn series_keys_stand_once() {
 fn labels_stand_beside_codes() {
     let text = |labels| {
         let query = DataQuery::all(&schema());
-        let bytes = message(writer_for(&query, DataFormat::Csv, &schema(), header(), labels));
+        let options = CsvOptions { labels, ..CsvOptions::default() };
+        let bytes = message(writer_for(&query, DataFormat::Csv2, &schema(), header(), options));
         keep(if labels == Labels::Both { "labels_both.csv" } else { "labels_name.csv" }, &bytes);
         String::from_utf8(bytes).unwrap()
     };
@@ -304,6 +359,22 @@ fn labels_stand_beside_codes() {
         name.starts_with("STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,FREQ,") && name.contains(",MEX,Mexico,"),
         "{name}"
     );
+}
+
+#[test]
+fn keys_and_days_stand_in_columns_of_their_own() {
+    let text = |keys, format| {
+        let options = CsvOptions { keys, normalized_time: true, ..CsvOptions::default() };
+        String::from_utf8(message(writer_for(&DataQuery::all(&schema()), format, &schema(), header(), options)))
+            .unwrap()
+    };
+    let both = text(Keys::Both, DataFormat::Csv2);
+    assert!(both.starts_with("STRUCTURE,STRUCTURE_ID,ACTION,SERIES_KEY,OBS_KEY,FREQ,"), "{both}");
+    assert!(both.contains(",M.GTM.MEX.GTM._T.F._T,M.GTM.MEX.GTM._T.F._T.2024-01,M,"), "{both}");
+    assert!(both.contains(",2024-01-01,17,"), "{both}");
+    let series = text(Keys::Series, DataFormat::Csv2);
+    assert!(series.contains(",SERIES_KEY,FREQ,") && !series.contains("OBS_KEY"), "{series}");
+    assert!(text(Keys::Both, DataFormat::Csv1).starts_with("DATAFLOW,FREQ,"));
 }
 
 #[test]

@@ -1,4 +1,3 @@
 //! SDMX-JSON 2.0.
 
-pub mod data;
 pub mod structure;

@@ -1,6 +1,5 @@
 //! SDMX-ML 3.0.
 
-pub mod data;
 pub mod structure;
 
 use quick_xml::Writer;

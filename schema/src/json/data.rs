@@ -1,7 +1,8 @@
-//! SDMX-JSON 2.0 data messages (sdmx-twg/sdmx-json, data-message 2.0.0).
+//! SDMX-JSON 1.0 and 2.0 data messages (sdmx-twg/sdmx-json, data-message 1.0 and 2.0.0).
 //!
-//! Data sets come before the structures, so that codes can be collected while figures stream out. Only codes and periods are
-//! collected; free texts stand in the observations, so that memory does not grow with the figures.
+//! Data sets come before the structures, so that codes can be collected while figures stream out. In 2.0 only codes and periods are
+//! collected, free texts stand in the observations, and memory does not grow with the figures; 1.0 has no place for free texts but the
+//! list of an attribute's values.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -9,14 +10,35 @@ use std::io::Write as _;
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
-use super::structure::meta;
+use super::v2_0::structure::meta;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::{Component, DatasetSchema};
 use crate::message::MessageHeader;
 use crate::period::Period;
 use crate::structure::Names;
 
-const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/schemas/2.0.0/sdmx-json-data-schema.json";
+/// Of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// 1.0.
+    One,
+    /// 2.0.
+    Two,
+}
+
+impl Version {
+    /// Address of the message's JSON schema.
+    fn schema(self) -> &'static str {
+        match self {
+            Self::One => {
+                "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/schemas/1.0/sdmx-json-data-schema.json"
+            }
+            Self::Two => {
+                "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/tools/schemas/2.0.0/sdmx-json-data-schema.json"
+            }
+        }
+    }
+}
 
 /// Values in the order they were first seen.
 #[derive(Default)]
@@ -36,8 +58,9 @@ impl Seen {
     }
 }
 
-/// Writes SDMX-JSON 2.0.
+/// Writes SDMX-JSON.
 pub struct JsonWriter {
+    version: Version,
     schema: DatasetSchema,
     header: MessageHeader,
     layout: Layout,
@@ -50,9 +73,10 @@ pub struct JsonWriter {
 }
 
 impl JsonWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Self {
+    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout, version: Version) -> Self {
         let seen = |n: usize| (0..n).map(|_| Seen::default()).collect();
         Self {
+            version,
             dimensions: seen(schema.dimensions.len()),
             attributes: seen(schema.attributes.len()),
             times: Seen::default(),
@@ -71,13 +95,10 @@ impl JsonWriter {
         }
         self.begun = true;
         out.extend_from_slice(b"{\"meta\":");
-        out.extend(meta(SCHEMA, &self.header).map_err(failed)?);
-        write!(
-            out,
-            ",\"data\":{{\"dataSets\":[{{\"structure\":0,\"action\":\"Information\",\"links\":{},",
-            self.links()
-        )
-        .map_err(failed)?;
+        out.extend(meta(self.version.schema(), &self.header).map_err(failed)?);
+        let structure = if self.version == Version::Two { "\"structure\":0," } else { "" };
+        write!(out, ",\"data\":{{\"dataSets\":[{{{structure}\"action\":\"Information\",\"links\":{},", self.links())
+            .map_err(failed)?;
         out.extend_from_slice(if self.layout.flat { b"\"observations\":{" } else { b"\"series\":{" });
         Ok(())
     }
@@ -105,19 +126,23 @@ impl JsonWriter {
     /// Writes `[value,attribute,..]`: codes as positions, free texts as they are.
     fn observation(&mut self, columns: &Columns<'_>, row: usize, out: &mut Vec<u8>) -> Result<(), WriteError> {
         out.push(b'[');
-        if self.layout.measure {
-            match columns.value(row) {
+        // 1.0 names no measures: the first place is the figure's.
+        let measure = self.layout.measure || self.version == Version::One;
+        if measure {
+            match columns.value(row).filter(|_| self.layout.measure) {
                 Some(value) => out.extend_from_slice(number_text(value).as_bytes()),
                 None => out.extend_from_slice(b"null"),
             }
         }
         let components = self.schema.attributes.iter().zip(&columns.attributes);
         for (index, (seen, (component, column))) in self.attributes.iter_mut().zip(components).enumerate() {
-            if index > 0 || self.layout.measure {
+            if index > 0 || measure {
                 out.push(b',');
             }
             match attribute(column, row) {
-                Some(code) if component.codes.is_some() => write!(out, "{}", seen.position(code)).map_err(failed)?,
+                Some(code) if component.codes.is_some() || self.version == Version::One => {
+                    write!(out, "{}", seen.position(code)).map_err(failed)?
+                }
                 Some(text) => serde_json::to_writer(&mut *out, text).map_err(failed)?,
                 None => out.extend_from_slice(b"null"),
             }
@@ -183,12 +208,14 @@ impl JsonWriter {
         }
         dimensions.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
         let mut structure = json!({
-            "name": self.schema.name, "names": texts(&self.schema.names), "dataSets": [0],
-            "links": self.links(), "dimensions": dimensions,
+            "name": self.schema.name, "names": texts(&self.schema.names), "links": self.links(), "dimensions": dimensions,
         });
         if let Some(structure) = structure.as_object_mut() {
             let measure = &self.schema.measure;
-            if self.layout.measure {
+            if self.version == Version::Two {
+                structure.insert("dataSets".to_owned(), json!([0]));
+            }
+            if self.layout.measure && self.version == Version::Two {
                 let measure = json!({ "observation": [{
                     "id": measure.id, "name": measure.name, "names": texts(&measure.names),
                 }] });
@@ -206,10 +233,14 @@ impl JsonWriter {
         let attribute = |(component, seen): (&Component, &Seen)| {
             let mut attribute = json!({
                 "id": component.id, "name": component.name, "names": texts(&component.names),
-                "isMandatory": component.mandatory, "relationship": { "observation": {} },
+                "relationship": if self.version == Version::Two { json!({ "observation": {} }) } else { json!({ "primaryMeasure": self.schema.measure.id }) },
             });
-            if let Some(attribute) = attribute.as_object_mut().filter(|_| !seen.values.is_empty()) {
-                attribute.insert("values".to_owned(), seen.values.iter().map(|v| code(component, v)).collect());
+            let Some(object) = attribute.as_object_mut() else { return attribute };
+            if self.version == Version::Two {
+                object.insert("isMandatory".to_owned(), json!(component.mandatory));
+            }
+            if self.version == Version::One || !seen.values.is_empty() {
+                object.insert("values".to_owned(), seen.values.iter().map(|v| code(component, v)).collect());
             }
             attribute
         };
@@ -229,18 +260,19 @@ impl DataWriter for JsonWriter {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         self.begin(out)?;
         self.close_series(out, self.series.is_open());
-        out.extend_from_slice(b"}}],\"structures\":[");
-        out.extend_from_slice(self.structure().to_string().as_bytes());
-        out.extend_from_slice(b"]}}");
+        let (before, after) =
+            if self.version == Version::Two { ("}}],\"structures\":[", "]}}") } else { ("}}],\"structure\":", "}}") };
+        write!(out, "{before}{}{after}", self.structure()).map_err(failed)?;
         Ok(())
     }
 }
 
-/// A code with its name; a value that is no code is its own name.
+/// A code with its name; a text that is no code is a name only.
 fn code(component: &Component, value: &str) -> Value {
-    match component.codes.as_ref().and_then(|codes| codes.names(value)) {
-        Some(names) => json!({ "id": value, "name": names.name, "names": texts(&names) }),
-        None => json!({ "id": value, "name": value, "names": { "en": value } }),
+    match component.codes.as_ref().map(|codes| codes.names(value)) {
+        None => json!({ "name": value, "names": { "en": value } }),
+        Some(Some(names)) => json!({ "id": value, "name": names.name, "names": texts(&names) }),
+        Some(None) => json!({ "id": value, "name": value, "names": { "en": value } }),
     }
 }
 
