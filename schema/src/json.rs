@@ -1,4 +1,5 @@
 //! SDMX-JSON.
 
 pub mod data;
+pub mod v1_0;
 pub mod v2_0;

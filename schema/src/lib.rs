@@ -6,6 +6,7 @@
 pub mod csv;
 pub mod data;
 pub mod dataset;
+pub mod error_message;
 pub mod json;
 pub mod language;
 pub mod mapping;

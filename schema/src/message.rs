@@ -13,6 +13,17 @@ pub struct MessageHeader {
     pub sender_id: String,
     /// Sender's name.
     pub sender_name: String,
+    /// The releases its figures come from.
+    pub releases: Vec<ReleaseLink>,
+}
+
+/// A release, and where its signed record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseLink {
+    /// Record id.
+    pub id: String,
+    /// Address.
+    pub href: String,
 }
 
 impl MessageHeader {

@@ -72,11 +72,25 @@ impl Selection {
     }
 }
 
+/// What observations of an answer vary by; the other dimensions make the series.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum AtObservation {
+    /// Time.
+    #[default]
+    Time,
+    /// This dimension; time is one of the series' dimensions then.
+    Dimension(String),
+    /// Every dimension: one flat list.
+    All,
+}
+
 /// Which figures of a dataflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataQuery {
     /// The dataflow.
     pub dataflow: Reference,
+    /// Members whose releases are read; empty for all.
+    pub providers: Vec<String>,
     /// Series keys, any of which matches; empty for all.
     pub keys: Vec<Key>,
     /// Conditions, all of which hold.
@@ -97,8 +111,8 @@ pub struct DataQuery {
     pub offset: u64,
     /// Most observations returned.
     pub limit: Option<u64>,
-    /// One flat list instead of series over time.
-    pub flat: bool,
+    /// Series over time, over another dimension, or a flat list.
+    pub at_observation: AtObservation,
     /// Attributes the answer has.
     pub attributes: Selection,
     /// Whether the answer has the measure.
@@ -147,6 +161,16 @@ pub enum QueryError {
     /// Too long or too many.
     #[error("the query is too large: at most {0}")]
     TooLarge(&'static str),
+    /// The specification has it, this service does not.
+    #[error("parameter `{parameter}`: `{value}` is not offered here; {instead}")]
+    NotOffered {
+        /// Its name.
+        parameter: &'static str,
+        /// What was sent.
+        value: String,
+        /// What is.
+        instead: &'static str,
+    },
 }
 
 impl DataQuery {
@@ -154,6 +178,7 @@ impl DataQuery {
     pub fn all(schema: &DatasetSchema) -> Self {
         Self {
             dataflow: schema.dataflow.clone(),
+            providers: Vec::new(),
             keys: Vec::new(),
             filters: Vec::new(),
             start: None,
@@ -164,18 +189,41 @@ impl DataQuery {
             last_n: None,
             offset: 0,
             limit: None,
-            flat: false,
+            at_observation: AtObservation::Time,
             attributes: Selection::All,
             measures: true,
             series_keys_only: false,
         }
     }
 
-    /// The dataflow's components the answer has: [`DatasetSchema`] with the selected attributes only.
+    /// The dataflow's components the answer has: [`DatasetSchema`] with the selected attributes only, and with the dimension at the
+    /// observation in the place of time.
     pub fn selected(&self, schema: &DatasetSchema) -> DatasetSchema {
         let mut schema = schema.clone();
         schema.attributes.retain(|a| self.attributes.has(&a.id));
+        if let AtObservation::Dimension(id) = &self.at_observation
+            && let Some(index) = schema.dimension_index(id)
+        {
+            let dimension = schema.dimensions.remove(index);
+            schema.dimensions.push(std::mem::replace(&mut schema.time, dimension));
+        }
         schema
+    }
+
+    /// Sets what observations vary by: `TIME_PERIOD`, another dimension, `AllDimensions`, or `dsd` for what the data structure says.
+    pub fn set_at_observation(&mut self, schema: &DatasetSchema, text: &str) -> Result<(), QueryError> {
+        self.at_observation = match text {
+            "dsd" => AtObservation::Time,
+            id if id == schema.time.id => AtObservation::Time,
+            "AllDimensions" => AtObservation::All,
+            id if schema.dimension_index(id).is_some() => AtObservation::Dimension(id.to_owned()),
+            _ => {
+                let known = schema.dimensions.iter().map(|d| d.id.as_str()).collect::<Vec<_>>().join(", ");
+                let expected = format!("`AllDimensions`, `{}` or a dimension: {known}", schema.time.id);
+                return Err(refuse("dimensionAtObservation", text, expected));
+            }
+        };
+        Ok(())
     }
 
     /// Adds a condition on `component`: alternatives separated by commas, each one value or several joined by `+` that all

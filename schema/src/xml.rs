@@ -3,4 +3,5 @@
 pub(crate) mod data;
 pub mod generic;
 pub mod specific;
+pub mod v2_1;
 pub mod v3_0;

@@ -48,6 +48,7 @@ fn header() -> MessageHeader {
         prepared: "2026-11-23T19:05:00Z".parse().unwrap(),
         sender_id: "GTM".to_owned(),
         sender_name: "Guatemala & Co".to_owned(),
+        releases: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use chancery_ledger::time;
 use chancery_query::{QueryFailure, QueryStream, Source};
 use chancery_schema::DataQuery;
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
+use chancery_schema::period::Period;
 use chancery_store::releases::ReleaseRow;
 use futures::StreamExt as _;
 
@@ -34,6 +35,19 @@ pub struct FiguresQuery {
     pub as_of: Option<String>,
     /// Most observations.
     pub limit: u64,
+}
+
+/// What figures there are for a query.
+#[derive(Debug, Clone, Default)]
+pub struct Availability {
+    /// The codes of each dimension asked about that have figures, in the dimension's order.
+    pub codes: Vec<(String, Vec<String>)>,
+    /// Observations.
+    pub observations: u64,
+    /// Series.
+    pub series: u64,
+    /// Earliest and latest period.
+    pub periods: Option<(String, String)>,
 }
 
 /// An answer that streams, and the releases it reads.
@@ -75,11 +89,7 @@ impl Node {
 
     /// Figures that anybody may read, as they stream from the files.
     pub async fn data(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
-        let at = query.as_of.unwrap_or_else(|| self.now());
-        let mut rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
-        if let Some(after) = query.updated_after {
-            rows.retain(|r| r.received_at > after);
-        }
+        let rows = self.releases_of(schema, query).await?;
         let mut releases: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
         releases.sort();
         let updated_at = rows.iter().map(|r| r.received_at).max();
@@ -88,10 +98,53 @@ impl Node {
         Ok(Data { schema: schema.clone(), releases, updated_at, stream })
     }
 
-    /// How many observations and series a query asks for.
-    pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
+    /// The releases a query reads: those that anybody may read and that were in force at its time.
+    async fn releases_of(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<ReleaseRow>> {
         let at = query.as_of.unwrap_or_else(|| self.now());
-        let sources = self.sources(&self.readable(Some(schema.dataflow.to_string()), at).await?).await?;
+        let mut rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
+        if !query.providers.is_empty() {
+            rows.retain(|r| query.providers.contains(&r.member));
+        }
+        if let Some(after) = query.updated_after {
+            rows.retain(|r| r.received_at > after);
+        }
+        Ok(rows)
+    }
+
+    /// Which codes of `dimensions` have figures. With `each_alone`, what a query selects of a dimension does not limit the codes of
+    /// that dimension itself: what a reader could choose instead.
+    pub async fn availability(
+        &self,
+        schema: &DatasetSchema,
+        query: &DataQuery,
+        dimensions: &[String],
+        each_alone: bool,
+    ) -> Result<Availability> {
+        let sources = self.sources(&self.releases_of(schema, query).await?).await?;
+        let mut codes = Vec::new();
+        for (index, dimension) in schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)) {
+            let mut query = query.clone();
+            if each_alone {
+                query.keys.iter_mut().filter_map(|key| key.get_mut(index)).for_each(|codes| *codes = None);
+                query.filters.retain(|filter| filter.component != dimension.id);
+            }
+            let found = self.engine().distinct(schema, &sources, &[&dimension.id], &query).await.map_err(failed)?;
+            codes.push((dimension.id.clone(), found.into_iter().flatten().collect()));
+        }
+        let keys: Vec<&str> = schema.dimensions.iter().map(|d| d.id.as_str()).collect();
+        let series = self.engine().distinct(schema, &sources, &keys, query).await.map_err(failed)?.len() as u64;
+        let periods = self.engine().distinct(schema, &sources, &[&schema.time.id], query).await.map_err(failed)?;
+        let parsed = |text: String| Some((Period::parse(&text)?, text));
+        let periods: Vec<_> = periods.into_iter().flatten().filter_map(parsed).collect();
+        let first = periods.iter().min_by_key(|(period, _)| period.start).map(|(_, text)| text.clone());
+        let last = periods.iter().max_by_key(|(period, _)| period.end).map(|(_, text)| text.clone());
+        let observations = self.engine().count(schema, &sources, query).await.map_err(failed)?;
+        Ok(Availability { codes, observations, series, periods: first.zip(last) })
+    }
+
+    /// How many observations a query asks for.
+    pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
+        let sources = self.sources(&self.releases_of(schema, query).await?).await?;
         self.engine().count(schema, &sources, query).await.map_err(failed)
     }
 

@@ -27,7 +27,7 @@ pub use approve::Stage;
 pub use disclose::profile_of;
 pub use doctor::Finding;
 pub use error::{Cause, Error, Result};
-pub use figures::{Data, FiguresQuery};
+pub use figures::{Availability, Data, FiguresQuery};
 pub use forum::{card, draft, sign};
 pub use import::{Found, ImportOutcome, ImportRequest, Progress};
 pub use keyring::Keyring;

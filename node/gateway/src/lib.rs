@@ -2,6 +2,7 @@
 
 mod api;
 mod artefacts;
+mod encode;
 mod error;
 mod negotiate;
 mod page;

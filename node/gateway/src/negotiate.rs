@@ -1,4 +1,4 @@
-//! Which representation a client gets: `format=` first, then `Accept` with its quality values.
+//! Which representation a client gets: `format=` first, then `Accept` with its quality values and versions.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE};
@@ -7,11 +7,45 @@ use chancery_schema::language::Languages;
 
 use crate::error::HttpError;
 
+/// Most media ranges of one `Accept` header that are read.
+const MAX_RANGES: usize = 50;
+
+/// A version of the SDMX REST specification; each has its own defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Api {
+    /// REST 1.5, of SDMX 2.1.
+    V1,
+    /// REST 2, of SDMX 3.
+    V2,
+}
+
+impl Api {
+    /// Of the path asked for.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        if request.path().starts_with("/sdmx/2.1/") { Self::V1 } else { Self::V2 }
+    }
+}
+
 /// A representation of structures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StructureFormat {
-    Json,
-    Xml,
+    Json1,
+    Json2,
+    Xml21,
+    Xml30,
+}
+
+impl StructureFormat {
+    const ALL: [Self; 4] = [Self::Json1, Self::Json2, Self::Xml21, Self::Xml30];
+
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json1 => "application/vnd.sdmx.structure+json;version=1.0.0",
+            Self::Xml21 => "application/vnd.sdmx.structure+xml;version=2.1",
+            Self::Json2 => "application/vnd.sdmx.structure+json;version=2.0.0",
+            Self::Xml30 => "application/vnd.sdmx.structure+xml;version=3.0.0",
+        }
+    }
 }
 
 /// A representation of figures.
@@ -19,25 +53,65 @@ pub(crate) enum StructureFormat {
 pub(crate) enum Figures {
     Text(DataFormat),
     Parquet,
+    Arrow,
 }
 
-impl StructureFormat {
+impl Figures {
+    fn all() -> impl Iterator<Item = Self> {
+        DataFormat::ALL.into_iter().map(Self::Text).chain([Self::Parquet, Self::Arrow])
+    }
+
     pub(crate) fn media_type(self) -> &'static str {
         match self {
-            Self::Json => "application/vnd.sdmx.structure+json;version=2.0.0",
-            Self::Xml => "application/vnd.sdmx.structure+xml;version=3.0.0",
+            Self::Text(format) => format.media_type(),
+            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
+
+    /// The ending of a file of it.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Text(DataFormat::Csv1 | DataFormat::Csv2) => "csv",
+            Self::Text(DataFormat::Json1 | DataFormat::Json2) => "json",
+            Self::Text(_) => "xml",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrows",
         }
     }
 }
 
-impl Figures {
-    pub(crate) fn media_type(self) -> &'static str {
-        match self {
-            Self::Text(DataFormat::Csv) => "application/vnd.sdmx.data+csv;version=2.0.0",
-            Self::Text(DataFormat::Json) => "application/vnd.sdmx.data+json;version=2.0.0",
-            Self::Text(DataFormat::Xml) => "application/vnd.sdmx.data+xml;version=3.0.0",
-            Self::Parquet => "application/vnd.apache.parquet",
+/// A media range of an `Accept` header.
+#[derive(Debug, PartialEq)]
+struct Range {
+    quality: f32,
+    media: String,
+    version: Option<String>,
+}
+
+impl Range {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let media = parts.next().filter(|media| !media.is_empty())?.to_ascii_lowercase();
+        let (mut quality, mut version) = (1.0, None);
+        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+            match name.trim().to_ascii_lowercase().as_str() {
+                "q" => quality = value.trim().parse::<f32>().ok().filter(|q| q.is_finite()).unwrap_or(0.0),
+                "version" => version = Some(value.trim().trim_matches('"').to_owned()),
+                _ => {}
+            }
         }
+        (quality > 0.0).then_some(Self { quality, media, version })
+    }
+
+    /// Whether `media_type` is what this range asks for, to the version.
+    fn takes(&self, media_type: &str) -> bool {
+        let (media, version) = media_type.split_once(";version=").unwrap_or((media_type, ""));
+        let same = |wanted: &String| {
+            let rest = version.strip_prefix(wanted.as_str()).or_else(|| wanted.strip_prefix(version));
+            rest.is_some_and(|rest| rest.split('.').all(|part| part.is_empty() || part == "0"))
+        };
+        self.media == media && self.version.as_ref().is_none_or(same)
     }
 }
 
@@ -48,74 +122,126 @@ pub(crate) fn languages(request: &HttpRequest) -> Languages {
 }
 
 /// Media ranges in the order the client prefers them. None for no header at all.
-fn accepted(request: &HttpRequest) -> Option<Vec<String>> {
+fn accepted(request: &HttpRequest) -> Option<Vec<Range>> {
     let header = request.headers().get(ACCEPT)?.to_str().ok()?;
-    let mut ranges: Vec<(f32, String)> = header
-        .split(',')
-        .take(50)
-        .filter_map(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let media = parts.next()?.to_ascii_lowercase();
-            let quality = parts.find_map(|p| p.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
-            (quality > 0.0).then_some((quality, media))
-        })
-        .collect();
-    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
-    Some(ranges.into_iter().map(|(_, media)| media).collect())
+    let mut ranges: Vec<Range> = header.split(',').take(MAX_RANGES).filter_map(Range::parse).collect();
+    ranges.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+    Some(ranges)
 }
 
-/// For structures. `*/*` gets SDMX-ML, which every client reads; no `Accept` at all gets the standard's default, SDMX-JSON.
-pub(crate) fn structure(request: &HttpRequest, format: Option<&str>) -> Result<StructureFormat, HttpError> {
-    match format {
-        Some("jsonstructure" | "json" | "sdmx-json") => return Ok(StructureFormat::Json),
-        Some("structure" | "xml" | "sdmx-ml") => return Ok(StructureFormat::Xml),
-        Some(other) => return Err(unknown(other, "jsonstructure, structure")),
-        None => {}
-    }
-    let Some(ranges) = accepted(request) else {
-        return Ok(StructureFormat::Json);
-    };
-    let found = ranges.iter().find_map(|media| match media.as_str() {
-        "application/vnd.sdmx.structure+json" | "application/json" | "text/json" => Some(StructureFormat::Json),
-        "application/vnd.sdmx.structure+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => {
-            Some(StructureFormat::Xml)
-        }
-        _ => None,
-    });
-    found.ok_or_else(|| HttpError::not_acceptable("structures come as application/vnd.sdmx.structure+json;version=2.0.0 and application/vnd.sdmx.structure+xml;version=3.0.0"))
+/// The first representation, in the order of the client's wishes, that `of` knows.
+fn choose<T: Copy>(
+    ranges: &[Range],
+    all: impl Iterator<Item = T> + Clone,
+    media_type: impl Fn(T) -> &'static str,
+    short: impl Fn(&Range) -> Option<T>,
+) -> Option<T> {
+    ranges.iter().find_map(|range| short(range).or_else(|| all.clone().find(|format| range.takes(media_type(*format)))))
 }
 
-/// For figures, likewise.
-pub(crate) fn figures(request: &HttpRequest, format: Option<&str>) -> Result<Figures, HttpError> {
-    match format {
-        Some("csvdata" | "csv" | "csvfile" | "csvfilewithlabels" | "sdmx-csv") => {
-            return Ok(Figures::Text(DataFormat::Csv));
-        }
-        Some("jsondata" | "json" | "sdmx-json") => return Ok(Figures::Text(DataFormat::Json)),
-        Some("structurespecificdata" | "xml" | "sdmx-ml") => return Ok(Figures::Text(DataFormat::Xml)),
-        Some("parquet") => return Ok(Figures::Parquet),
-        Some(other) => return Err(unknown(other, "csvdata, jsondata, structurespecificdata, parquet")),
-        None => {}
+/// For structures; `version` is the parameter `formatVersion`. `*/*` gets SDMX-ML, which every client reads; in REST 2 no `Accept` at
+/// all gets the standard's default, SDMX-JSON.
+pub(crate) fn structure(
+    request: &HttpRequest,
+    format: Option<&str>,
+    version: Option<&str>,
+) -> Result<StructureFormat, HttpError> {
+    let api = Api::of(request);
+    let (json, xml) = match api {
+        Api::V1 => (StructureFormat::Json1, StructureFormat::Xml21),
+        Api::V2 => (StructureFormat::Json2, StructureFormat::Xml30),
+    };
+    if let Some(format) = format {
+        let versions: &[_] = match format {
+            "jsonstructure" | "json" | "sdmx-json" => &[("1", StructureFormat::Json1), ("2", StructureFormat::Json2)],
+            "structure" | "xml" | "sdmx-ml" => &[("2.1", StructureFormat::Xml21), ("3", StructureFormat::Xml30)],
+            other => return Err(unknown(other, "jsonstructure, structure")),
+        };
+        return versioned(api, format, versions, version);
     }
     let Some(ranges) = accepted(request) else {
-        return Ok(Figures::Text(DataFormat::Json));
+        return Ok(if api == Api::V1 { xml } else { json });
     };
-    let found = ranges.iter().find_map(|media| match media.as_str() {
-        "application/vnd.sdmx.data+csv" | "text/csv" | "application/csv" => Some(Figures::Text(DataFormat::Csv)),
-        "application/vnd.sdmx.data+json" | "application/json" => Some(Figures::Text(DataFormat::Json)),
-        "application/vnd.sdmx.data+xml" | "application/xml" | "text/xml" | "*/*" | "application/*" => {
-            Some(Figures::Text(DataFormat::Xml))
-        }
-        "application/vnd.apache.parquet" => Some(Figures::Parquet),
-        "text/*" => Some(Figures::Text(DataFormat::Csv)),
+    let short = |range: &Range| match (range.media.as_str(), range.version.is_none()) {
+        ("application/vnd.sdmx.structure+json", true) | ("application/json" | "text/json", _) => Some(json),
+        ("application/vnd.sdmx.structure+xml", true)
+        | ("application/xml" | "text/xml" | "*/*" | "application/*", _) => Some(xml),
         _ => None,
-    });
-    found.ok_or_else(|| {
-        HttpError::not_acceptable(
-            "figures come as application/vnd.sdmx.data+csv;version=2.0.0, application/vnd.sdmx.data+json;version=2.0.0, \
-             application/vnd.sdmx.data+xml;version=3.0.0 and application/vnd.apache.parquet",
-        )
+    };
+    let all = StructureFormat::ALL.into_iter();
+    choose(&ranges, all.clone(), StructureFormat::media_type, short)
+        .ok_or_else(|| refused("structures", all.map(StructureFormat::media_type)))
+}
+
+/// The version of a format that was asked for, or the one that goes with the service.
+fn versioned<T: Copy>(api: Api, format: &str, versions: &[(&str, T)], version: Option<&str>) -> Result<T, HttpError> {
+    let found = match (version, api) {
+        (Some(version), _) => versions.iter().find(|(known, _)| {
+            version.strip_prefix(known).is_some_and(|rest| rest.split('.').all(|part| part.is_empty() || part == "0"))
+        }),
+        (None, Api::V1) => versions.first(),
+        (None, Api::V2) => versions.last(),
+    };
+    found.map(|(_, format)| *format).ok_or_else(|| {
+        let known = versions.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+        unknown(&format!("{format};version={}", version.unwrap_or_default()), &format!("the versions {known}"))
     })
+}
+
+/// For figures, likewise; `version` is the parameter `formatVersion`.
+pub(crate) fn figures(
+    request: &HttpRequest,
+    format: Option<&str>,
+    version: Option<&str>,
+) -> Result<Figures, HttpError> {
+    let api = Api::of(request);
+    let (csv, json, xml) = match api {
+        Api::V1 => (DataFormat::Csv1, DataFormat::Json1, DataFormat::Generic),
+        Api::V2 => (DataFormat::Csv2, DataFormat::Json2, DataFormat::Specific30),
+    };
+    if let Some(format) = format {
+        return named(api, format, version);
+    }
+    let Some(ranges) = accepted(request) else {
+        return Ok(Figures::Text(if api == Api::V1 { xml } else { json }));
+    };
+    let short = |range: &Range| {
+        let text = |format| Some(Figures::Text(format));
+        match (range.media.as_str(), range.version.is_none()) {
+            ("application/vnd.sdmx.data+csv", true) | ("text/csv" | "application/csv" | "text/*", _) => text(csv),
+            ("application/vnd.sdmx.data+json", true) | ("application/json", _) => text(json),
+            ("application/vnd.sdmx.generictimeseriesdata+xml", _) => text(DataFormat::Generic),
+            ("application/vnd.sdmx.structurespecifictimeseriesdata+xml", _) => text(DataFormat::Specific21),
+            ("application/xml" | "text/xml" | "*/*" | "application/*", _) => text(xml),
+            _ => None,
+        }
+    };
+    choose(&ranges, Figures::all().collect::<Vec<_>>().into_iter(), Figures::media_type, short)
+        .ok_or_else(|| refused("figures", Figures::all().map(Figures::media_type)))
+}
+
+/// A format by the names that the specification and other services give it.
+fn named(api: Api, format: &str, version: Option<&str>) -> Result<Figures, HttpError> {
+    let versions: &[_] = match format {
+        "parquet" => return Ok(Figures::Parquet),
+        "arrow" => return Ok(Figures::Arrow),
+        "csvdata" | "csv" | "csvfile" | "csvfilewithlabels" | "csvdatawithlabels" | "sdmx-csv" => {
+            &[("1", DataFormat::Csv1), ("2", DataFormat::Csv2)]
+        }
+        "jsondata" | "json" | "sdmx-json" => &[("1", DataFormat::Json1), ("2", DataFormat::Json2)],
+        "genericdata" => &[("2.1", DataFormat::Generic)],
+        "structurespecificdata" | "xml" | "sdmx-ml" => {
+            &[("2.1", DataFormat::Specific21), ("3", DataFormat::Specific30)]
+        }
+        other => {
+            return Err(unknown(other, "csvdata, jsondata, genericdata, structurespecificdata, parquet, arrow"));
+        }
+    };
+    versioned(api, format, versions, version).map(Figures::Text)
+}
+
+fn refused(what: &str, known: impl Iterator<Item = &'static str>) -> HttpError {
+    HttpError::not_acceptable(format!("{what} come as {}", known.collect::<Vec<_>>().join(", ")))
 }
 
 fn unknown(format: &str, known: &str) -> HttpError {
@@ -131,26 +257,75 @@ mod tests {
 
     use super::*;
 
-    fn with(accept: &str) -> HttpRequest {
-        TestRequest::default().insert_header((ACCEPT, accept)).to_http_request()
+    fn with(path: &str, accept: Option<&str>) -> HttpRequest {
+        let request = TestRequest::with_uri(path);
+        accept.into_iter().fold(request, |r, accept| r.insert_header((ACCEPT, accept))).to_http_request()
+    }
+
+    fn chosen(path: &str, accept: Option<&str>) -> Option<Figures> {
+        figures(&with(path, accept), None, None).ok()
     }
 
     #[test]
-    fn clients_get_what_they_prefer() {
-        let none = TestRequest::default().to_http_request();
-        assert_eq!(structure(&none, None).unwrap(), StructureFormat::Json);
-        assert_eq!(structure(&with("*/*"), None).unwrap(), StructureFormat::Xml);
-        assert_eq!(
-            structure(&with("application/vnd.sdmx.structure+json;version=2.0.0"), None).unwrap(),
-            StructureFormat::Json
-        );
-        assert_eq!(
-            figures(&with("text/csv;q=0.5, application/json;q=0.9"), None).unwrap(),
-            Figures::Text(DataFormat::Json)
-        );
-        assert_eq!(figures(&with("image/png, */*;q=0.1"), None).unwrap(), Figures::Text(DataFormat::Xml));
-        assert_eq!(figures(&with("image/png"), Some("parquet")).unwrap(), Figures::Parquet);
-        assert!(figures(&with("image/png"), None).is_err());
-        assert!(figures(&none, Some("xls")).is_err());
+    fn clients_get_the_figures_they_prefer() {
+        use DataFormat::{Csv1, Csv2, Generic, Json1, Json2, Specific21, Specific30};
+        let text = |format| Some(Figures::Text(format));
+        for (accept, v1, v2) in [
+            (None, text(Generic), text(Json2)),
+            (Some("*/*"), text(Generic), text(Specific30)),
+            (Some("text/csv;q=0.5, application/json;q=0.9"), text(Json1), text(Json2)),
+            (Some("image/png, */*;q=0.1"), text(Generic), text(Specific30)),
+            (Some("application/vnd.sdmx.data+csv"), text(Csv1), text(Csv2)),
+            (Some("application/vnd.sdmx.data+csv;version=1.0.0"), text(Csv1), text(Csv1)),
+            (Some("application/vnd.sdmx.data+csv; version=\"2.0\""), text(Csv2), text(Csv2)),
+            (Some("application/vnd.sdmx.data+json;version=1.0.0-wd"), None, None),
+            (Some("application/vnd.sdmx.data+json;version=2"), text(Json2), text(Json2)),
+            (Some("application/vnd.sdmx.genericdata+xml;version=2.1"), text(Generic), text(Generic)),
+            (Some("application/vnd.sdmx.structurespecificdata+xml"), text(Specific21), text(Specific21)),
+            (Some("application/vnd.sdmx.data+xml;version=3.0.0"), text(Specific30), text(Specific30)),
+            (Some("application/vnd.sdmx.data+xml;version=4.0.0, text/csv;q=0.1"), text(Csv1), text(Csv2)),
+            (Some("application/vnd.apache.arrow.stream"), Some(Figures::Arrow), Some(Figures::Arrow)),
+            (Some("application/json;q=0"), None, None),
+            (Some("image/png"), None, None),
+        ] {
+            assert_eq!(chosen("/sdmx/2.1/data/X", accept), v1, "{accept:?}");
+            assert_eq!(chosen("/sdmx/3/data/x", accept), v2, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_format_is_asked_for_by_name_and_version() {
+        let (v1, v2) = (with("/sdmx/2.1/data/X", Some("image/png")), with("/sdmx/3/data/x", Some("image/png")));
+        let text = |format| Some(Figures::Text(format));
+        for (format, version, one, two) in [
+            ("csv", None, text(DataFormat::Csv1), text(DataFormat::Csv2)),
+            ("csvdata", Some("1.0.0"), text(DataFormat::Csv1), text(DataFormat::Csv1)),
+            ("genericdata", None, text(DataFormat::Generic), text(DataFormat::Generic)),
+            ("structurespecificdata", None, text(DataFormat::Specific21), text(DataFormat::Specific30)),
+            ("jsondata", Some("3"), None, None),
+            ("parquet", None, Some(Figures::Parquet), Some(Figures::Parquet)),
+            ("xls", None, None, None),
+        ] {
+            assert_eq!(figures(&v1, Some(format), version).ok(), one, "{format} {version:?}");
+            assert_eq!(figures(&v2, Some(format), version).ok(), two, "{format} {version:?}");
+        }
+    }
+
+    #[test]
+    fn clients_get_the_structures_they_prefer() {
+        let chosen = |path: &str, accept| structure(&with(path, accept), None, None).ok();
+        let (v1, v2) = ("/sdmx/2.1/codelist", "/sdmx/3/structure/codelist");
+        assert_eq!(chosen(v2, None), Some(StructureFormat::Json2));
+        assert_eq!(chosen(v1, None), Some(StructureFormat::Xml21));
+        assert_eq!(chosen(v2, Some("*/*")), Some(StructureFormat::Xml30));
+        assert_eq!(chosen(v1, Some("*/*")), Some(StructureFormat::Xml21));
+        for path in [v1, v2] {
+            let json = |version| chosen(path, Some(version));
+            assert_eq!(json("application/vnd.sdmx.structure+json;version=2.0.0"), Some(StructureFormat::Json2));
+            assert_eq!(json("application/vnd.sdmx.structure+json;version=1.0"), Some(StructureFormat::Json1));
+            assert_eq!(chosen(path, Some("image/png")), None);
+            assert_eq!(structure(&with(path, None), Some("structure"), Some("2.1")).ok(), Some(StructureFormat::Xml21));
+            assert!(structure(&with(path, None), Some("structure"), Some("4")).is_err());
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! SDMX REST 2 under `/sdmx/3`: structure, schema, data and availability queries.
 
 mod data;
+pub(crate) mod errors;
 mod params;
+pub(crate) mod rest1;
 mod structure;
 
 use actix_web::web::{self, ServiceConfig};
@@ -17,6 +19,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         "/structure/{kind}/{agency}/{id}/",
         "/structure/{kind}/{agency}/{id}/{version}",
         "/structure/{kind}/{agency}/{id}/{version}/",
+        "/structure/{kind}/{agency}/{id}/{version}/{item}",
+        "/structure/{kind}/{agency}/{id}/{version}/{item}/",
     ] {
         config.route(path, web::get().to(structure::structures));
     }

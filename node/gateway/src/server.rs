@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::header;
-use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use chancery_exchange::Node;
@@ -54,7 +54,10 @@ impl Server {
                         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")),
                 )
                 .service(web::scope("/api/v1").configure(api::routes))
-                .service(web::scope("/sdmx/3").configure(sdmx::routes))
+                .service(web::scope("/sdmx/3").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::routes))
+                .service(
+                    web::scope("/sdmx/2.1").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::rest1::routes),
+                )
                 .service(artefacts::download)
                 .service(page::index)
                 .service(page::asset)

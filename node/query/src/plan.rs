@@ -52,7 +52,8 @@ pub(crate) fn select(frame: DataFrame, schema: &DatasetSchema, query: &DataQuery
             frame = edge(frame, schema, n, ascending)?;
         }
     }
-    let keys = schema.dimensions.iter().map(|d| d.id.as_str()).chain([TIME_PERIOD, RELEASE]);
+    let answer = query.selected(schema);
+    let keys = answer.dimensions.iter().map(|d| d.id.as_str()).chain([answer.time.id.as_str(), RELEASE]);
     frame = frame.sort(keys.map(|key| column(key).sort(true, false)).collect())?;
     if query.offset > 0 || query.limit.is_some() {
         frame = frame.limit(query.offset as usize, query.limit.map(|limit| limit as usize))?;

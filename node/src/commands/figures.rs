@@ -68,9 +68,9 @@ async fn write(node: &Node, schema: &DatasetSchema, mut data: Data, args: &Query
         None => Box::new(std::io::stdout()),
     };
     let format = match args.format {
-        QueryFormat::Csv => DataFormat::Csv,
-        QueryFormat::Xml => DataFormat::Xml,
-        QueryFormat::Json | QueryFormat::Table => DataFormat::Json,
+        QueryFormat::Csv => DataFormat::Csv2,
+        QueryFormat::Xml => DataFormat::Specific30,
+        QueryFormat::Json | QueryFormat::Table => DataFormat::Json2,
         QueryFormat::Parquet => {
             let mut writer = chancery_query::artefact::scratch_writer(&mut out, schema.arrow_schema())?;
             let columns: Vec<usize> = (0..schema.components().count()).collect();
@@ -87,6 +87,7 @@ async fn write(node: &Node, schema: &DatasetSchema, mut data: Data, args: &Query
         prepared: chrono::Utc::now(),
         sender_id: member.id.clone(),
         sender_name: member.name.clone(),
+        releases: Vec::new(),
     };
     let mut writer = writer(format, schema, header, WriteOptions::default());
     let mut bytes = Vec::new();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::v2_0::structure::meta;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::{Component, DatasetSchema};
-use crate::message::MessageHeader;
+use crate::message::{MessageHeader, ReleaseLink};
 use crate::period::Period;
 use crate::structure::Names;
 
@@ -104,7 +104,9 @@ impl JsonWriter {
     }
 
     fn links(&self) -> Value {
-        json!([{ "rel": "dataflow", "urn": self.schema.dataflow.urn("datastructure.Dataflow") }])
+        let dataflow = json!({ "rel": "dataflow", "urn": self.schema.dataflow.urn("datastructure.Dataflow") });
+        let release = |r: &ReleaseLink| json!({ "rel": "via", "href": r.href, "type": "application/json" });
+        [dataflow].into_iter().chain(self.header.releases.iter().map(release)).collect()
     }
 
     fn comma(&mut self, out: &mut Vec<u8>) {
@@ -193,10 +195,10 @@ impl JsonWriter {
         };
         let pairs = self.schema.dimensions.iter().zip(&self.dimensions).enumerate();
         let key = pairs.filter_map(|(position, (component, seen))| {
-            dimension(position, component, seen, seen.values.iter().map(|v| code(component, v)).collect())
+            dimension(position, component, seen, seen.values.iter().map(|v| value(component, v)).collect())
         });
         let mut key: Vec<Value> = key.collect();
-        let times = self.times.values.iter().map(|text| period(text)).collect();
+        let times = self.times.values.iter().map(|text| value(&self.schema.time, text)).collect();
         let time = dimension(self.schema.dimensions.len(), &self.schema.time, &self.times, times);
         let mut dimensions = serde_json::Map::new();
         if self.layout.flat {
@@ -208,7 +210,7 @@ impl JsonWriter {
         }
         dimensions.retain(|_, list| list.as_array().is_some_and(|list| !list.is_empty()));
         let mut structure = json!({
-            "name": self.schema.name, "names": texts(&self.schema.names), "links": self.links(), "dimensions": dimensions,
+            "name": self.schema.name, "names": texts(&self.schema.names), "links": [self.links()[0]], "dimensions": dimensions,
         });
         if let Some(structure) = structure.as_object_mut() {
             let measure = &self.schema.measure;
@@ -281,8 +283,11 @@ fn texts(names: &Names) -> Value {
     if names.names.is_empty() { json!({ "en": names.name }) } else { json!(names.names) }
 }
 
-/// A period with its first and last second.
-fn period(text: &str) -> Value {
+/// A dimension's value: a code, or a period with its first and last second.
+fn value(component: &Component, text: &str) -> Value {
+    if component.codes.is_some() {
+        return code(component, text);
+    }
     match Period::parse(text) {
         Some(period) => json!({
             "id": text, "name": text,

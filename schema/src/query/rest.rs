@@ -17,7 +17,7 @@ const MAX_KEYS: usize = 500;
 const MAX_PARAMETERS: usize = 200;
 
 /// Parameters that choose a representation or a service behaviour, not figures.
-const NOT_OURS: [&str; 5] = ["format", "formatVersion", "labels", "reportingYearStartDay", "timeFormat"];
+const NOT_OURS: [&str; 6] = ["format", "formatVersion", "keys", "labels", "reportingYearStartDay", "timeFormat"];
 
 /// Reads a query. Parameters that are not about which figures are left to the caller.
 pub fn parse(schema: &DatasetSchema, key: &str, parameters: &[(String, String)]) -> Result<DataQuery, QueryError> {
@@ -56,15 +56,18 @@ fn parameter(schema: &DatasetSchema, query: &mut DataQuery, name: &str, value: &
         "lastNObservations" => query.last_n = Some(count(name, value)?),
         "offset" => query.offset = number(name, value)?,
         "limit" => query.limit = Some(count(name, value)?),
-        "dimensionAtObservation" => query.flat = flat(value)?,
+        "dimensionAtObservation" => query.set_at_observation(schema, value)?,
         "attributes" => query.set_attributes(schema, value)?,
         "measures" => query.set_measures(schema, value)?,
         "detail" => detail(query, value)?,
         "includeHistory" if value == "false" => {}
-        "includeHistory" => return Err(refuse(name, value, "`false`; ask for the past with `asOf`".to_owned())),
+        "includeHistory" if value == "true" => {
+            return Err(not_offered("includeHistory", value, "ask for the past with `asOf`"));
+        }
+        "includeHistory" => return Err(refuse(name, value, "`true` or `false`".to_owned())),
         // The order figures are always in.
         "sort" if matches!(value.trim_end_matches(":asc"), "*" | "series_key" | "series_key+TIME_PERIOD") => {}
-        "sort" => return Err(refuse(name, value, "`*` or `series_key`, the only orders there are".to_owned())),
+        "sort" => return Err(not_offered("sort", value, "the order is that of the series keys, then of time")),
         "c" => {
             // The form of a client that sends all filters as one text: `FREQ:A;SEX:F`.
             for filter in value.split(';') {
@@ -152,6 +155,10 @@ pub fn key_text(keys: &[Key]) -> String {
     if keys.is_empty() { "*".to_owned() } else { keys.iter().map(key).collect::<Vec<_>>().join(",") }
 }
 
+fn not_offered(parameter: &'static str, value: &str, instead: &'static str) -> QueryError {
+    QueryError::NotOffered { parameter, value: value.chars().take(80).collect(), instead }
+}
+
 /// How much is returned, as SDMX REST 1.5 says it.
 fn detail(query: &mut DataQuery, value: &str) -> Result<(), QueryError> {
     let (attributes, measures, keys_only) = match value {
@@ -167,14 +174,6 @@ fn detail(query: &mut DataQuery, value: &str) -> Result<(), QueryError> {
     query.measures &= measures;
     query.series_keys_only = keys_only;
     Ok(())
-}
-
-fn flat(value: &str) -> Result<bool, QueryError> {
-    match value {
-        "TIME_PERIOD" | "dsd" => Ok(false),
-        "AllDimensions" => Ok(true),
-        _ => Err(refuse("dimensionAtObservation", value, "`TIME_PERIOD` or `AllDimensions`".to_owned())),
-    }
 }
 
 /// The last second of a day: what was known on a day is what was known when it ended.
@@ -211,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::query::Operator;
+    use crate::query::{AtObservation, Operator};
 
     fn returns() -> DatasetSchema {
         let structures = crate::shared::structures().unwrap();
@@ -250,7 +249,11 @@ mod tests {
         assert_eq!(sex.filters[0].any_of.len(), 2);
         assert_eq!(query("c", "FREQ:A").unwrap().filters[0].any_of[0].value, "A");
         assert_eq!(query("c[OBS_VALUE]", "gt:5").unwrap().filters[0].any_of[0].operator, Operator::Gt);
-        assert!(query("dimensionAtObservation", "AllDimensions").unwrap().flat);
+        assert_eq!(query("dimensionAtObservation", "AllDimensions").unwrap().at_observation, AtObservation::All);
+        let by_sex = query("dimensionAtObservation", "SEX").unwrap().selected(&schema);
+        let series: Vec<&str> = by_sex.dimensions.iter().map(|d| d.id.as_str()).collect();
+        assert_eq!(series, ["FREQ", "REF_AREA", "ORIGIN", "DESTINATION", "RETURN_TYPE", "AGE", "TIME_PERIOD"]);
+        assert_eq!(by_sex.time.id, "SEX");
         assert_eq!(query("asOf", "2026-11-23T19:05:00 00:00").unwrap().as_of, Some(1_795_460_700));
         for (name, value) in [
             ("startPeriod", "soon"),
@@ -270,7 +273,7 @@ mod tests {
             ("includeHistory", "true"),
             ("sort", "SEX:desc"),
             ("asOf", "now"),
-            ("dimensionAtObservation", "SEX"),
+            ("dimensionAtObservation", "SEXES"),
             ("nope", "1"),
         ] {
             let said = query(name, value).unwrap_err().to_string();

@@ -64,6 +64,9 @@ pub(crate) fn header(
         }
     }
     end(out, "mes:Structure")?;
+    for release in &header.releases {
+        text(out, "mes:Source", &release.href)?;
+    }
     end(out, "mes:Header")
 }
 

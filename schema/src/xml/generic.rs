@@ -9,7 +9,7 @@ use super::data::{Naming, Out, allowed, empty, end, failed, header, start};
 use super::specific::V2_1;
 use super::v3_0::declaration;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
-use crate::dataset::{DatasetSchema, TIME_PERIOD};
+use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
 
 /// Namespace of generic data sets.
@@ -40,7 +40,7 @@ impl GenericWriter {
             "mes:GenericData",
             &[("xmlns:mes", V2_1.message), ("xmlns:com", V2_1.common), ("xmlns:gen", GENERIC)],
         )?;
-        let at_observation = if self.layout.flat { "AllDimensions" } else { TIME_PERIOD };
+        let at_observation = if self.layout.flat { "AllDimensions" } else { &self.schema.time.id };
         header(out, &self.header, &self.schema, Naming::Ref, None, at_observation)?;
         start(out, "mes:DataSet", &[("structureRef", &self.schema.dataflow.id), ("action", "Information")])
     }

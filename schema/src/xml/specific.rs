@@ -9,7 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 use super::data::{Naming, Out, allowed, end, failed, header, start};
 use super::v3_0::declaration;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
-use crate::dataset::{DatasetSchema, TIME_PERIOD};
+use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
 
 /// What the versions differ in.
@@ -92,8 +92,8 @@ impl SpecificWriter {
         )
     }
 
-    fn at_observation(&self) -> &'static str {
-        if self.layout.flat { "AllDimensions" } else { TIME_PERIOD }
+    fn at_observation(&self) -> &str {
+        if self.layout.flat { "AllDimensions" } else { &self.schema.time.id }
     }
 
     fn open(&self, out: &mut Out<'_>, columns: &Columns<'_>, row: usize) -> io::Result<()> {

@@ -1,94 +1,191 @@
 //! Data queries: a stream of batches becomes a stream of bytes.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, IF_NONE_MATCH};
-use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use arrow::array::RecordBatch;
 use chancery_exchange::{Data as FigureData, Node};
-use chancery_schema::data::{DataWriter, Labels, writer_for};
-use chancery_schema::dataset::RELEASE;
-use chancery_schema::query::rest;
+use chancery_schema::data::{CsvOptions, DataWriter, Keys, Labels, writer_for};
+use chancery_schema::message::ReleaseLink;
+use chancery_schema::query::{QueryError, rest};
 use chancery_schema::{DataQuery, DatasetSchema};
 use futures::StreamExt as _;
-use parquet::arrow::ArrowWriter;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
-use super::params::{Params, dataflow, header, segment};
+use super::params::{Params, address, dataflow, header, http_date, segment};
+use crate::encode::{self, ArrowEncoder, ParquetEncoder};
 use crate::error::HttpError;
-use crate::negotiate::{self, Figures};
+use crate::negotiate::{self, Api, Figures};
 
+/// Most releases named in the header of an answer; its message names all.
+const MAX_LINKS: usize = 20;
+
+/// `GET /data/{context}/{agency}/{id}/{version}/{key}` of REST 2.
 pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
-    let format = negotiate::figures(&request, params.get("format"))?;
-    let languages = negotiate::languages(&request);
-    let schema = dataflow(&node, &request)?.in_languages(&languages);
+    let schema = dataflow(&node, &request)?;
     let key = segment(&request, "key", "*")?;
-    let query = rest::parse(&schema, &key, &params.0).map_err(|e| HttpError::bad_request(e.to_string()))?;
-    let labels = labels(&params)?;
-    let mut figures = node.data(&schema, &query).await?;
-    let spoken = languages.of_message().join(", ");
-    let etag = etag(&figures, &request, format, &spoken);
-    let known = request.headers().get(IF_NONE_MATCH).and_then(|h| h.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|k| k.trim() == etag)) {
-        return Ok(HttpResponse::NotModified().insert_header((ETAG, etag)).finish());
-    }
-    // The first batch tells whether there is anything, while a status can still be sent.
-    let first = loop {
-        match figures.stream.next().await {
-            None => break None,
-            Some(Ok(batch)) if batch.num_rows() == 0 => {}
-            Some(batch) => break Some(batch.map_err(query_failed)?),
+    let query = rest::parse(&schema, &key, &params.0).map_err(wrong)?;
+    answer(&node, &request, &params, schema, &query).await
+}
+
+/// What a query error means in HTTP.
+pub(super) fn wrong(error: QueryError) -> HttpError {
+    match error {
+        QueryError::TooLarge(_) => HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string()),
+        QueryError::NotOffered { .. } => HttpError::new(StatusCode::NOT_IMPLEMENTED, "not_offered", error.to_string()),
+        QueryError::Parameter { .. } | QueryError::Key { .. } | QueryError::Component { .. } => {
+            HttpError::bad_request(error.to_string())
         }
-    };
-    let Some(first) = first else { return empty(&schema) };
+    }
+}
+
+/// Answers a data query, in the representation the client prefers.
+pub(super) async fn answer(
+    node: &Node,
+    request: &HttpRequest,
+    params: &Params,
+    schema: DatasetSchema,
+    query: &DataQuery,
+) -> Result<HttpResponse, HttpError> {
+    let languages = negotiate::languages(request);
+    let schema = &schema.in_languages(&languages);
+    let format = negotiate::figures(request, params.get("format"), params.get("formatVersion"))?;
+    let csv = csv_options(params)?;
+    let mut figures = node.data(schema, query).await?;
+    let links = links(node, request, &figures.releases);
     let mut response = HttpResponse::Ok();
-    response
-        .content_type(format.media_type())
-        .insert_header((ETAG, etag))
-        .insert_header(("Content-Language", spoken))
-        .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))
-        .insert_header(("X-Chancery-Releases", figures.releases.len().to_string()));
-    if request.method() == actix_web::http::Method::HEAD {
+    let spoken = languages.of_message().join(", ");
+    let etag = etag(&figures, request, format, &spoken);
+    describe(&mut response, &figures, &links);
+    response.insert_header((ETAG, etag.as_str())).insert_header(("Content-Language", spoken));
+    if unchanged(request.headers(), &etag, figures.updated_at) {
+        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    // The first batches tell whether there is anything, and whether it is little, while a status can still be sent.
+    let mut before = Vec::new();
+    while before.len() < 2 {
+        match figures.stream.next().await {
+            None => break,
+            Some(batch) => before.extend(Some(batch.map_err(failed)?).filter(|batch| batch.num_rows() > 0)),
+        }
+    }
+    if before.is_empty() && !wants_empty(request, params) {
+        return nothing(request, schema);
+    }
+    response.content_type(format.media_type());
+    if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
-    match format {
+    let name = format!("attachment; filename=\"{}.{}\"", schema.dataflow.id, format.extension());
+    if params.get("download").is_some() || matches!(format, Figures::Parquet | Figures::Arrow) {
+        response.insert_header(("Content-Disposition", name));
+    }
+    let writer = writer(node, schema, query, format, csv, &figures, links)?;
+    match <[RecordBatch; 1]>::try_from(before) {
+        Ok([only]) => Ok(response.body(encode::whole(&only, writer).map_err(unwritten)?)),
+        Err(before) => Ok(response.streaming(encode::stream(before, figures, writer))),
+    }
+}
+
+fn writer(
+    node: &Node,
+    schema: &DatasetSchema,
+    query: &DataQuery,
+    format: Figures,
+    csv: CsvOptions,
+    figures: &FigureData,
+    links: Vec<ReleaseLink>,
+) -> Result<Box<dyn DataWriter>, HttpError> {
+    Ok(match format {
         Figures::Text(format) => {
-            let header = header(&node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
-            let writer = writer_for(&query, format, &schema, header, labels);
-            Ok(response.streaming(text(figures, first, writer)))
+            let mut header = header(node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
+            header.releases = links;
+            writer_for(query, format, schema, header, csv)
         }
         Figures::Parquet => {
-            let name = format!("attachment; filename=\"{}.parquet\"", schema.dataflow.id);
-            let body = parquet_file(&schema, &query, figures, first).await?;
-            Ok(response.insert_header(("Content-Disposition", name)).body(body))
+            Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
         }
+        Figures::Arrow => Box::new(ArrowEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?),
+    })
+}
+
+/// The releases read, each with the address of its signed record.
+fn links(node: &Node, request: &HttpRequest, releases: &[String]) -> Vec<ReleaseLink> {
+    let base = address(node, request);
+    releases.iter().map(|id| ReleaseLink { id: id.clone(), href: format!("{base}/api/v1/releases/{id}") }).collect()
+}
+
+/// Headers that hold for the answer whether or not it is sent.
+fn describe(response: &mut HttpResponseBuilder, figures: &FigureData, links: &[ReleaseLink]) {
+    response
+        .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))
+        .insert_header(("Cache-Control", "no-cache"))
+        .insert_header(("X-Chancery-Releases", figures.releases.len().to_string()));
+    if let Some(at) = figures.updated_at {
+        response.insert_header((LAST_MODIFIED, http_date(at)));
+    }
+    for link in links.iter().take(MAX_LINKS) {
+        response.append_header((LINK, format!("<{}>; rel=\"via\"; type=\"application/json\"", link.href)));
     }
 }
 
-/// The standard's answer to a query that matches no figures.
-fn empty(schema: &DatasetSchema) -> Result<HttpResponse, HttpError> {
-    Err(HttpError::new(
-        StatusCode::NOT_FOUND,
-        "no_results",
-        format!("no figures of `{}` match the query", schema.dataflow),
-    ))
+/// Whether the client holds this answer already (RFC 9110, section 13).
+fn unchanged(headers: &HeaderMap, etag: &str, updated_at: Option<i64>) -> bool {
+    let text = |name| headers.get(name).and_then(|h| h.to_str().ok());
+    match (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE), updated_at) {
+        (Some(known), _, _) => known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == etag),
+        (None, Some(since), Some(at)) => {
+            chrono::DateTime::parse_from_rfc2822(since).is_ok_and(|since| at <= since.timestamp())
+        }
+        _ => false,
+    }
 }
 
-fn labels(params: &Params) -> Result<Labels, HttpError> {
-    match params.get("labels") {
-        None if params.get("format") == Some("csvfilewithlabels") => Ok(Labels::Both),
-        None | Some("id") => Ok(Labels::Id),
-        Some("both") => Ok(Labels::Both),
-        Some("name") => Ok(Labels::Name),
-        Some(other) => Err(HttpError::bad_request(format!(
-            "unknown labels `{}`: use id, both or name",
-            other.chars().take(40).collect::<String>()
-        ))),
+/// Whether a client that takes anything gets an empty message rather than none at all, at which one stops.
+fn wants_empty(request: &HttpRequest, params: &Params) -> bool {
+    let accept = request.headers().get(actix_web::http::header::ACCEPT).and_then(|h| h.to_str().ok());
+    Api::of(request) == Api::V2 && params.get("format").is_none() && accept.is_some_and(|a| a.trim() == "*/*")
+}
+
+/// The standard's answer to a query that matches no figures: 204 in REST 2, 404 in REST 1.5.
+fn nothing(request: &HttpRequest, schema: &DatasetSchema) -> Result<HttpResponse, HttpError> {
+    match Api::of(request) {
+        Api::V2 => Ok(HttpResponse::NoContent().finish()),
+        Api::V1 => Err(HttpError::new(
+            StatusCode::NOT_FOUND,
+            "no_results",
+            format!("no figures of `{}` match the query", schema.dataflow),
+        )),
     }
+}
+
+fn csv_options(params: &Params) -> Result<CsvOptions, HttpError> {
+    let refuse = |name: &str, value: &str, known: &str| {
+        let value = value.chars().take(40).collect::<String>();
+        Err(HttpError::bad_request(format!("unknown `{name}` `{value}`: use {known}")))
+    };
+    let labels = match params.get("labels") {
+        None if matches!(params.get("format"), Some("csvfilewithlabels" | "csvdatawithlabels")) => Labels::Both,
+        None | Some("id") => Labels::Id,
+        Some("both") => Labels::Both,
+        Some("name") => Labels::Name,
+        Some(other) => return refuse("labels", other, "id, both or name"),
+    };
+    let keys = match params.get("keys") {
+        None | Some("none") => Keys::None,
+        Some("series") => Keys::Series,
+        Some("obs") => Keys::Observation,
+        Some("both") => Keys::Both,
+        Some(other) => return refuse("keys", other, "none, series, obs or both"),
+    };
+    let normalized_time = match params.get("timeFormat") {
+        None | Some("original") => false,
+        Some("normalized") => true,
+        Some(other) => return refuse("timeFormat", other, "original or normalized"),
+    };
+    Ok(CsvOptions { labels, keys, normalized_time })
 }
 
 /// Derives from the releases read and what was asked of them.
@@ -102,57 +199,10 @@ fn etag(figures: &FigureData, request: &HttpRequest, format: Figures, languages:
     format!("W/\"{}\"", hex::encode(&hasher.finalize()[..16]))
 }
 
-fn query_failed(failure: impl std::error::Error) -> HttpError {
-    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "query_failed", failure.to_string())
+fn failed(failure: impl std::error::Error) -> HttpError {
+    HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", failure.to_string())
 }
 
-/// Batches as text. A failure midway cuts the connection: a client must not take half an answer for a whole one.
-fn text(
-    figures: FigureData,
-    first: arrow::array::RecordBatch,
-    writer: Box<dyn DataWriter>,
-) -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> + use<> {
-    let writer = Arc::new(Mutex::new(writer));
-    let last = Arc::clone(&writer);
-    let batches = futures::stream::once(async move { Ok(first) }).chain(figures.stream);
-    let body = batches.map(move |batch| {
-        let batch = batch.map_err(std::io::Error::other)?;
-        let mut out = Vec::new();
-        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write(&batch, &mut out).map_err(std::io::Error::other)?;
-        Ok(Bytes::from(out))
-    });
-    body.chain(futures::stream::once(async move {
-        let mut out = Vec::new();
-        let mut writer = last.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.finish(&mut out).map_err(std::io::Error::other)?;
-        Ok(Bytes::from(out))
-    }))
-}
-
-/// A Parquet file of the answer, with the releases it came from.
-async fn parquet_file(
-    schema: &DatasetSchema,
-    query: &DataQuery,
-    mut figures: FigureData,
-    first: arrow::array::RecordBatch,
-) -> Result<Vec<u8>, HttpError> {
-    let failed =
-        |e: &dyn std::fmt::Display| HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", e.to_string());
-    let metadata = vec![
-        KeyValue::new("chancery.dataflow".to_owned(), query.dataflow.urn("datastructure.Dataflow")),
-        KeyValue::new("chancery.structure".to_owned(), schema.structure.urn("datastructure.DataStructure")),
-        KeyValue::new("chancery.releases".to_owned(), figures.releases.join(",")),
-    ];
-    let properties = WriterProperties::builder().set_key_value_metadata(Some(metadata)).build();
-    let columns: Vec<usize> =
-        first.schema().fields().iter().enumerate().filter(|(_, f)| f.name() != RELEASE).map(|(i, _)| i).collect();
-    let first = first.project(&columns).map_err(|e| failed(&e))?;
-    let mut writer = ArrowWriter::try_new(Vec::new(), first.schema(), Some(properties)).map_err(|e| failed(&e))?;
-    writer.write(&first).map_err(|e| failed(&e))?;
-    while let Some(batch) = figures.stream.next().await {
-        let batch = batch.map_err(query_failed)?.project(&columns).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
-    }
-    writer.into_inner().map_err(|e| failed(&e))
+fn unwritten(error: impl std::fmt::Display) -> HttpError {
+    HttpError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
 }

@@ -57,10 +57,15 @@ pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSche
     }
     let (agency, id, version) =
         (segment(request, "agency", "*")?, segment(request, "id", "*")?, segment(request, "version", "+")?);
-    let any_version = matches!(version.as_str(), "*" | "+" | "~" | "latest");
+    find_dataflow(node, &agency, &id, &version)
+}
+
+/// The newest dataflow of the agency, id and version; an agency `*` or `all` is any.
+pub(crate) fn find_dataflow(node: &Node, agency: &str, id: &str, version: &str) -> Result<DatasetSchema, HttpError> {
+    let any_version = matches!(version, "*" | "+" | "~" | "latest" | "all");
     let references = node.structures().dataflows.iter().map(|d| d.maintainable.reference());
     let found: Option<Reference> = references
-        .filter(|r| r.id == id && (agency == "*" || agency == r.agency))
+        .filter(|r| r.id == id && (agency == "*" || agency == "all" || agency == r.agency))
         .filter(|r| {
             any_version
                 || version == r.version
@@ -73,9 +78,32 @@ pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSche
     node.structures().dataset_schema(&found).map_err(|e| HttpError::not_found(e.to_string()))
 }
 
+/// The address users see, without a slash at its end.
+pub(crate) fn address(node: &Node, request: &HttpRequest) -> String {
+    match &node.config().http.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => {
+            let info = request.connection_info();
+            format!("{}://{}", info.scheme(), info.host())
+        }
+    }
+}
+
+/// A time as HTTP writes it.
+pub(crate) fn http_date(at: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(at, 0).unwrap_or_default();
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// A message's header; the same answer gets the same one.
 pub(crate) fn header(node: &Node, id: &str, prepared: Option<i64>) -> MessageHeader {
     let prepared = prepared.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).unwrap_or_else(chrono::Utc::now);
     let member = &node.config().member;
-    MessageHeader { id: id.to_owned(), prepared, sender_id: member.id.clone(), sender_name: member.name.clone() }
+    MessageHeader {
+        id: id.to_owned(),
+        prepared,
+        sender_id: member.id.clone(),
+        sender_name: member.name.clone(),
+        releases: Vec::new(),
+    }
 }

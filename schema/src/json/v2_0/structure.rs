@@ -71,6 +71,7 @@ mod tests {
             prepared: chrono::DateTime::UNIX_EPOCH,
             sender_id: "RCP".into(),
             sender_name: "RCP".into(),
+            releases: Vec::new(),
         };
         let bytes = write(&structures, &header).unwrap();
         assert_eq!(read(&bytes).unwrap(), structures);

@@ -1,0 +1,3 @@
+//! SDMX-JSON 1.0.
+
+pub mod structure;
