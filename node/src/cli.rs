@@ -59,6 +59,11 @@ pub(crate) enum Command {
     },
     /// Check a file of figures against the schema and stage it, privately.
     Import(Import),
+    /// Try a mapping file.
+    Map {
+        #[command(subcommand)]
+        command: Map,
+    },
     /// Show what a stage would publish after disclosure control.
     Preview(StageArg),
     /// Approve a stage as a second operator.
@@ -171,8 +176,8 @@ pub(crate) enum Forum {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The CSV file.
-    pub(crate) file: PathBuf,
+    /// The file: CSV, TSV, XLSX, ODS, Parquet. None where the mapping has a query of a database.
+    pub(crate) file: Option<PathBuf>,
     /// The mapping file (TOML) that says which column is which component.
     #[arg(long, short)]
     pub(crate) mapping: PathBuf,
@@ -191,6 +196,20 @@ pub(crate) struct Import {
     /// Only check: stage nothing.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Map {
+    /// Show what a mapping makes of a file's first rows, without a node.
+    Test {
+        /// The mapping file.
+        mapping: PathBuf,
+        /// The file. None where the mapping has a query of a database.
+        file: Option<PathBuf>,
+        /// How many rows of the file.
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        rows: u64,
+    },
 }
 
 #[derive(Debug, Args)]

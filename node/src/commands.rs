@@ -2,6 +2,7 @@
 
 mod figures;
 pub(crate) mod forum;
+mod mapping;
 pub(crate) mod node;
 mod publishing;
 mod verify;
@@ -53,6 +54,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(args) => node::init(&context, args)?,
         Command::Forum { command } => forum::run(&context, command).await?,
+        Command::Map { command } => mapping::run(&context, command)?,
         Command::Import(args) => publishing::import(&context, args).await?,
         Command::Preview(args) => publishing::preview(&context, args.stage.as_deref()).await?,
         Command::Approve(args) => publishing::approve(&context, args).await?,

@@ -226,7 +226,7 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
         }
         std::fs::write(&file, example_file(example, &publication.file)?).map_err(|e| Error::file("write", &file, e))?;
         let request = ImportRequest {
-            file,
+            file: Some(file),
             mapping: String::from_utf8(example_file(example, &publication.mapping)?)?,
             title: publication.title.clone(),
             operator: "preparer".to_owned(),

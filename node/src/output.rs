@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use chancery_exchange::Error;
+use chancery_schema::validate::Problem;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -82,22 +83,27 @@ pub(crate) fn report(error: &anyhow::Error, as_json: bool) -> ExitCode {
     }
     eprintln!("error: {}", texts.join("\n  because "));
     if let Some((problems, total)) = problems {
-        let mut shown = table(&["line", "column", "component", "value", "expected", "nearest"]);
-        for p in problems.iter().take(100) {
-            shown.add_row([
-                p.row.to_string(),
-                p.column.clone(),
-                p.component.clone(),
-                p.value.clone(),
-                p.expected.clone(),
-                p.nearest.clone().unwrap_or_default(),
-            ]);
-        }
-        eprintln!("{shown}");
+        eprintln!("{}", problem_table(problems));
         let left = total.saturating_sub(problems.len().min(100) as u64);
         if left > 0 {
             eprintln!("and {left} more; `--json` lists the first 1,000");
         }
     }
     ExitCode::from(code)
+}
+
+/// The first problems, as a table.
+pub(crate) fn problem_table(problems: &[Problem]) -> Table {
+    let mut shown = table(&["line", "column", "component", "value", "expected", "nearest"]);
+    for p in problems.iter().take(100) {
+        shown.add_row([
+            p.row.to_string(),
+            p.column.clone(),
+            p.component.clone(),
+            p.value.clone(),
+            p.expected.clone(),
+            p.nearest.clone().unwrap_or_default(),
+        ]);
+    }
+    shown
 }

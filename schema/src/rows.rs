@@ -1,5 +1,6 @@
 //! Rows of text on their way from a file to the mapping: many in one buffer, so that no field is allocated on its own.
 
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::validate::Problem;
@@ -48,6 +49,70 @@ pub enum SourceError {
     /// It is larger or deeper than anything that is read.
     #[error("{0}")]
     TooLarge(String),
+}
+
+impl SourceError {
+    /// A failed reading: of the disk, or of a text that [`Bounded`] refuses.
+    pub fn from_read(error: std::io::Error) -> Self {
+        if error.get_ref().is_some_and(|inner| inner.is::<TooLong>()) {
+            Self::TooLarge(error.to_string())
+        } else {
+            Self::Read(error)
+        }
+    }
+}
+
+/// What [`Bounded`] refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("byte {at}: a text of more than {limit} bytes")]
+struct TooLong {
+    at: u64,
+    limit: usize,
+}
+
+/// Reads XML or JSON, and fails where a text of it would fill the memory of whoever collects it.
+#[derive(Debug)]
+pub struct Bounded<R> {
+    inner: R,
+    marks: [u8; 2],
+    run: usize,
+    at: u64,
+}
+
+/// Bytes looked at in one go: fewer than a text may have.
+const LOOK_BYTES: usize = 64 << 10;
+
+impl<R> Bounded<R> {
+    /// XML, whose texts and tags end with an angle bracket.
+    pub fn xml(inner: R) -> Self {
+        Self { inner, marks: *b"<>", run: 0, at: 0 }
+    }
+
+    /// JSON, whose texts end with a quotation mark, and whose numbers with a comma.
+    pub fn json(inner: R) -> Self {
+        Self { inner, marks: *b"\",", run: 0, at: 0 }
+    }
+
+    /// What is read.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = buffer.len().min(LOOK_BYTES);
+        let n = self.inner.read(&mut buffer[..most])?;
+        self.at += n as u64;
+        match buffer[..n].iter().rposition(|b| self.marks.contains(b)) {
+            Some(last) => self.run = n - last,
+            None => self.run += n,
+        }
+        if self.run > MAX_ROW_BYTES {
+            return Err(std::io::Error::other(TooLong { at: self.at, limit: MAX_ROW_BYTES }));
+        }
+        Ok(n)
+    }
 }
 
 /// Where the rows of a file come from: a text file, a sheet, a message, a query.

@@ -1,6 +1,7 @@
 //! Import: a file's rows become a private stage, if every one of them is valid.
 
 mod source;
+mod trial;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -25,14 +26,15 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
 pub use source::{Found, Progress};
+pub use trial::{Trial, try_mapping};
 
 use source::Opened;
 
 /// What to import.
 #[derive(Debug, Clone)]
 pub struct ImportRequest {
-    /// The file.
-    pub file: PathBuf,
+    /// The file; none where the mapping has a query.
+    pub file: Option<PathBuf>,
     /// The mapping file's text.
     pub mapping: String,
     /// The release's title.
@@ -45,6 +47,18 @@ pub struct ImportRequest {
     pub embargo: Option<i64>,
     /// Only check.
     pub check_only: bool,
+}
+
+impl ImportRequest {
+    /// The file's name, for people.
+    fn name(&self) -> String {
+        name_of(self.file.as_deref())
+    }
+}
+
+fn name_of(path: Option<&Path>) -> String {
+    let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
+    name.map_or_else(|| "source.query".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// What an import did.
@@ -84,7 +98,7 @@ impl Node {
             .key_for(self.member(), Purpose::Operator, &operator.public(), self.now())
             .or_denied(&format!("`{}` may not import", request.operator))?;
         let scratch = self.read_file(&request, mapping, schema.clone(), progress).await?;
-        let staged = self.sort(&scratch, &schema, &request.file).await?;
+        let staged = self.sort(&scratch, &schema, &request.name()).await?;
         let mut outcome = ImportOutcome {
             stage: None,
             dataflow: schema.dataflow.to_string(),
@@ -124,12 +138,12 @@ impl Node {
         progress: Progress,
     ) -> Result<Scratch> {
         let (path, dir) = (request.file.clone(), self.folder().stages());
-        let work = move || read_rows(&path, &dir, &mapping, &schema, &progress);
+        let work = move || read_rows(path.as_deref(), &dir, &mapping, &schema, &progress);
         tokio::task::spawn_blocking(work).await.or_storage(|| "the import was cut off".to_owned())?
     }
 
     /// Sorts the rows on disk and finds keys that are there twice, naming both lines.
-    async fn sort(&self, scratch: &Scratch, schema: &DatasetSchema, file: &Path) -> Result<TempPath> {
+    async fn sort(&self, scratch: &Scratch, schema: &DatasetSchema, file: &str) -> Result<TempPath> {
         let dir = self.folder().stages();
         let mut out = NamedTempFile::new_in(&dir).map_err(|e| Error::file("create a file in", &dir, e))?;
         let keys: Vec<&str> = schema.dimensions.iter().chain([&schema.time]).map(|c| c.id.as_str()).collect();
@@ -151,7 +165,7 @@ impl Node {
         writer.finish().or_storage(|| "cannot write the stage".to_owned())?;
         if duplicates.total > 0 {
             return Err(Error::Problems {
-                file: file.display().to_string(),
+                file: file.to_owned(),
                 rows: scratch.rows,
                 total: duplicates.total,
                 problems: duplicates.problems,
@@ -179,7 +193,7 @@ impl Node {
             forum: intent.forum.clone(),
             dataflow: intent.dataflow.clone(),
             title: intent.title.clone(),
-            source: request.file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            source: request.name(),
             state: "staged".to_owned(),
             created_at: now,
             updated_at: now,
@@ -198,16 +212,17 @@ impl Node {
 }
 
 fn read_rows(
-    path: &Path,
+    path: Option<&Path>,
     dir: &Path,
     mapping: &Mapping,
     schema: &DatasetSchema,
     progress: &Progress,
 ) -> Result<Scratch> {
+    let name = name_of(path);
     let Opened { rows: mut source, found } = source::open(path, mapping, progress)?;
     let bound = mapping
         .bind(schema, source.headings())
-        .map_err(|errors| all_of(&format!("the mapping does not fit `{}`", path.display()), &errors))?;
+        .map_err(|errors| all_of(&format!("the mapping does not fit `{name}`"), &errors))?;
     let shape = bound.shape.clone();
     let mut shaped = RowBatch::default();
     let mut validator = Validator::new(bound);
@@ -243,23 +258,15 @@ fn read_rows(
     });
     match failed {
         Some(error) => return Err(error),
-        None => read.map_err(|error| source::failed(path, error))?,
+        None => read.map_err(|error| source::failed(Path::new(&name), error))?,
     }
     writer.close().or_storage(writing)?;
     if validator.total() > 0 {
         let total = validator.total();
-        return Err(Error::Problems {
-            file: path.display().to_string(),
-            rows,
-            total,
-            problems: validator.into_problems(),
-        });
+        return Err(Error::Problems { file: name, rows, total, problems: validator.into_problems() });
     }
     if rows == left_out {
-        return Err(Error::invalid(format!(
-            "`{}` has no rows to import ({left_out} left out by the mapping)",
-            path.display()
-        )));
+        return Err(Error::invalid(format!("`{name}` has no rows to import ({left_out} left out by the mapping)")));
     }
     Ok(Scratch { path: out.into_temp_path(), rows: rows - left_out, left_out, found })
 }

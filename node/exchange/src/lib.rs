@@ -29,7 +29,7 @@ pub use doctor::Finding;
 pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
 pub use forum::{card, draft, sign};
-pub use import::{Found, ImportOutcome, ImportRequest, Progress};
+pub use import::{Found, ImportOutcome, ImportRequest, Progress, Trial, try_mapping};
 pub use keyring::Keyring;
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};

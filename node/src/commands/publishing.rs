@@ -131,7 +131,7 @@ fn describe(stage: &Stage) {
 }
 
 /// Rows as JSON objects, empty cells left out.
-fn rows(batches: &[RecordBatch]) -> Vec<serde_json::Map<String, serde_json::Value>> {
+pub(crate) fn rows(batches: &[RecordBatch]) -> Vec<serde_json::Map<String, serde_json::Value>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -152,8 +152,9 @@ pub(crate) fn show(batches: &[RecordBatch]) {
         return output::line("no figures");
     };
     let schema = first.schema();
-    let hidden =
-        |name: &str| matches!(name, "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE");
+    let hidden = |name: &str| {
+        matches!(name, "SOURCE" | "DEFINITION" | "COMMENT" | "DECIMALS" | "UNIT_MULT" | "RELEASE" | "_row")
+    };
     let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).filter(|n| !hidden(n)).collect();
     let mut table = output::table(&names);
     for batch in batches {

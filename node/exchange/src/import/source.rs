@@ -1,11 +1,17 @@
 //! Opens what is imported: every format gives rows of text, with the headings of their columns and their places.
 
+mod archive;
 mod csv;
+mod database;
 mod headings;
+mod ods;
+mod parquet;
+mod sheet;
 mod text;
+mod xlsx;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +44,11 @@ impl Found {
     fn new(what: &'static str, value: impl Into<String>) -> Self {
         Self { what, value: value.into() }
     }
+
+    fn headings(first: u64, last: u64) -> Self {
+        let rows = if first == last { format!("in row {first}") } else { format!("in rows {first} to {last}") };
+        Self::new("headings", rows)
+    }
 }
 
 /// What is imported, ready to be read.
@@ -62,21 +73,126 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Opens the file at `path`, written as `mapping` says.
-pub(crate) fn open(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Opened> {
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Text,
+    Xlsx,
+    Ods,
+    Parquet,
+}
+
+impl Format {
+    /// The words a mapping can use.
+    const WORDS: &[(&str, Self)] = &[
+        ("csv", Self::Text),
+        ("tsv", Self::Text),
+        ("sdmx-csv", Self::Text),
+        ("xlsx", Self::Xlsx),
+        ("ods", Self::Ods),
+        ("parquet", Self::Parquet),
+    ];
+
+    fn parse(word: &str) -> Result<Self> {
+        let found = Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, format)| *format);
+        found.ok_or_else(|| {
+            let known = Self::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+            Error::invalid(format!("`source.format` is `{word}`; it can be {known}"))
+        })
+    }
+
+    /// By how the file begins: its name can say anything.
+    fn of(path: &Path, file: &mut File) -> Result<Self> {
+        let mut begin = Vec::new();
+        let reading = |e| Error::file("read", path, e);
+        file.by_ref().take(4).read_to_end(&mut begin).map_err(reading)?;
+        file.rewind().map_err(reading)?;
+        Ok(match begin.as_slice() {
+            b"PAR1" => Self::Parquet,
+            b"PK\x03\x04" => {
+                let mut archive = archive::open(path).map_err(|error| failed(path, error))?;
+                if archive.by_name("content.xml").is_ok() { Self::Ods } else { Self::Xlsx }
+            }
+            b"\xd0\xcf\x11\xe0" => {
+                return Err(Error::invalid(format!(
+                    "`{}` is a workbook of the old Excel format, or one with a password: save it as xlsx, without",
+                    path.display()
+                )));
+            }
+            _ => Self::Text,
+        })
+    }
+}
+
+/// Opens what `mapping` says is read: its query, or the file at `path`.
+pub(crate) fn open(path: Option<&Path>, mapping: &Mapping, progress: &Progress) -> Result<Opened> {
+    let source = &mapping.source;
+    match (path, &source.database, &source.query) {
+        (None, Some(database), Some(query)) => {
+            let rows = database::open(database, query).map_err(|e| failed(Path::new("source.database"), e))?;
+            Ok(Opened { rows, found: Vec::new() })
+        }
+        (Some(_), None, Some(_)) | (Some(_), Some(_), _) => {
+            Err(Error::invalid("give either a file, or `source.database` with `source.query` in the mapping"))
+        }
+        (None, ..) => {
+            Err(Error::invalid("there is no file, and the mapping has no `source.database` with a `source.query`"))
+        }
+        (Some(path), None, None) => open_file(path, mapping, progress),
+    }
+}
+
+fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Opened> {
     let headings = mapping.source.headings.map(|headings| {
         let wrong = || Error::invalid("`source.headings` is no row, or a first and a last row, counted from 1");
         headings.rows().ok_or_else(wrong)
     });
     let headings = headings.transpose()?;
-    let file = File::open(path).map_err(|e| Error::file("open", path, e))?;
+    let mut file = File::open(path).map_err(|e| Error::file("open", path, e))?;
     progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
-    let counted = Counted { inner: file, progress: progress.clone() };
-    let opened = text::Text::open(counted, &mapping.options, headings).and_then(|text| {
-        let rows = csv::CsvSource::new(text.input, text.layout)?;
-        Ok(Opened { rows: Box::new(rows), found: text.found })
-    });
-    opened.map_err(|error| failed(path, error))
+    let format = match &mapping.source.format {
+        Some(word) => Format::parse(word)?,
+        None => Format::of(path, &mut file)?,
+    };
+    let (sheet, mut found) = (mapping.source.sheet.as_deref(), Vec::new());
+    let rows: std::result::Result<Box<dyn RowSource>, SourceError> = match format {
+        Format::Text => {
+            let counted = Counted { inner: file, progress: progress.clone() };
+            text::Text::open(counted, &mapping.options, headings).and_then(|text| {
+                found = text.found;
+                Ok(Box::new(csv::CsvSource::new(text.input, text.layout)?) as _)
+            })
+        }
+        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, &mut found)
+            .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
+        Format::Ods => ods::OdsCells::open(path, sheet, &mut found)
+            .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
+        Format::Parquet => parquet::ParquetSource::open(file).map(|rows| Box::new(rows) as _),
+    };
+    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found })
+}
+
+/// The sheet of the name; the first if none is given.
+fn choose_sheet(
+    names: &[String],
+    wanted: Option<&str>,
+    found: &mut Vec<Found>,
+) -> std::result::Result<String, SourceError> {
+    let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match wanted {
+        Some(wanted) => names
+            .iter()
+            .find(|name| *name == wanted)
+            .cloned()
+            .ok_or_else(|| SourceError::Format(format!("it has no sheet `{wanted}`; it has {}", list()))),
+        None => {
+            let first = names.first().cloned().ok_or_else(|| SourceError::Format("it has no sheets".to_owned()))?;
+            if names.len() > 1 {
+                found.push(Found::new("sheet", format!("`{first}`, the first of {}", list())));
+            }
+            Ok(first)
+        }
+    }
 }
 
 /// What went wrong while reading `path`, by what the caller can do about it.

@@ -7,7 +7,7 @@ use chancery_schema::rows::{MAX_FIELDS, SourceError};
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::Found;
+use super::{Found, headings as heads};
 
 /// Bytes of the file that are looked at.
 const SAMPLE_BYTES: u64 = 1 << 20;
@@ -58,8 +58,8 @@ impl Text {
         if options.quote.is_none() && layout.quote != b'"' {
             found.push(Found::new("quote", char::from(layout.quote).to_string()));
         }
-        if headings.is_none() && layout.headings.0 > 1 {
-            found.push(Found::new("headings", format!("row {}", layout.headings.0)));
+        if headings.is_none() && layout.headings.1 > 1 {
+            found.push(Found::headings(layout.headings.0, layout.headings.1));
         }
         let all = Cursor::new(sample).chain(input);
         let input: Box<dyn Read + Send> =
@@ -123,8 +123,9 @@ impl Layout {
         let mut best: Option<(usize, Self)> = None;
         for (quote, delimiter) in quotes.iter().flat_map(|quote| delimiters.iter().map(move |d| (*quote, *d))) {
             let records = records(sample, whole, delimiter, quote);
-            let (score, width) = score(&records);
-            let first = headings.unwrap_or_else(|| first_heading(&records, width, said.is_some()));
+            let score = score(&records);
+            let rows = &records[usize::from(said.is_some()).min(records.len())..];
+            let first = headings.or_else(|| heads::guess(rows)).unwrap_or((1, 1));
             // A file of one column has no delimiter that tells more than another.
             if best.as_ref().is_none_or(|(other, _)| score > *other) {
                 best = Some((score, Self { delimiter, quote, headings: first }));
@@ -134,14 +135,7 @@ impl Layout {
     }
 }
 
-/// A record's line, how many fields it has, and how many of them have a text.
-struct Width {
-    line: u64,
-    fields: usize,
-    filled: usize,
-}
-
-fn records(sample: &[u8], whole: bool, delimiter: u8, quote: u8) -> Vec<Width> {
+fn records(sample: &[u8], whole: bool, delimiter: u8, quote: u8) -> Vec<(u64, Vec<String>)> {
     let mut core = ReaderBuilder::new().delimiter(delimiter).quote(quote).build();
     let (mut text, mut ends) = (vec![0; sample.len() + 1], vec![0; MAX_FIELDS]);
     let (mut at, mut out) = (0, Vec::new());
@@ -151,38 +145,30 @@ fn records(sample: &[u8], whole: bool, delimiter: u8, quote: u8) -> Vec<Width> {
         core.set_line(core.line() + lines);
         at += skipped;
         let line = core.line();
-        let (result, read, _, fields) = core.read_record(&sample[at..], &mut text, &mut ends);
+        let (mut result, read, mut wrote, mut fields) = core.read_record(&sample[at..], &mut text, &mut ends);
         at += read;
-        let last = match result {
-            ReadRecordResult::Record => false,
-            // What a whole file ends with is a record too.
-            ReadRecordResult::InputEmpty if whole && fields > 0 => true,
-            _ => break,
-        };
-        let starts = [0].into_iter().chain(ends.iter().copied());
-        let filled = starts.zip(&ends[..fields]).filter(|(start, end)| !text[*start..**end].trim_ascii().is_empty());
-        let filled = filled.count();
-        out.push(Width { line, fields, filled });
-        if last {
+        // What a whole file ends with is a record too.
+        if whole && at == sample.len() && matches!(result, ReadRecordResult::InputEmpty) {
+            let (last, _, more, ended) = core.read_record(&[], &mut text[wrote..], &mut ends[fields..]);
+            (result, wrote, fields) = (last, wrote + more, fields + ended);
+        }
+        if !matches!(result, ReadRecordResult::Record) || wrote > text.len() {
             break;
         }
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let texts =
+            starts.zip(&ends[..fields]).map(|(start, end)| String::from_utf8_lossy(&text[start..*end]).into_owned());
+        out.push((line, texts.collect()));
     }
     out
 }
 
 /// How well the records agree on a width, and the width: the more records of one width, and the wider, the better.
-fn score(records: &[Width]) -> (usize, usize) {
-    let count = |width| records.iter().filter(|record| record.fields == width).count();
-    let best = records.iter().map(|record| (count(record.fields), record.fields)).max().unwrap_or((0, 1));
+fn score(records: &[(u64, Vec<String>)]) -> usize {
+    let count = |width| records.iter().filter(|(_, row)| row.len() == width).count();
+    let best = records.iter().map(|(_, row)| (count(row.len()), row.len())).max().unwrap_or((0, 1));
     let share = if best.1 > 1 { 1 + best.0 * 1_000 / records.len().max(1) } else { 0 };
-    (share * 10 + best.1.min(9), best.1)
-}
-
-/// The headings are in the first record that is as wide as the others and mostly filled: titles before it are not.
-fn first_heading(records: &[Width], width: usize, said: bool) -> (u64, u64) {
-    let filled = |record: &&Width| record.fields == width && record.filled * 2 >= width && record.filled > 0;
-    let line = records.iter().skip(usize::from(said)).find(filled).map_or(1, |record| record.line);
-    (line, line)
+    share * 10 + best.1.min(9)
 }
 
 /// Reads text of any encoding as UTF-8. What is no text becomes a byte that UTF-8 never has, so that it is found in its place.

@@ -1,0 +1,74 @@
+//! A mapping tried on the first rows of a file, before anything is imported.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use chancery_schema::Structures;
+use chancery_schema::mapping::Mapping;
+use chancery_schema::rows::RowBatch;
+use chancery_schema::validate::{Problem, Validator};
+
+use super::source::{self, Found, Opened, Progress};
+use super::{all_of, name_of};
+use crate::error::{Doing as _, Error, Result};
+
+/// What a mapping makes of the first rows.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The dataflow.
+    pub dataflow: String,
+    /// What was found out about the file that the mapping does not say.
+    pub found: Vec<Found>,
+    /// The source's headings.
+    pub headings: Vec<String>,
+    /// Headings that the mapping does not use.
+    pub unused: Vec<String>,
+    /// Rows of the source that were looked at.
+    pub rows: u64,
+    /// Figures that the mapping's filters leave out.
+    pub left_out: u64,
+    /// The valid figures.
+    pub figures: RecordBatch,
+    /// What is wrong with the others.
+    pub problems: Vec<Problem>,
+}
+
+/// Tries a mapping on at most `rows` rows of the file, or of the mapping's query.
+pub fn try_mapping(structures: &Structures, mapping: &str, path: Option<&Path>, rows: u64) -> Result<Trial> {
+    let mapping = Mapping::parse(mapping).map_err(|errors| all_of("the mapping file is wrong", &errors))?;
+    let dataflow = structures
+        .find_dataflow(&mapping.dataflow)
+        .ok_or_else(|| Error::not_found(format!("there is no dataflow `{}`", mapping.dataflow)))?;
+    let schema = structures.dataset_schema(&dataflow).or_invalid(|| format!("`{dataflow}` cannot be used"))?;
+    let Opened { rows: mut source, found } = source::open(path, &mapping, &Progress::default())?;
+    let headings = source.headings().to_vec();
+    let name = name_of(path);
+    let bound = mapping
+        .bind(&schema, &headings)
+        .map_err(|errors| all_of(&format!("the mapping does not fit `{name}`"), &errors))?;
+    let unused = bound.unmapped_columns().map(str::to_owned).collect();
+    let shape = bound.shape.clone();
+    let mut validator = Validator::new(bound);
+    let (mut seen, mut left_out) = (0, 0);
+    let mut first = RowBatch::default();
+    let mut shaped = RowBatch::default();
+    source
+        .read(&mut |batch| {
+            for (line, row) in batch.iter().take((rows - seen) as usize) {
+                seen += 1;
+                row.iter().for_each(|field| first.field(field));
+                first.end_row(line);
+            }
+            batch.faults.drain(..).for_each(|fault| validator.note(fault));
+            if seen < rows { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+        .map_err(|error| source::failed(Path::new(&name), error))?;
+    shape.apply(&first, &mut shaped);
+    for (line, row) in shaped.iter() {
+        left_out += u64::from(!validator.push(line, &row));
+    }
+    let figures = validator.take().or_storage(|| "cannot hold the rows".to_owned())?;
+    let problems = validator.into_problems();
+    Ok(Trial { dataflow: dataflow.to_string(), found, headings, unused, rows: seen, left_out, figures, problems })
+}
