@@ -6,16 +6,20 @@
 pub mod csv;
 pub mod data;
 pub mod dataset;
+pub mod diff;
 pub mod error_message;
 pub mod json;
 pub mod language;
+pub mod lint;
 pub mod mapping;
 pub mod message;
+pub mod mirror;
 pub mod period;
 pub mod query;
 pub mod rows;
 pub mod shared;
 pub mod structure;
+pub mod structure_map;
 pub mod validate;
 pub mod xml;
 

@@ -4,5 +4,7 @@ pub(crate) mod data;
 pub mod generic;
 pub mod reading;
 pub mod specific;
+pub mod structure;
+mod tree;
 pub mod v2_1;
 pub mod v3_0;
