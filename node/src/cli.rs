@@ -19,7 +19,8 @@ Start with `chancery demo` to see a whole forum, or `chancery init` to make a no
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 unexpected failure; 2 wrong usage; 3 invalid input; 4 not allowed; 5 not found;
-6 busy or conflicting (port, lock, other process); 7 verification failed; 8 storage failed.";
+6 busy or conflicting (port, lock, other process); 7 verification failed; 8 storage failed;
+9 structures differ and need mapping; 10 structures differ and break keys or meanings.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -80,6 +81,11 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show and check a member's log.
     Log(Log),
+    /// Show, check, compare and map structures: dataflows, code lists, maps.
+    Schema {
+        #[command(subcommand)]
+        command: Schema,
+    },
     /// Check everything this node depends on, and say what to do about it.
     Doctor,
     /// Run a whole forum on real figures, on this machine.
@@ -304,6 +310,55 @@ pub(crate) struct Log {
     /// Recompute every hash and compare with the signed head.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schema {
+    /// Show what there is: the dataflows by field, or one dataflow, code list, map or mirror rule.
+    Show(SchemaShow),
+    /// Check structures: references, labels in six languages, unused codes, ids, what counts must say. Exit code 3 if anything is wrong.
+    Lint {
+        /// Structure messages or folders of them; without any, the shared schema.
+        files: Vec<PathBuf>,
+    },
+    /// Say what changes from A to B, and for whom. Exit code 0: compatible; 9: needs mapping; 10: breaking.
+    Diff {
+        /// A structure message, a folder of them, `shared`, or a dataflow with version such as `RETURNS(1.0.0)`.
+        a: String,
+        /// Likewise.
+        b: String,
+    },
+    /// Turn codes or rows of another agency into ours, by a structure map or a representation map.
+    Map(SchemaMap),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaShow {
+    /// An id, such as `RETURNS`, `CL_SEX`, `SM_OECD_MIG_INFLOWS`, or `mirrors`; without it, the dataflows.
+    pub(crate) what: Option<String>,
+    /// Language of the labels.
+    #[arg(long, short, default_value = "en")]
+    pub(crate) language: String,
+    /// More structure messages or folders of them, of any agency: SDMX-JSON 2.0, SDMX-ML 2.1 or 3.0.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) structures: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaMap {
+    /// The map's id; without it, the maps there are.
+    pub(crate) map: Option<String>,
+    /// Codes to turn (representation map), or one CSV file whose headings are component ids (structure map).
+    pub(crate) input: Vec<String>,
+    /// More structure messages or folders of them, with maps or the other agency's structures.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) structures: Vec<PathBuf>,
+    /// Leave out rows that the map has no entry for, instead of stopping.
+    #[arg(long)]
+    pub(crate) skip: bool,
+    /// Where to write the rows, as SDMX-CSV 2.0; `-` for the terminal.
+    #[arg(long, short, default_value = "-")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

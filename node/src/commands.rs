@@ -5,6 +5,7 @@ pub(crate) mod forum;
 mod mapping;
 pub(crate) mod node;
 mod publishing;
+mod schema;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -64,6 +65,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Query(args) => figures::query(&context, args).await?,
         Command::Verify(args) => return verify::verify(&context, args).await,
         Command::Log(args) => return verify::log(&context, args).await,
+        Command::Schema { command } => return schema::run(&context, command),
         Command::Doctor => return node::doctor(&context).await,
         Command::Demo(args) => demo::run(&context.dir, args).await?,
         Command::Completions { .. } => {}
