@@ -4,6 +4,8 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::reading::resolve;
+
 /// Largest message, in bytes. A hundred times the shared structures.
 const MAX_BYTES: usize = 32 << 20;
 /// Most elements: codes with names in six languages, of lists as large as any in use.
@@ -115,11 +117,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Element, TreeError> {
                     parent.children.push(child);
                 }
             }
-            Event::Text(text) => add_text(&mut open, &text),
-            Event::CData(text) => add_text(&mut open, &text),
-            Event::GeneralRef(name) => {
-                let reference = format!("&{};", &*name);
-                add_text(&mut open, &quick_xml::escape::unescape(&reference).map_err(malformed)?);
+            event @ (Event::Text(_) | Event::CData(_) | Event::GeneralRef(_)) => {
+                let text = resolve(&event).map_err(malformed)?;
+                if let Some(element) = open.last_mut() {
+                    element.text.push_str(&text);
+                }
             }
             Event::DocType(_) => return Err(TreeError::DocumentType),
             Event::Eof => break,
@@ -128,10 +130,4 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Element, TreeError> {
     }
     let mut outermost = open.pop().filter(|_| open.is_empty()).ok_or_else(|| malformed("it ends within an element"))?;
     outermost.children.pop().ok_or_else(|| malformed("it has no element"))
-}
-
-fn add_text(open: &mut [Element], text: &str) {
-    if let Some(element) = open.last_mut() {
-        element.text.push_str(text);
-    }
 }
