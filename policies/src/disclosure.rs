@@ -3,8 +3,10 @@
 //! A [`Protection`] sees the whole table twice: once to decide, once to change it. So a method that must know every cell before it can
 //! protect one fits behind the same interface as one that looks at each cell alone.
 
+pub mod cell_key;
 mod frequency;
 mod profile;
+pub mod ptable;
 mod sums;
 
 use std::collections::BTreeMap;
