@@ -7,6 +7,7 @@ pub mod cell_key;
 mod frequency;
 mod profile;
 pub mod ptable;
+pub mod rounding;
 mod sums;
 
 use std::collections::BTreeMap;
