@@ -54,7 +54,7 @@ fn code(error: &anyhow::Error) -> u8 {
         (_, Some(chancery_store::StoreError::Locked { .. } | chancery_store::StoreError::Conflict(_))) => 6,
         (Some(Error::Invalid { .. } | Error::Problems { .. }), _) => 3,
         (Some(Error::Denied { .. }), _) => 4,
-        (Some(Error::NotFound { .. }), _) => 5,
+        (Some(Error::NotFound { .. } | Error::Withdrawn(_)), _) => 5,
         (Some(Error::Conflict { .. } | Error::Unavailable { .. }), _) => 6,
         (Some(Error::Unverified { .. }), _) => 7,
         (Some(Error::Storage { .. }), _) | (None, Some(_)) => 8,

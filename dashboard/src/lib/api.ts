@@ -24,7 +24,8 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) throw cause;
     throw new ApiError(0, 'unreachable', '');
   }
-  if (!response.ok) throw await refusal(response);
+  // 410 comes with what is left to say of a release that was withdrawn.
+  if (!response.ok && response.status !== 410) throw await refusal(response);
   try {
     return (await response.json()) as T;
   } catch (cause) {

@@ -113,6 +113,8 @@ export interface Release {
 
 export interface ReleaseDetail extends Release {
   report: unknown;
+  /** What is left to say of a release that was withdrawn. */
+  tombstone: { reason: string; withdrawn_at: string; record: string | null } | null;
 }
 
 export interface Observation {

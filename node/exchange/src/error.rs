@@ -2,6 +2,8 @@
 
 use chancery_schema::validate::Problem;
 
+use crate::tombstone::Tombstone;
+
 /// The cause behind an error, kept as its source and never repeated in its text.
 pub type Cause = Box<dyn std::error::Error + Send + Sync + 'static>;
 
@@ -38,6 +40,9 @@ pub enum Error {
         /// What was looked for, and where to look instead.
         what: String,
     },
+    /// It was here and was withdrawn.
+    #[error("{0}")]
+    Withdrawn(Box<Tombstone>),
     /// A rule forbids it.
     #[error("{what}")]
     Denied {

@@ -20,6 +20,7 @@ mod readers;
 mod seal;
 mod serve;
 mod sync;
+mod tombstone;
 mod verify;
 pub mod views;
 
@@ -34,4 +35,5 @@ pub use keyring::Keyring;
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};
 pub use serve::serve_network;
+pub use tombstone::Tombstone;
 pub use views::*;

@@ -348,15 +348,17 @@ impl Node {
             .ok_or_else(|| Error::not_found(format!("there is no release `{shown}` here")))
     }
 
-    /// A release with its checks and, at its issuer, the disclosure report.
+    /// A release with its checks, at its issuer the disclosure report, and its tombstone if it was withdrawn.
     pub async fn release_view(&self, id: &str) -> Result<serde_json::Value> {
         let row = self.readable_release(id, Action::Discover).await?;
+        let tombstone = self.tombstone(&row).await?;
         let report: Option<serde_json::Value> = row.report.as_ref().and_then(|r| serde_json::from_slice(r).ok());
         let view =
             self.release_views(vec![row]).await?.pop().ok_or_else(|| Error::not_found("there is no such release"))?;
         let mut value = serde_json::to_value(view).or_storage(|| "cannot write the release".to_owned())?;
         if let Some(object) = value.as_object_mut() {
             object.insert("report".to_owned(), report.into());
+            object.insert("tombstone".to_owned(), serde_json::json!(tombstone));
         }
         Ok(value)
     }
@@ -400,8 +402,13 @@ impl Node {
             .run(move |s| s.release_list_by_artefact(&wanted))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        let readable = rows.iter().any(|r| r.withdrawn_at.is_none() && self.may(Action::Read, r));
-        if readable { Ok(self.files().path(sha256)) } else { Err(not_here()) }
+        let mut readable: Vec<_> = rows.into_iter().filter(|r| self.may(Action::Read, r)).collect();
+        if readable.iter().any(|r| r.withdrawn_at.is_none()) {
+            return Ok(self.files().path(sha256));
+        }
+        let Some(withdrawn) = readable.pop() else { return Err(not_here()) };
+        let tombstone = self.tombstone(&withdrawn).await?;
+        Err(tombstone.map_or_else(not_here, |tombstone| Error::Withdrawn(Box::new(tombstone))))
     }
 
     /// A member's log, perhaps with every hash recomputed.

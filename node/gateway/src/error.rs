@@ -52,6 +52,7 @@ impl From<ExchangeError> for HttpError {
         let (status, code) = match &error {
             ExchangeError::Invalid { .. } | ExchangeError::Problems { .. } => (StatusCode::BAD_REQUEST, "invalid"),
             ExchangeError::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            ExchangeError::Withdrawn(_) => (StatusCode::GONE, "withdrawn"),
             ExchangeError::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
             ExchangeError::Conflict { .. } => (StatusCode::CONFLICT, "conflict"),
             ExchangeError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -76,7 +77,10 @@ impl ResponseError for HttpError {
 
     fn error_response(&self) -> HttpResponse {
         self.log();
-        HttpResponse::build(self.status)
-            .json(serde_json::json!({ "error": { "code": self.code, "message": self.message } }))
+        let mut body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
+        if let (Some(body), Some(ExchangeError::Withdrawn(tombstone))) = (body.as_object_mut(), &self.cause) {
+            body.insert("tombstone".to_owned(), serde_json::json!(tombstone));
+        }
+        HttpResponse::build(self.status).json(body)
     }
 }

@@ -4,6 +4,7 @@ mod api;
 mod artefacts;
 mod encode;
 mod error;
+mod middleware;
 mod negotiate;
 mod page;
 mod sdmx;

@@ -11,7 +11,7 @@ use chancery_exchange::Node;
 use chancery_exchange::config::HttpConfig;
 
 use crate::error::HttpError;
-use crate::{api, artefacts, page, sdmx};
+use crate::{api, artefacts, middleware, page, sdmx};
 
 /// Longest wait for requests under way when stopping, in seconds.
 const STOP_WITHIN_S: u64 = 5;
@@ -47,6 +47,7 @@ impl Server {
                     web::QueryConfig::default().error_handler(|e, _| HttpError::bad_request(e.to_string()).into()),
                 )
                 .wrap(Compress::default())
+                .wrap(from_fn(middleware::identify))
                 // Published figures are for every page on the web.
                 .wrap(
                     DefaultHeaders::new()

@@ -193,6 +193,17 @@ impl Store {
             .doing("read the log's records")
     }
 
+    /// A member's records of one kind, in the order of its log.
+    pub fn record_list_of_kind(&self, forum: &str, issuer: &str, kind: &str) -> Result<Vec<RecordRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        records::table
+            .filter(records::forum.eq(forum).and(records::issuer.eq(issuer)).and(records::kind.eq(kind)))
+            .order(records::position)
+            .select(RecordRow::as_select())
+            .load(c)
+            .doing("read the log's records")
+    }
+
     /// A record by its id.
     pub fn record_get(&self, id: &str) -> Result<Option<RecordRow>, StoreError> {
         let c = &mut *self.connection()?;

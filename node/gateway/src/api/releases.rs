@@ -32,7 +32,10 @@ pub(super) async fn list(node: Data<Node>, params: Query<ListParams>) -> Result<
 
 #[get("/releases/{id}")]
 pub(super) async fn show(node: Data<Node>, id: Path<String>) -> Result<impl Responder, HttpError> {
-    Ok(Json(node.release_view(&id).await?))
+    let release = node.release_view(&id).await?;
+    // What was withdrawn is told with its tombstone; the record stays in the log.
+    let gone = release.get("state").and_then(|state| state.as_str()) == Some("withdrawn");
+    Ok(if gone { HttpResponse::Gone().json(release) } else { HttpResponse::Ok().json(release) })
 }
 
 #[get("/releases/{id}/proof")]

@@ -1,0 +1,55 @@
+//! What holds for every request: an id for the log and for questions, a bound on its length.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::Error;
+use tracing::Instrument as _;
+
+use crate::error::HttpError;
+
+/// Longest path and query, in bytes: every code of the longest list, written out.
+const MAX_URI: usize = 64 << 10;
+/// Longest id taken over from a client or a proxy.
+const MAX_ID: usize = 64;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives a request its id, and its answer the same; a proxy's id is kept if it is one.
+pub(crate) async fn identify(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = id_of(&request);
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), path = %excerpt(request.path()));
+    let answer = async {
+        if request.uri().to_string().len() > MAX_URI {
+            let what = format!("the address is longer than {MAX_URI} bytes: ask with fewer codes, or for all of them");
+            return Err(HttpError::new(StatusCode::URI_TOO_LONG, "uri_too_long", what).into());
+        }
+        next.call(request).await
+    };
+    let mut response = answer.instrument(span).await?;
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+fn id_of(request: &ServiceRequest) -> HeaderValue {
+    let allowed = |text: &str| {
+        !text.is_empty()
+            && text.len() <= MAX_ID
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    let given = request.headers().get(REQUEST_ID).filter(|id| id.to_str().is_ok_and(allowed)).cloned();
+    given.unwrap_or_else(|| {
+        let mut bytes = [0u8; 8];
+        // An id that repeats is a nuisance in a log, no danger.
+        let _ = getrandom::fill(&mut bytes);
+        HeaderValue::from_str(&hex::encode(bytes)).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    })
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(200).collect()
+}
