@@ -1,4 +1,5 @@
-//! The unmodified Python clients pysdmx and sdmx1 read a node, and the official schemas judge its answers.
+//! Unmodified Python programs read a node: pysdmx and sdmx1 its figures, rdflib, mlcroissant and frictionless its catalogue; the official
+//! schemas judge its answers.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +12,9 @@ fn python_clients_read_a_node() {
     let manifest = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
     let here = Path::new(&manifest).join("python");
     let venv = program().unwrap().with_file_name("python-venv");
-    if !venv.join("bin/sdmx-ready").exists() {
+    let wanted = std::fs::read(here.join("requirements.txt")).unwrap();
+    // Made again whenever what it needs has changed.
+    if std::fs::read(venv.join("ready")).ok().as_ref() != Some(&wanted) {
         let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status();
         let pip = Command::new(venv.join("bin/pip"))
             .args(["install", "--quiet", "-r"])
@@ -21,13 +24,15 @@ fn python_clients_read_a_node() {
             println!("skipped: the Python clients cannot be installed (python3-venv and PyPI are needed)");
             return;
         }
-        std::fs::write(venv.join("bin/sdmx-ready"), "").unwrap();
+        std::fs::write(venv.join("ready"), &wanted).unwrap();
     }
     let forum = TestForum::found(&["GTM"]).unwrap();
     let gtm = &forum.nodes[0];
     gtm.publish("Returns", &[("2023-12", 8), ("2024-01", 10), ("2024-02", 2), ("2024-03", 12)]).unwrap();
     let serving = gtm.serve().unwrap();
-    let output = Command::new(venv.join("bin/python")).arg(here.join("clients.py")).arg(&serving.url).output().unwrap();
-    println!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for script in ["clients.py", "catalogue.py"] {
+        let output = Command::new(venv.join("bin/python")).arg(here.join(script)).arg(&serving.url).output().unwrap();
+        println!("{}", String::from_utf8_lossy(&output.stdout));
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod artefacts;
+mod catalogue;
 mod encode;
 mod error;
 mod middleware;

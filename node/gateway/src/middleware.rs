@@ -1,11 +1,11 @@
 //! What holds for every request: an id for the log and for questions, a bound on its length.
 
+use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::Error;
 use tracing::Instrument as _;
 
 use crate::error::HttpError;

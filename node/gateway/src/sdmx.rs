@@ -2,7 +2,7 @@
 
 mod data;
 pub(crate) mod errors;
-mod params;
+pub(crate) mod params;
 pub(crate) mod rest1;
 mod structure;
 

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Reads a node's catalogue with other people's programs: rdflib, mlcroissant, frictionless.
+
+    python catalogue.py http://127.0.0.1:8600
+
+Prints what failed, then `N passed, N failed`; exits with 1 if anything failed.
+"""
+import io
+import json
+import logging
+import re
+import sys
+import traceback
+import urllib.request
+import xml.etree.ElementTree as ElementTree
+
+import frictionless
+import mlcroissant
+import pandas as pd
+from rdflib import DCAT, DCTERMS, FOAF, RDF, Graph
+from rdflib.compare import isomorphic
+
+frictionless.system.trusted = True
+logging.disable(logging.WARNING)
+NODE = sys.argv[1].rstrip("/")
+passed, failed = 0, 0
+
+
+def check(name):
+    """Runs a check at once; counts it."""
+
+    def run(function):
+        global passed, failed
+        try:
+            function()
+            passed += 1
+        except Exception:
+            failed += 1
+            print(f"FAILED {name}")
+            traceback.print_exc()
+
+    return run
+
+
+def get(address, accept="*/*"):
+    url = address if address.startswith("http") else NODE + address
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=120) as answer:
+        return answer.read(), answer.headers
+
+
+def graph(text, syntax):
+    return Graph().parse(data=text, format=syntax)
+
+
+catalogue = graph(get("/catalogue", "text/turtle")[0], "turtle")
+datasets = sorted(str(d) for d in catalogue.subjects(RDF.type, DCAT.Dataset))
+
+
+@check("the catalogue says the same in both syntaxes")
+def _():
+    assert isomorphic(catalogue, graph(get("/catalogue", "application/ld+json")[0], "json-ld"))
+
+
+@check("DCAT-AP's mandatory properties are there")
+def _():
+    mandatory = {
+        DCAT.Catalog: (DCTERMS.title, DCTERMS.description, DCTERMS.publisher),
+        DCAT.Dataset: (DCTERMS.title, DCTERMS.description),
+        DCAT.Distribution: (DCAT.accessURL,),
+        DCAT.DataService: (DCTERMS.title, DCAT.endpointURL),
+        FOAF.Agent: (FOAF.name,),
+    }
+    for kind, properties in mandatory.items():
+        subjects = set(catalogue.subjects(RDF.type, kind))
+        assert subjects, kind
+        for subject in subjects:
+            for wanted in properties:
+                assert list(catalogue.objects(subject, wanted)), (subject, wanted)
+
+
+@check("every page is there, and none after the last")
+def _():
+    body, headers = get("/catalogue?page=1")
+    assert body
+    try:
+        get("/catalogue?page=1000000")
+        raise AssertionError("a page after the last")
+    except urllib.error.HTTPError as error:
+        assert error.code == 404
+
+
+# A few of each dataflow's.
+for dataset in datasets[::7]:
+    name = "/".join(dataset.split("/")[-2:])
+
+    @check(f"{name}: what describes it can be read")
+    def _():
+        _, headers = get(dataset)
+        links = [re.match(r'<([^>]+)>; rel="([^"]+)"', link).groups() for link in headers.get_all("Link")]
+        kinds = {relation for _, relation in links}
+        assert {"cite-as", "describedby", "item", "type"} <= kinds, kinds
+        for target, relation in links:
+            if relation != "type":
+                assert get(target)[0], target
+        schema_org = json.loads(get(f"{dataset}/schema.jsonld")[0])
+        assert schema_org["@type"] == "Dataset" and schema_org["distribution"]
+
+    @check(f"{name}: Croissant, with its records")
+    def _():
+        described = mlcroissant.Dataset(jsonld=f"{dataset}/croissant.json")
+        errors = described.metadata.ctx.issues.errors
+        assert not errors, errors
+        records = described.records(described.metadata.record_sets[0].name)
+        first = next(iter(records))
+        assert any(key.endswith("OBS_VALUE") for key in first), first
+
+    @check(f"{name}: data package")
+    def _():
+        package = frictionless.Package(json.loads(get(f"{dataset}/datapackage.json")[0]))
+        report = package.validate()
+        assert report.valid, report.flatten(["title", "note"])[:5]
+
+    @check(f"{name}: the signed file and the service say the same")
+    def _():
+        own = graph(get(f"{dataset}/dcat.ttl")[0], "turtle")
+        downloads = [str(d) for d in own.objects(None, DCAT.downloadURL)]
+        signed = pd.concat(pd.read_parquet(io.BytesIO(get(d)[0])) for d in downloads)
+        csv = [str(a) for a in own.objects(None, DCAT.accessURL) if str(a).endswith("format=csv")]
+        served = pd.read_csv(io.BytesIO(get(csv[0])[0]), dtype=str, keep_default_na=False)
+        assert len(signed) == len(served) > 0, (len(signed), len(served))
+        values = pd.to_numeric(served["OBS_VALUE"], errors="coerce")
+        assert abs(signed["OBS_VALUE"].sum() - values.sum()) < 1e-6
+
+
+@check("a query's citation answers the same figures again")
+def _():
+    dataflow = datasets[0].split("/")[-2]
+    cited = json.loads(get(f"/api/v1/citation/{dataflow}?lastNObservations=2")[0])
+    assert cited["releases"] and cited["text"].endswith(cited["url"])
+    now = get(f"/sdmx/3/data/dataflow/RCP/{dataflow}?lastNObservations=2&format=csv")[0]
+    assert get(cited["url"] + "&format=csv")[0] == now
+    rows = {}
+    exec(cited["snippets"]["pandas"], rows)  # noqa: S102 - it is what a reader is told to run
+    assert len(rows["df"]) == now.count(b"\n") - 1
+
+
+@check("a release's citation in every form")
+def _():
+    release = json.loads(get("/api/v1/releases?state=current")[0])["releases"][0]
+    for form, begins in (("text", release["member_name"]), ("bibtex", "@misc{"), ("ris", "TY  - DATA")):
+        body = get(f"/api/v1/releases/{release['id']}/citation?format={form}")[0].decode()
+        assert body.startswith(begins) and release["id"] in body, body
+
+
+@check("the sitemap names every dataset")
+def _():
+    root = ElementTree.fromstring(get("/sitemap.xml")[0])
+    named = {e.text for e in root.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")}
+    assert set(datasets) <= named
+    assert b"Sitemap: " in get("/robots.txt")[0]
+
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
