@@ -81,7 +81,7 @@ fn what_publishers_must_map_is_said() {
         with(s, "CL_SEX", |items| {
             let end = crate::structure::Annotation {
                 kind: VALID_TO.into(),
-                value: Some("2030-01-01".into()),
+                title: "2030-01-01".into(),
                 ..Default::default()
             };
             items[0].annotations.push(end);

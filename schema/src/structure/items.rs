@@ -30,9 +30,9 @@ pub struct Item {
 }
 
 impl Item {
-    /// The value of its annotation of `kind`, such as [`VALID_TO`].
+    /// The title of its annotation of `kind`, such as [`VALID_TO`].
     pub fn annotation(&self, kind: &str) -> Option<&str> {
-        self.annotations.iter().find(|a| a.kind == kind).and_then(|a| a.value.as_deref())
+        self.annotations.iter().find(|a| a.kind == kind).map(|a| a.title.as_str())
     }
 }
 
