@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use crate::structure::reference::is_id;
 use crate::structure::select::ArtefactKind;
-use crate::structure::{Maintainable, Structures};
+use crate::structure::{Maintainable, Structures, item_of};
 
 /// Longest id of an artefact or item: what fits a column heading.
 const MAX_ID_CHARS: usize = 50;
@@ -155,6 +155,14 @@ fn ids(all: &Structures, findings: &mut Findings) {
         let components = structure.components();
         let ids = &mut components.iter().map(|c| c.id);
         items(ArtefactKind::DataStructure, &structure.maintainable, ids);
+    }
+    for structure in &all.data_structures {
+        let place = place(ArtefactKind::DataStructure, &structure.maintainable);
+        for component in structure.components() {
+            if item_of(component.concept).is_some_and(|(_, concept)| concept != component.id) {
+                findings.add(Rule::Id, format!("{place}.{}", component.id), "a component has its concept's id");
+            }
+        }
     }
 }
 

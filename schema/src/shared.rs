@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn every_dataflow_has_its_components_and_codes() {
         let structures = structures().unwrap();
-        assert!(structures.dataflows.len() >= 29);
+        assert!(structures.dataflows.len() >= 30);
         for dataflow in &structures.dataflows {
             let schema = structures.dataset_schema(&dataflow.maintainable.reference()).unwrap();
             assert!(schema.component("SOURCE").unwrap().mandatory && schema.dimension_index("REF_AREA").is_some());

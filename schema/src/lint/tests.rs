@@ -110,6 +110,10 @@ fn ids_that_break_the_rule_are_found() {
     check(Rule::Id, "another item", |s| {
         s.codelists[0].codes = with_code(&s.codelists[0].codes, |items| items.push(items[0].clone()));
     });
+    check(Rule::Id, "its concept's id", |s| {
+        let parts = s.data_structures[0].data_structure_components.as_mut().unwrap();
+        parts.dimension_list.dimensions[0].id = "FREQUENCY".into();
+    });
     check(Rule::Id, "letters, digits", |s| s.category_schemes[0].categories[0].id = "A B".into());
 }
 

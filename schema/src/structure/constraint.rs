@@ -88,10 +88,22 @@ impl Selection {
     }
 }
 
-/// A code of a selection. Messages may have it as an object with more fields, which are not kept.
+/// A code of a selection. Messages may have it as a text, or as an object, of whose other fields none is kept. It is written as an
+/// object: one client reads no other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "AnyValue")]
+#[serde(from = "AnyValue", into = "WrittenValue")]
 pub struct SelectedValue(pub String);
+
+#[derive(Serialize)]
+struct WrittenValue {
+    value: String,
+}
+
+impl From<SelectedValue> for WrittenValue {
+    fn from(value: SelectedValue) -> Self {
+        Self { value: value.0 }
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -8,8 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Annotation, Maintainable, Names, Representation};
 
-/// Annotation type of the first day an item is valid.
-pub const VALID_FROM: &str = "VALID_FROM";
 /// Annotation type of the last day an item is valid.
 pub const VALID_TO: &str = "VALID_TO";
 
