@@ -62,6 +62,8 @@ mod tests {
         all.merge(Structures { data_structures: vec![structure], dataflows: vec![dataflow], ..Structures::default() });
         let newest = all.find_dataflow("RETURNS").unwrap();
         assert_eq!((old.version.as_str(), newest.version.as_str()), ("1.0.0", "2.0.0"));
+        assert_eq!(all.find_dataflow("RETURNS(1.0.0)").as_ref(), Some(&old));
+        assert_eq!(all.find_dataflow("RETURNS(1.5.0)"), None);
         let (old, new) = (all.dataset_schema(&old).unwrap(), all.dataset_schema(&newest).unwrap());
         assert_eq!(old, structures().unwrap().dataset_schema(&old.dataflow).unwrap());
         assert_eq!((old.dimensions.len(), new.dimensions.len()), (7, 6));

@@ -199,16 +199,20 @@ impl Structures {
         self.dataflows.iter().find(|d| d.maintainable.is(reference))
     }
 
-    /// The dataflow a user means by `RETURNS`, `RCP:RETURNS` or `RCP:RETURNS(1.0.0)`; the newest version if none is given.
+    /// The dataflow a user means by `RETURNS`, `RCP:RETURNS`, `RETURNS(1.0.0)` or `RCP:RETURNS(1.0.0)`; the newest version if none
+    /// is given.
     pub fn find_dataflow(&self, text: &str) -> Option<Reference> {
         if let Ok(reference) = text.parse::<Reference>() {
             return self.dataflow(&reference).map(|d| d.maintainable.reference());
         }
+        let versioned = text.strip_suffix(')').and_then(|t| t.split_once('('));
+        let (text, version) = versioned.map_or((text, None), |(text, version)| (text, Some(version)));
         let (agency, id) = text.split_once(':').map_or((None, text), |(agency, id)| (Some(agency), id));
         self.dataflows
             .iter()
             .map(|d| d.maintainable.reference())
             .filter(|r| r.id == id && agency.is_none_or(|agency| r.agency == agency))
+            .filter(|r| version.is_none_or(|version| r.version == version))
             .max_by(|a, b| version::compare_versions(&a.version, &b.version))
     }
 
