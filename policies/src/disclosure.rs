@@ -5,6 +5,8 @@
 
 pub mod cell_key;
 mod frequency;
+mod perturbation;
+pub mod privacy;
 mod profile;
 pub mod ptable;
 pub mod rounding;
@@ -16,6 +18,9 @@ use arrow::array::RecordBatch;
 use chancery_schema::dataset::DatasetSchema;
 use serde::{Deserialize, Serialize};
 
+use cell_key::Secret;
+
+pub use perturbation::{Perturbation, PrivacyRules};
 pub use profile::{Profile, ProfileError, Zeros, profile_text};
 
 /// Why a table cannot be protected.
@@ -37,6 +42,19 @@ pub enum ProtectionError {
     /// The table has more rows the second time.
     #[error("the table changed between the two passes")]
     Changed,
+    /// The profile contradicts itself, or asks for what cannot be.
+    #[error("the profile `{profile}`: {reason}")]
+    Rules {
+        /// The profile.
+        profile: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// Perturbation met a figure that counts nothing.
+    #[error(
+        "`{0}` holds a figure that is no count (negative, not whole or beyond 2^53): name its unit in `exempt_units`, or use another profile"
+    )]
+    NoCount(String),
     /// Rows are not in the order of their dimensions.
     #[error("the table is not sorted by its dimensions")]
     Order,
@@ -74,14 +92,27 @@ pub struct Report {
     pub suppressed_secondary: u64,
     /// Rounded to another value.
     pub rounded: u64,
+    /// Passed through noise or rounding that need not have changed them; how many it did change is not told.
+    #[serde(default)]
+    pub perturbed: u64,
+    /// What the method promises, in words.
+    #[serde(default)]
+    pub guarantee: String,
+    /// What the method costs, in words.
+    #[serde(default)]
+    pub loss: String,
     /// Share of observations published, in per cent with one decimal.
     pub published_percent: String,
     /// Suppressed observations by dimension and code, where there are any.
     pub suppressed_by: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
-/// The protection that `profile` asks for, of a table of `schema`.
-pub fn protection(profile: &Profile, schema: &DatasetSchema) -> Result<Box<dyn Protection + Send>, ProtectionError> {
+/// The protection that `profile` asks for, of a table of `schema`. `secret` draws the noise, where there is any.
+pub fn protection(
+    profile: &Profile,
+    schema: &DatasetSchema,
+    secret: &Secret,
+) -> Result<Box<dyn Protection + Send>, ProtectionError> {
     for dimension in &profile.protected_dimensions {
         if schema.dimension_index(dimension).is_none() {
             return Err(ProtectionError::Dimension {
@@ -90,6 +121,9 @@ pub fn protection(profile: &Profile, schema: &DatasetSchema) -> Result<Box<dyn P
                 dataflow: schema.dataflow.to_string(),
             });
         }
+    }
+    if let Some(rules) = &profile.perturbation {
+        return Ok(Box::new(perturbation::Perturbed::new(profile, rules, schema, secret)?));
     }
     Ok(Box::new(frequency::MinimumFrequency::new(profile.clone(), schema.clone())))
 }

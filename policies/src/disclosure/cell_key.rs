@@ -2,8 +2,9 @@
 //!
 //! With microdata, each person has a record key, an HMAC of the person's identifier, and a cell's key is the sum of the record keys of those
 //! counted in it, modulo 2⁶⁴ (Fraser and Wooton 2005). Equal groups have equal noise, wherever they are tabulated; groups that differ by
-//! one person have independent noise. Where only counts are at hand the key is an HMAC of the cell's place: asking for the same cell
-//! again then gives nothing new either, but the same group under two names has two kinds of noise, which can be averaged.
+//! one person have independent noise. Where only counts are at hand the key is an HMAC of the cell's place and count: asking for the same
+//! cell again then gives nothing new either, and a revised count has independent noise, so that the revision does not show exactly; but the
+//! same group under two names has two kinds of noise, which can be averaged.
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -27,9 +28,12 @@ impl Secret {
         self.keyed("record", [identifier])
     }
 
-    /// The key of a cell known by its place alone: the codes of its dimensions and its period, in a fixed order.
-    pub fn place_key<'a>(&self, dataflow: &'a str, place: impl IntoIterator<Item = &'a str>) -> CellKey {
+    /// The key of a cell known by its place alone: the codes of its dimensions and its period, in a fixed order; and its count.
+    pub fn place_key<'a>(&self, dataflow: &'a str, place: impl IntoIterator<Item = &'a str>, count: u64) -> CellKey {
+        let count = count.to_be_bytes();
         let parts = std::iter::once(dataflow).chain(place).map(str::as_bytes);
+        // Shortens the lifetime of the parts to that of the count.
+        let parts = parts.map(|part: &[u8]| part).chain([&count[..]]);
         CellKey(self.keyed("place", parts))
     }
 
@@ -92,15 +96,16 @@ mod tests {
     fn keys_never_change() {
         // By Python's hmac: HMAC-SHA-256 of 0000000000000006 "record" 0000000000000005 "MEX-1" under 32 bytes of 7, first eight bytes.
         assert_eq!(secret().record_key(b"MEX-1"), 0x8b2688c3a623b339);
-        assert_eq!(secret().place_key("RETURNS", ["A", "MEX", "2024"]).value(), 0x6faf2613547736b9);
+        assert_eq!(secret().place_key("RETURNS", ["A", "MEX", "2024"], 12).value(), 0x51cf0554701dde64);
         assert_eq!(format!("{:?}", secret()), "Secret(…)");
     }
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        let key = |place: &[&str]| secret().place_key("X", place.iter().copied());
+        let key = |place: &[&str]| secret().place_key("X", place.iter().copied(), 1);
         assert_ne!(key(&["A", "BC"]), key(&["AB", "C"]));
         assert_ne!(key(&["A", ""]), key(&["A"]));
+        assert_ne!(key(&["A"]), secret().place_key("X", ["A"], 2));
     }
 
     #[test]
@@ -109,7 +114,7 @@ mod tests {
         let table = Ptable::solve(&rules).unwrap();
         let noise: Vec<f64> = (0..40_000u32)
             .map(|i| {
-                let key = secret().place_key("RETURNS", [format!("{i}").as_str()]);
+                let key = secret().place_key("RETURNS", [format!("{i}").as_str()], 10);
                 table.perturb(10, key.value()) as f64 - 10.0
             })
             .collect();

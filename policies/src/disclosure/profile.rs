@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Perturbation;
+
 /// Whether counts of zero are published.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -14,7 +16,7 @@ pub enum Zeros {
 }
 
 /// A disclosure profile; `policies/disclosure/README.md` describes the keys.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Name.
@@ -42,6 +44,8 @@ pub struct Profile {
     /// Whether another cell is suppressed where a sum over SEX or AGE would give a suppressed one back.
     #[serde(default = "yes")]
     pub secondary: bool,
+    /// Counts are changed instead of withheld.
+    pub perturbation: Option<Perturbation>,
 }
 
 fn money() -> Vec<String> {

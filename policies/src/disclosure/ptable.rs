@@ -6,6 +6,8 @@
 
 mod entropy;
 
+use serde::Deserialize;
+
 use entropy::Goal;
 
 /// Greatest perturbation a table may be asked for: far beyond use, and it keeps the solver's matrices small.
@@ -14,16 +16,23 @@ pub const MAX_PERTURBATION: u32 = 50;
 const EDGE: f64 = 1e-9;
 
 /// What a p-table must keep.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PtableRules {
     /// D: no count changes by more.
     pub max_perturbation: u32,
     /// V: variance of the noise. With `monotone` it is the most the variance may be.
     pub variance: f64,
     /// js: counts from 1 to this one are never published. At most D.
+    #[serde(default)]
     pub threshold: u32,
     /// Whether noise further from 0, on the same side of it, must not be more likely than nearer noise.
+    #[serde(default = "yes")]
     pub monotone: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why there is no such p-table.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::disclosure::cell_key::{SECRET_BYTES, Secret};
 use crate::disclosure::{profile_text, protection};
 
 /// Sex, age and figure.
@@ -34,6 +35,11 @@ fn table(dataflow: &str, rows: &[Row<'_>]) -> (DatasetSchema, RecordBatch) {
     (schema, batch)
 }
 
+/// Suppression draws nothing.
+fn secret() -> Secret {
+    Secret::new([0; SECRET_BYTES])
+}
+
 struct Protected {
     values: Vec<Option<f64>>,
     marks: Vec<String>,
@@ -43,7 +49,7 @@ struct Protected {
 
 fn protect(dataflow: &str, profile: &str, rows: &[Row<'_>]) -> Protected {
     let (schema, batch) = table(dataflow, rows);
-    let mut protection = protection(&Profile::parse(profile).unwrap(), &schema).unwrap();
+    let mut protection = protection(&Profile::parse(profile).unwrap(), &schema, &secret()).unwrap();
     protection.observe(&batch).unwrap();
     protection.decide().unwrap();
     let out = protection.apply(&batch).unwrap();
@@ -135,11 +141,11 @@ fn batches_out_of_order_and_longer_second_passes_are_refused() {
         RecordBatch::try_new(batch.schema(), columns).unwrap()
     };
     let profile = Profile::parse(PLAIN).unwrap();
-    let mut protection = protection(&profile, &schema).unwrap();
+    let mut protection = protection(&profile, &schema, &secret()).unwrap();
     protection.observe(&with_origin("GTM")).unwrap();
     protection.observe(&with_origin("HND")).unwrap();
     assert_eq!(protection.observe(&with_origin("GTM")), Err(ProtectionError::Order));
-    let mut protection = crate::disclosure::protection(&profile, &schema).unwrap();
+    let mut protection = crate::disclosure::protection(&profile, &schema, &secret()).unwrap();
     protection.observe(&batch).unwrap();
     protection.decide().unwrap();
     protection.apply(&batch).unwrap();
@@ -153,7 +159,7 @@ fn every_built_in_profile_is_readable() {
         let schema = structures.dataset_schema(&dataflow.maintainable.reference()).unwrap();
         let profile = Profile::parse(profile_text(&dataflow.maintainable.id)).unwrap();
         assert!(!profile.source.is_empty(), "{}", profile.name);
-        protection(&profile, &schema).unwrap();
+        protection(&profile, &schema, &secret()).unwrap();
     }
     assert!(Profile::parse("name = \"x\"\ndescription = \"\"\nminimum_frequenzy = 3").is_err());
 }
