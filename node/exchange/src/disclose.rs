@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chancery_ledger::release::{Artefact, CHUNK_BYTES, DisclosureSummary, PARQUET};
-use chancery_policies::disclosure::{Profile, Report, profile_text, protection};
+use chancery_policies::disclosure::cell_key::Secret;
+use chancery_policies::disclosure::{Perturbation, Profile, Report, profile_text, protection};
 use chancery_query::artefact::{self, ArtefactWriter, Facts};
 use chancery_schema::dataset::DatasetSchema;
+use chancery_store::privacy::NewSpending;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -24,6 +26,8 @@ pub(crate) struct Disclosed {
     pub(crate) report: Report,
     /// What was done, as signed.
     pub(crate) summary: DisclosureSummary,
+    /// What it takes of a privacy budget.
+    pub(crate) spending: Option<NewSpending>,
 }
 
 /// The text of the profile for a dataflow: the node's own, or the built-in one.
@@ -37,23 +41,35 @@ pub fn profile_of(root: &Path, dataflow: &str) -> Result<String> {
 }
 
 impl Node {
-    /// Passes a sorted stage through its dataflow's profile. The stage is removed.
-    pub(crate) async fn disclose(&self, schema: &DatasetSchema, staged: TempPath) -> Result<Disclosed> {
+    /// Passes a sorted stage through its dataflow's profile, or through `profile`.
+    pub(crate) async fn disclose(
+        &self,
+        schema: &DatasetSchema,
+        staged: PathBuf,
+        profile: Option<String>,
+    ) -> Result<Disclosed> {
         let (schema, dir, root) = (schema.clone(), self.folder().stages(), self.folder().root().to_path_buf());
+        let keyring = self.keyring();
         let work = move || {
-            let text = profile_of(&root, &schema.dataflow.id)?;
-            disclose(&schema, &staged, &dir, &text)
+            let text = profile.map_or_else(|| profile_of(&root, &schema.dataflow.id), Ok)?;
+            disclose(&schema, &staged, &dir, &text, &keyring.disclosure_secret()?)
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "disclosure control was cut off".to_owned())?
     }
 }
 
-fn disclose(schema: &DatasetSchema, staged: &Path, dir: &Path, profile_text: &str) -> Result<Disclosed> {
+fn disclose(
+    schema: &DatasetSchema,
+    staged: &Path,
+    dir: &Path,
+    profile_text: &str,
+    secret: &Secret,
+) -> Result<Disclosed> {
     let failed = || "disclosure control failed".to_owned();
     let profile =
         Profile::parse(profile_text).or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
-    let mut protection =
-        protection(&profile, schema).or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
+    let mut protection = protection(&profile, schema, secret)
+        .or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
     for batch in artefact::read(staged).or_storage(failed)? {
         protection.observe(&batch.or_storage(failed)?).or_storage(failed)?;
     }
@@ -74,10 +90,27 @@ fn disclose(schema: &DatasetSchema, staged: &Path, dir: &Path, profile_text: &st
         report_sha256: hex::encode(Sha256::digest(&report_bytes)),
         suppressed_primary: report.suppressed_primary,
         suppressed_secondary: report.suppressed_secondary,
-        rounded: report.rounded,
+        rounded: report.rounded + report.perturbed,
     };
     let artefact = describe(&candidate, &facts)?;
-    Ok(Disclosed { candidate, artefact, report, summary })
+    let spending = spending(&profile, schema)?;
+    Ok(Disclosed { candidate, artefact, report, summary, spending })
+}
+
+/// What a release under this profile takes of the dataflow's privacy budget.
+fn spending(profile: &Profile, schema: &DatasetSchema) -> Result<Option<NewSpending>> {
+    let Some(Perturbation::Privacy(rules)) = &profile.perturbation else { return Ok(None) };
+    let (epsilon, budget) = rules.micro().or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
+    Ok(Some(NewSpending {
+        dataflow: budget_name(schema),
+        epsilon_micro: epsilon.cast_signed(),
+        budget_micro: budget.cast_signed(),
+    }))
+}
+
+/// Under what name a dataflow's privacy budget is kept: without version, as a new version counts the same persons.
+pub(crate) fn budget_name(schema: &DatasetSchema) -> String {
+    format!("{}:{}", schema.dataflow.agency, schema.dataflow.id)
 }
 
 /// Hashes a file as a whole and chunk by chunk.

@@ -1,6 +1,7 @@
 //! Doctor: checks everything a node depends on, and says what to do about it.
 
 use chancery_ledger::{Purpose, time};
+use chancery_policies::disclosure::privacy;
 use chancery_store::releases::ReleaseSelection;
 use serde::Serialize;
 
@@ -46,6 +47,7 @@ impl Node {
             .collect::<Vec<_>>();
         let detail = if newest.is_empty() { "nothing was refused".to_owned() } else { newest.join("\n") };
         findings.push(Finding { check: "refusals", ok: true, detail });
+        findings.extend(self.check_budgets(trust.forum()).await?);
         let forked =
             evidence.iter().map(|(member, at)| format!("{member} at {}", time::format(*at))).collect::<Vec<_>>();
         let detail = if forked.is_empty() {
@@ -55,6 +57,32 @@ impl Node {
         };
         findings.push(Finding { check: "evidence", ok: forked.is_empty(), detail });
         Ok(findings)
+    }
+
+    /// What is left of each privacy budget that a profile sets or a stage has spent of; nothing to say where there are none.
+    async fn check_budgets(&self, forum: &str) -> Result<Option<Finding>> {
+        let budgets = self.budgets(forum).await?;
+        if budgets.is_empty() {
+            return Ok(None);
+        }
+        let (mut ok, mut lines) = (true, Vec::new());
+        for budget in budgets {
+            let spent = privacy::text(budget.spent_micro);
+            lines.push(match budget.profile {
+                None => format!("{}: ε {spent} spent, no budget in its profile now", budget.dataflow),
+                Some((epsilon, total)) => {
+                    let left = total.saturating_sub(budget.spent_micro);
+                    ok &= left >= epsilon;
+                    let releases = left / epsilon.max(1);
+                    format!(
+                        "{}: ε {spent} of {} spent, enough for {releases} more",
+                        budget.dataflow,
+                        privacy::text(total)
+                    )
+                }
+            });
+        }
+        Ok(Some(Finding { check: "privacy budgets", ok, detail: lines.join("\n") }))
     }
 
     fn check_keys(&self) -> Finding {

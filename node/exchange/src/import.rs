@@ -17,6 +17,7 @@ use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::mapping::{Mapping, MappingError};
 use chancery_schema::rows::RowBatch;
 use chancery_schema::validate::{MAX_PROBLEMS, Problem, ProblemKind, ROW, Validator};
+use chancery_store::StoreError;
 use chancery_store::stages::StageRow;
 use futures::StreamExt as _;
 use tempfile::{NamedTempFile, TempPath};
@@ -111,7 +112,7 @@ impl Node {
         if request.check_only {
             return Ok(outcome);
         }
-        let disclosed = self.disclose(&schema, staged).await?;
+        let disclosed = self.disclose(&schema, staged.to_path_buf(), None).await?;
         let intent = Intent {
             forum: trust.forum().to_owned(),
             issuer: self.member().to_owned(),
@@ -126,7 +127,7 @@ impl Node {
         let signature =
             intent.sign(OperatorRole::Prepare, &operator).or_storage(|| "cannot sign the intent".to_owned())?;
         outcome.report = Some(disclosed.report.clone());
-        outcome.stage = Some(self.stage(&request, intent, signature, disclosed).await?);
+        outcome.stage = Some(self.stage(&request, intent, signature, (staged, disclosed)).await?);
         Ok(outcome)
     }
 
@@ -179,13 +180,11 @@ impl Node {
         request: &ImportRequest,
         intent: Intent,
         signature: OperatorSignature,
-        disclosed: Disclosed,
+        (staged, disclosed): (TempPath, Disclosed),
     ) -> Result<String> {
         let mut bytes = [0u8; 6];
         getrandom::fill(&mut bytes).or_storage(|| "no randomness for the stage's id".to_owned())?;
         let id = hex::encode(bytes);
-        let path = self.candidate_path(&id);
-        disclosed.candidate.persist(&path).map_err(|e| Error::file("keep the stage", &path, e.error))?;
         let json = || "cannot write the stage".to_owned();
         let now = self.now();
         let row = StageRow {
@@ -201,8 +200,32 @@ impl Node {
             operators: serde_json::to_vec(&[signature]).or_storage(json)?,
             report: serde_json::to_vec(&disclosed.report).or_storage(json)?,
         };
-        self.store().run(move |s| s.stage_put(&row)).await.or_storage(json)?;
-        Ok(id)
+        let keep = |file: TempPath, path: PathBuf| {
+            file.persist(&path).map_err(|e| Error::file("keep the stage", &path, e.error))
+        };
+        keep(disclosed.candidate, self.candidate_path(&id))?;
+        keep(staged, self.private_path(&id))?;
+        let spending = disclosed.spending;
+        let stored = self.store().run(move |s| s.stage_put(&row, spending.as_ref())).await;
+        if stored.is_err() {
+            self.remove_stage_files(&id);
+        }
+        match stored {
+            Err(StoreError::Conflict(what)) => Err(Error::denied(what)),
+            stored => stored.or_storage(json).map(|()| id),
+        }
+    }
+
+    /// Where a stage's own figures are kept until it is published, to see what another profile would make of them.
+    pub(crate) fn private_path(&self, stage: &str) -> PathBuf {
+        self.folder().stages().join(format!("{stage}.private.parquet"))
+    }
+
+    /// Removes what is kept of a stage that is done. That a file is left does no harm beyond its room.
+    pub(crate) fn remove_stage_files(&self, stage: &str) {
+        for path in [self.candidate_path(stage), self.private_path(stage)] {
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Where a stage's filtered file is kept until it is published.

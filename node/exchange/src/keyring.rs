@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys/authority.pem   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
+//! keys/disclosure.secret
 //! ```
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chancery_ledger::{KeyPair, Purpose};
+use chancery_policies::disclosure::cell_key::{SECRET_BYTES, Secret};
 
 use crate::error::{Doing as _, Error, Result};
 
@@ -60,6 +62,27 @@ impl Keyring {
         read(&self.path(&purpose.to_string()))
     }
 
+    /// What draws disclosure control's noise; made when it is first needed. Without it every figure would get other noise, from which the true one
+    /// can be found: it belongs into the backup like the keys.
+    pub fn disclosure_secret(&self) -> Result<Secret> {
+        let path = self.dir.join("disclosure.secret");
+        if !path.exists() {
+            let mut bytes = [0u8; SECRET_BYTES];
+            getrandom::fill(&mut bytes).or_storage(|| "no randomness for the disclosure secret".to_owned())?;
+            match write_private(&path, hex::encode(bytes).as_bytes()) {
+                // Another process was first: its secret holds.
+                Err(_) if path.exists() => {}
+                written => written?,
+            }
+        }
+        let text = fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?;
+        let mut bytes = [0u8; SECRET_BYTES];
+        hex::decode_to_slice(text.trim(), &mut bytes).or_invalid(|| {
+            format!("`{}` is no secret of 64 hexadecimal digits: restore it from the backup", path.display())
+        })?;
+        Ok(Secret::new(bytes))
+    }
+
     /// An operator's key.
     pub fn operator(&self, name: &str) -> Result<KeyPair> {
         if !is_name(name) {
@@ -106,7 +129,8 @@ impl Keyring {
         let dirs = [self.dir.clone(), self.dir.join("operators")];
         let files =
             dirs.iter().filter_map(|d| fs::read_dir(d).ok()).flat_map(|entries| entries.flatten().map(|e| e.path()));
-        files.filter(|p| p.extension().is_some_and(|e| e == "pem") && readable_by_others(p)).collect()
+        let secret = |p: &PathBuf| p.extension().is_some_and(|e| e == "pem" || e == "secret");
+        files.filter(|p| secret(p) && readable_by_others(p)).collect()
     }
 }
 

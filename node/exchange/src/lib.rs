@@ -7,6 +7,7 @@
 //! The only place that joins store, query, network and policies. Functions authorise, then act.
 
 mod approve;
+mod budget;
 pub mod config;
 mod disclose;
 mod doctor;
@@ -25,6 +26,7 @@ mod verify;
 pub mod views;
 
 pub use approve::Stage;
+pub use budget::Budget;
 pub use disclose::profile_of;
 pub use doctor::Finding;
 pub use error::{Cause, Error, Result};

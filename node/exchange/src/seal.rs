@@ -84,7 +84,7 @@ impl Node {
         let release = new_release(&release_id, &payload, now, Some(report));
         self.append(vec![record], vec![release], Vec::new(), Some(stage.id.clone())).await?;
         // The published copy is elsewhere now.
-        let _ = std::fs::remove_file(self.candidate_path(&stage.id));
+        self.remove_stage_files(&stage.id);
         Ok(release_id)
     }
 

@@ -8,6 +8,7 @@ pub mod database;
 pub mod folder;
 pub mod logs;
 pub mod notes;
+pub mod privacy;
 pub mod releases;
 mod schema;
 pub mod stages;

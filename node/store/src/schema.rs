@@ -57,6 +57,11 @@ diesel::table! {
     }
 }
 diesel::table! {
+    privacy_spending (id) {
+        id -> BigInt, forum -> Text, dataflow -> Text, stage -> Text, epsilon_micro -> BigInt, at -> BigInt,
+    }
+}
+diesel::table! {
     settings (name) { name -> Text, value -> Text, }
 }
 diesel::allow_tables_to_appear_in_same_query!(releases, release_artefacts);

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use crate::database::{Doing, Store, StoreError};
+use crate::privacy::{NewSpending, spend_on_conn};
 use crate::schema::stages;
 
 /// A stage.
@@ -34,9 +35,12 @@ pub struct StageRow {
 }
 
 impl Store {
-    /// Stores a new stage.
-    pub fn stage_put(&self, row: &StageRow) -> Result<(), StoreError> {
+    /// Stores a new stage and charges what it spends of a privacy budget; neither if that is more than is left.
+    pub fn stage_put(&self, row: &StageRow, spending: Option<&NewSpending>) -> Result<(), StoreError> {
         self.write(|c| {
+            if let Some(spending) = spending {
+                spend_on_conn(c, spending, (&row.forum, &row.id, row.created_at))?;
+            }
             diesel::insert_into(stages::table).values(row).execute(c).doing("store the stage")?;
             Ok(())
         })

@@ -4,5 +4,6 @@
 
 mod database;
 mod logs;
+mod privacy;
 mod releases;
 mod support;

@@ -103,7 +103,7 @@ fn a_stage_is_approved_once_published_once_or_discarded() {
             store.log_extend(&LogExtension { stage, ..with_release("MEX", "D", size, release, 50) })
         };
         for (id, at) in [("s1", 10), ("s2", 20), ("s3", 30)] {
-            store.stage_put(&stage(id, at)).unwrap();
+            store.stage_put(&stage(id, at), None).unwrap();
         }
         assert!(matches!(publish(0, "a", "s1"), Err(StoreError::Conflict(_))), "not approved");
         store.stage_approve("s1", b"[1]", 40).unwrap();
