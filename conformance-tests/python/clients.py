@@ -14,6 +14,7 @@ import urllib.request
 import warnings
 
 import jsonschema
+import openapi_spec_validator
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -285,6 +286,26 @@ def _():
         assert answer.status == 204 and not answer.read()
     assert refused(OLD, "/data/RETURNS/A..AFG.AFG...", GENERIC)[0] == 404
     assert not list(client.data("RETURNS", key="A.*.AFG.AFG.*.*.*").data[0].obs)
+
+
+@check("the OpenAPI description holds, and what it describes is there")
+def _():
+    with urllib.request.urlopen(f"{NODE}/api/openapi.json", timeout=60) as answer:
+        description = json.loads(answer.read())
+    openapi_spec_validator.validate(description)
+    for path, item in description["paths"].items():
+        examples = {p["name"]: p.get("example") for p in item["get"].get("parameters", []) if p["in"] == "path"}
+        for name, example in examples.items():
+            path = path.replace("{" + name + "}", example or "none")
+        required = [f"{p['name']}={p['example']}" for p in item["get"].get("parameters", []) if p["in"] == "query" and p.get("required")]
+        try:
+            with urllib.request.urlopen(f"{NODE}{path}?{'&'.join(required)}", timeout=60) as answer:
+                assert answer.status in (200, 204), path
+        except urllib.error.HTTPError as error:
+            # Nothing is under made-up ids, and not every forum publishes what the examples ask for; but the paths are known.
+            assert error.code in (404, 410) and b"nothing is at" not in error.read(), (path, error.code)
+    with urllib.request.urlopen(f"{NODE}/api/docs/", timeout=60) as answer:
+        assert b"swagger" in answer.read().lower()
 
 
 @check("an answer that has not changed is not sent again")

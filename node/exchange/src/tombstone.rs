@@ -9,7 +9,7 @@ use crate::error::{Doing as _, Result};
 use crate::node::Node;
 
 /// That a release was withdrawn, by whom, when and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Tombstone {
     /// Record id of the release.
     pub release: String,

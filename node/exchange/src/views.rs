@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// This node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NodeView {
     /// Member id.
     pub member: String,
@@ -20,7 +21,7 @@ pub struct NodeView {
 }
 
 /// A forum's id and name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ForumRef {
     /// Record id of the genesis charter.
     pub id: String,
@@ -29,7 +30,7 @@ pub struct ForumRef {
 }
 
 /// The forum: charter and members.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ForumView {
     /// Record id of the genesis charter.
     pub id: String,
@@ -42,7 +43,7 @@ pub struct ForumView {
 }
 
 /// The charter in force.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CharterView {
     /// Version, from 1.
     pub version: u64,
@@ -59,7 +60,7 @@ pub struct CharterView {
 }
 
 /// One member, as this node knows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MemberView {
     /// Member id.
     pub id: String,
@@ -83,7 +84,7 @@ pub struct MemberView {
 }
 
 /// A log's verified head.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LogView {
     /// Leaves.
     pub size: u64,
@@ -92,7 +93,7 @@ pub struct LogView {
 }
 
 /// A dataflow and what is published under it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DataflowView {
     /// Id.
     pub id: String,
@@ -115,7 +116,7 @@ pub struct DataflowView {
 }
 
 /// A dataflow with the codes that occur in its published figures.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DataflowDetail {
     /// The dataflow.
     #[serde(flatten)]
@@ -127,7 +128,7 @@ pub struct DataflowDetail {
 }
 
 /// An id and its name.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct NamedId {
     /// Id.
     pub id: String,
@@ -136,7 +137,7 @@ pub struct NamedId {
 }
 
 /// The dimensions that hold a corridor's ends.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CorridorEnds {
     /// Dimension of the origin.
     pub origin: String,
@@ -145,7 +146,7 @@ pub struct CorridorEnds {
 }
 
 /// A corridor and who reports on it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CorridorView {
     /// Origin code.
     pub origin: String,
@@ -156,7 +157,7 @@ pub struct CorridorView {
 }
 
 /// A release, its place in the log and what checking it gave.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ReleaseView {
     /// Record id.
     pub id: String,
@@ -201,7 +202,7 @@ pub struct ReleaseView {
 }
 
 /// A place in a log.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LogPosition {
     /// Leaf index.
     pub index: u64,
@@ -210,7 +211,7 @@ pub struct LogPosition {
 }
 
 /// An operator's part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ApprovalView {
     /// `prepare` or `approve`.
     pub role: String,
@@ -219,7 +220,7 @@ pub struct ApprovalView {
 }
 
 /// An artefact.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ArtefactView {
     /// SHA-256, hexadecimal.
     pub sha256: String,
@@ -232,7 +233,7 @@ pub struct ArtefactView {
 }
 
 /// The checks of one release. Every one must hold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct VerificationView {
     /// The publisher's signature over the record.
     pub signature: CheckView,
@@ -251,7 +252,7 @@ pub struct VerificationView {
 }
 
 /// One check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CheckView {
     /// Whether it held.
     pub ok: bool,
@@ -260,7 +261,7 @@ pub struct CheckView {
 }
 
 /// Figures for a chart and its table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FiguresView {
     /// Dataflow id.
     pub dataflow: String,
@@ -277,7 +278,7 @@ pub struct FiguresView {
 }
 
 /// One series.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SeriesView {
     /// Code by dimension.
     pub key: BTreeMap<String, String>,
@@ -288,7 +289,7 @@ pub struct SeriesView {
 }
 
 /// One figure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ObservationView {
     /// SDMX period.
     pub period: String,

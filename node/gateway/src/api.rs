@@ -1,9 +1,9 @@
 //! The JSON the page reads, under `/api/v1`. Each handler extracts, calls one use case, converts.
 
-mod dataflows;
-mod figures;
-mod forum;
-mod releases;
+pub(crate) mod dataflows;
+pub(crate) mod figures;
+pub(crate) mod forum;
+pub(crate) mod releases;
 
 use actix_web::web::ServiceConfig;
 

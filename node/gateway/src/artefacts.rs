@@ -6,8 +6,19 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use chancery_exchange::Node;
 
-use crate::error::HttpError;
+use crate::error::{ErrorBody, HttpError};
 
+/// A signed file, byte for byte; ranges are answered.
+#[utoipa::path(
+    get, path = "/artefacts/{name}.parquet", tag = "Releases",
+    params(("name" = String, Path, description = "SHA-256 of the file, 64 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The file", content_type = "application/vnd.apache.parquet", body = Vec<u8>),
+        (status = 206, description = "A range of it", content_type = "application/vnd.apache.parquet", body = Vec<u8>),
+        (status = 404, description = "There is no such artefact here", body = ErrorBody),
+        (status = 410, description = "Its release was withdrawn", body = ErrorBody),
+    )
+)]
 #[get("/artefacts/{name}.parquet")]
 pub(crate) async fn download(
     node: Data<Node>,

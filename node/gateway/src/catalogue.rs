@@ -1,6 +1,6 @@
 //! The open-data catalogue: a dataset for each dataflow that a member publishes, described for people's tools and for harvesters.
 
-mod citation;
+pub(crate) mod citation;
 mod dcat;
 mod descriptions;
 mod sitemap;
@@ -13,7 +13,7 @@ use chancery_exchange::{Node, ReleaseFilter};
 use chancery_schema::DatasetSchema;
 use serde::Deserialize;
 
-use crate::error::HttpError;
+use crate::error::{ErrorBody, HttpError};
 use crate::sdmx::params::address;
 
 /// Datasets on one page of the catalogue.
@@ -109,13 +109,25 @@ async fn find(node: &Node, dataflow: &str, member: &str) -> Result<Dataset, Http
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Page {
+pub(crate) struct Page {
     page: Option<usize>,
     format: Option<String>,
 }
 
-/// `GET /catalogue`: DCAT-AP 3, a page at a time.
-async fn catalogue(node: Data<Node>, request: HttpRequest, page: Query<Page>) -> Result<HttpResponse, HttpError> {
+/// The catalogue as DCAT-AP 3, a page at a time.
+#[utoipa::path(
+    get, path = "/catalogue", tag = "Catalogue",
+    params(
+        ("page" = Option<usize>, Query, description = "From 1"),
+        ("format" = Option<String>, Query, description = "`jsonld` or `ttl`"),
+    ),
+    responses((status = 200, description = "JSON-LD, or Turtle", content_type = "application/ld+json", body = Object))
+)]
+pub(crate) async fn catalogue(
+    node: Data<Node>,
+    request: HttpRequest,
+    page: Query<Page>,
+) -> Result<HttpResponse, HttpError> {
     let syntax = dcat::syntax(&request, page.format.as_deref())?;
     let all = datasets(&node, ReleaseFilter::default()).await?;
     let (number, pages) = (page.page.unwrap_or(1).max(1), all.len().div_ceil(PAGE).max(1));
@@ -134,8 +146,19 @@ async fn catalogue(node: Data<Node>, request: HttpRequest, page: Query<Page>) ->
     Ok(response.insert_header((header::VARY, "Accept")).content_type(syntax.media_type()).body(syntax.write(&graph)?))
 }
 
-/// `GET /catalogue/{dataflow}/{member}`: one dataset, with links to everything there is of it (Signposting).
-async fn dataset(
+/// One dataset as DCAT-AP 3, with typed links to everything there is of it (Signposting).
+#[utoipa::path(
+    get, path = "/catalogue/{dataflow}/{member}", tag = "Catalogue",
+    params(
+        ("dataflow" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("member" = String, Path, description = "Member", example = "GTM"),
+    ),
+    responses(
+        (status = 200, description = "JSON-LD, or Turtle", content_type = "application/ld+json", body = Object),
+        (status = 404, description = "The member publishes none", body = ErrorBody),
+    )
+)]
+pub(crate) async fn dataset(
     node: Data<Node>,
     request: HttpRequest,
     path: Path<(String, String)>,
@@ -178,8 +201,20 @@ fn signposts(dataset: &Dataset, base: &str) -> Vec<(String, &'static str, Option
     links
 }
 
-/// `GET /catalogue/{dataflow}/{member}/{document}`.
-async fn document(
+/// One dataset as `dcat.jsonld`, `dcat.ttl`, `schema.jsonld`, `croissant.json` or `datapackage.json`.
+#[utoipa::path(
+    get, path = "/catalogue/{dataflow}/{member}/{document}", tag = "Catalogue",
+    params(
+        ("dataflow" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("member" = String, Path, description = "Member", example = "GTM"),
+        ("document" = String, Path, description = "Its name", example = "croissant.json"),
+    ),
+    responses(
+        (status = 200, description = "The document", content_type = "application/json", body = Object),
+        (status = 404, description = "The member publishes none, or no such document", body = ErrorBody),
+    )
+)]
+pub(crate) async fn document(
     node: Data<Node>,
     request: HttpRequest,
     path: Path<(String, String, String)>,

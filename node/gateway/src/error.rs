@@ -2,7 +2,25 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use chancery_exchange::Error as ExchangeError;
+use chancery_exchange::{Error as ExchangeError, Tombstone};
+
+/// The body of an error outside the SDMX services, which answer with SDMX error messages.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+    /// What is left to say of a release that was withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tombstone: Option<Tombstone>,
+}
+
+/// What is wrong.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+struct ErrorDetail {
+    /// Stable code for programs.
+    code: &'static str,
+    /// What is wrong and what to do.
+    message: String,
+}
 
 /// An error as a client sees it; the cause goes to the log only.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +95,11 @@ impl ResponseError for HttpError {
 
     fn error_response(&self) -> HttpResponse {
         self.log();
-        let mut body = serde_json::json!({ "error": { "code": self.code, "message": self.message } });
-        if let (Some(body), Some(ExchangeError::Withdrawn(tombstone))) = (body.as_object_mut(), &self.cause) {
-            body.insert("tombstone".to_owned(), serde_json::json!(tombstone));
-        }
+        let tombstone = match &self.cause {
+            Some(ExchangeError::Withdrawn(tombstone)) => Some(tombstone.as_ref().clone()),
+            _ => None,
+        };
+        let body = ErrorBody { error: ErrorDetail { code: self.code, message: self.message.clone() }, tombstone };
         HttpResponse::build(self.status).json(body)
     }
 }

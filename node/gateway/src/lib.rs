@@ -7,6 +7,7 @@ mod encode;
 mod error;
 mod middleware;
 mod negotiate;
+mod openapi;
 mod page;
 mod sdmx;
 mod server;

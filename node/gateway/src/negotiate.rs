@@ -254,6 +254,7 @@ fn unknown(format: &str, known: &str) -> HttpError {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -326,6 +327,26 @@ mod tests {
             assert_eq!(chosen(path, Some("image/png")), None);
             assert_eq!(structure(&with(path, None), Some("structure"), Some("2.1")).ok(), Some(StructureFormat::Xml21));
             assert!(structure(&with(path, None), Some("structure"), Some("4")).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_and_format_is_read_or_refused(
+            accept in "[ -~]{0,80}", format in "[ -~]{0,20}", version in "[ -~]{0,10}", old in any::<bool>(),
+        ) {
+            let request = with(if old { "/sdmx/2.1/data/X" } else { "/sdmx/3/data/x" }, Some(&accept));
+            let _ = figures(&request, None, None);
+            let _ = structure(&request, None, None);
+            let _ = languages(&request);
+            prop_assert!(figures(&request, Some(&format), Some(&version)).is_err() || !format.is_empty());
+        }
+
+        #[test]
+        fn what_is_offered_is_given_at_any_quality(index in 0usize..9, quality in 1u32..=1000, noise in "[a-z]{1,8}/[a-z]{1,8}") {
+            let all: Vec<_> = Figures::all().collect();
+            let accept = format!("{noise};q=0, {};q={}", all[index].media_type(), f64::from(quality) / 1000.0);
+            prop_assert_eq!(chosen("/sdmx/3/data/x", Some(&accept)), Some(all[index]));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! SDMX REST 2 under `/sdmx/3`: structure, schema, data and availability queries.
 
-mod data;
+pub(crate) mod data;
 pub(crate) mod errors;
 pub(crate) mod params;
 pub(crate) mod rest1;
-mod structure;
+pub(crate) mod structure;
 
 use actix_web::web::{self, ServiceConfig};
 

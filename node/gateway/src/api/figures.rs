@@ -2,15 +2,28 @@
 
 use actix_web::web::{Data, Json, Query};
 use actix_web::{Responder, get};
+use chancery_exchange::views::FiguresView;
 use chancery_exchange::{FiguresQuery, Node};
 
-use crate::error::HttpError;
+use crate::error::{ErrorBody, HttpError};
 
 /// Most observations one answer holds; the page says when an answer was cut.
 const MAX_OBSERVATIONS: u64 = 20_000;
 
+/// Figures with labels and sources, for a chart and its table. Any dimension is a parameter too: `ORIGIN=MEX,USA`.
+#[utoipa::path(
+    get, path = "/api/v1/figures", tag = "Figures",
+    params(
+        ("dataflow" = String, Query, description = "Dataflow id", example = "RETURNS"),
+        ("start" = Option<String>, Query, description = "First period", example = "2020"),
+        ("end" = Option<String>, Query, description = "Last period"),
+        ("asOf" = Option<String>, Query, description = "What was known then: RFC 3339, or a day"),
+        ("limit" = Option<u64>, Query, description = "Most observations; 20,000 if more"),
+    ),
+    responses((status = 200, description = "As asked", body = FiguresView), (status = 400, description = "A parameter is wrong", body = ErrorBody))
+)]
 #[get("/figures")]
-pub(super) async fn list(node: Data<Node>, params: Query<Vec<(String, String)>>) -> Result<impl Responder, HttpError> {
+pub(crate) async fn list(node: Data<Node>, params: Query<Vec<(String, String)>>) -> Result<impl Responder, HttpError> {
     let mut query = FiguresQuery { limit: MAX_OBSERVATIONS, ..FiguresQuery::default() };
     for (name, value) in params.into_inner() {
         match name.as_str() {

@@ -17,12 +17,20 @@ const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Format {
+pub(crate) struct Format {
     format: Option<String>,
 }
 
-/// `GET /api/v1/releases/{id}/citation?format=text|bibtex|ris`.
-pub(super) async fn release(
+/// How to cite a release.
+#[utoipa::path(
+    get, path = "/api/v1/releases/{id}/citation", tag = "Catalogue",
+    params(
+        ("id" = String, Path, description = "Record id, 64 hexadecimal digits"),
+        ("format" = Option<String>, Query, description = "`text`, `bibtex` or `ris`"),
+    ),
+    responses((status = 200, description = "The citation", content_type = "text/plain", body = String))
+)]
+pub(crate) async fn release(
     node: Data<Node>,
     request: HttpRequest,
     id: Path<String>,
@@ -104,8 +112,16 @@ fn ris(release: &ReleaseView, base: &str) -> String {
     )
 }
 
-/// `GET /api/v1/citation/{dataflow}/{key}?…`: how to cite, and how to read again, what a data query answers now.
-pub(super) async fn query(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+/// How to cite, and how to read again, what a data query answers now. Parameters are those of data queries.
+#[utoipa::path(
+    get, path = "/api/v1/citation/{dataflow}/{key}", tag = "Catalogue",
+    params(
+        ("dataflow" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("key" = String, Path, description = "As in data queries", example = "*"),
+    ),
+    responses((status = 200, description = "Text, permanent address, releases, code to run", body = Object))
+)]
+pub(crate) async fn query(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let schema = node.dataset_schema(&segment(&request, "dataflow", "")?)?;
     let (key, params) = (segment(&request, "key", "*")?, Params::of(&request)?);
     let query = rest::parse(&schema, &key, &params.0).map_err(|e| HttpError::bad_request(e.to_string()))?;

@@ -21,7 +21,43 @@ use crate::negotiate::{self, Api, Figures};
 /// Most releases named in the header of an answer; its message names all.
 const MAX_LINKS: usize = 20;
 
-/// `GET /data/{context}/{agency}/{id}/{version}/{key}` of REST 2.
+/// Figures, in SDMX-JSON, SDMX-ML, SDMX-CSV, Parquet or Arrow. Filters are further parameters: `c[SEX]=F`, `c[TIME_PERIOD]=ge:2020`.
+#[utoipa::path(
+    get, path = "/sdmx/3/data/{context}/{agency}/{id}/{version}/{key}", tag = "SDMX REST 2",
+    params(
+        ("context" = String, Path, description = "`dataflow`, `datastructure` or `*`", example = "dataflow"),
+        ("agency" = String, Path, description = "Agency or `*`", example = "RCP"),
+        ("id" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("version" = String, Path, description = "Version, `+`, `~` or `*`", example = "1.0.0"),
+        ("key" = String, Path, description = "Codes by position: `M.*.MEX.GTM+HND.*.*.*`, or `*`", example = "*"),
+        ("startPeriod" = Option<String>, Query, description = "First period"),
+        ("endPeriod" = Option<String>, Query, description = "Last period"),
+        ("asOf" = Option<String>, Query, description = "What was known then"),
+        ("updatedAfter" = Option<String>, Query, description = "Releases that became known after that"),
+        ("firstNObservations" = Option<u32>, Query, description = "First observations of each series"),
+        ("lastNObservations" = Option<u32>, Query, description = "Last observations of each series"),
+        ("dimensionAtObservation" = Option<String>, Query, description = "`TIME_PERIOD`, another dimension, `AllDimensions`"),
+        ("attributes" = Option<String>, Query, description = "`all`, `none`, `dsd`, or ids"),
+        ("measures" = Option<String>, Query, description = "`all`, `none` or ids"),
+        ("offset" = Option<u64>, Query, description = "Observations skipped"),
+        ("limit" = Option<u64>, Query, description = "Most observations"),
+        ("format" = Option<String>, Query, description = "`csvdata`, `jsondata`, `genericdata`, `structurespecificdata`, `parquet`, `arrow`"),
+        ("formatVersion" = Option<String>, Query, description = "Its version"),
+        ("labels" = Option<String>, Query, description = "SDMX-CSV: `id`, `name` or `both`"),
+        ("keys" = Option<String>, Query, description = "SDMX-CSV: `none`, `series`, `obs` or `both`"),
+        ("timeFormat" = Option<String>, Query, description = "SDMX-CSV: `original` or `normalized`"),
+    ),
+    responses(
+        (status = 200, description = "The figures", content_type = "application/vnd.sdmx.data+json;version=2.0.0", body = Object),
+        (status = 204, description = "No figures match"),
+        (status = 304, description = "What the client holds is still true"),
+        (status = 400, description = "An SDMX error message: the query is wrong"),
+        (status = 404, description = "An SDMX error message: there is no such dataflow"),
+        (status = 406, description = "An SDMX error message: no such format"),
+        (status = 413, description = "An SDMX error message: the query asks for too much"),
+        (status = 501, description = "An SDMX error message: not offered here"),
+    )
+)]
 pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let schema = dataflow(&node, &request)?;

@@ -107,3 +107,30 @@ pub(crate) fn header(node: &Node, id: &str, prepared: Option<i64>) -> MessageHea
         releases: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_plus_is_a_plus() {
+        let request = TestRequest::with_uri("/x?c%5BSEX%5D=F+M&format=csv").to_http_request();
+        let params = Params::of(&request).unwrap();
+        assert_eq!((params.get("c[SEX]"), params.get("format")), (Some("F+M"), Some("csv")));
+        assert!(Params::of(&TestRequest::with_uri("/x?a=%ff").to_http_request()).is_err());
+        assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(query in "[!$-;=?-Z_a-z~]{0,120}") {
+            let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
+            if let Ok(params) = Params::of(&request) {
+                prop_assert!(params.0.len() <= MAX_PARAMETERS);
+            }
+        }
+    }
+}

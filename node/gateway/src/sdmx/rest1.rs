@@ -36,23 +36,55 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     }
 }
 
-/// `GET /availableconstraint/{flow}/{key}/{provider}/{component}`.
-async fn availability(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+/// Which codes have figures, and how many: a content constraint.
+#[utoipa::path(
+    get, path = "/sdmx/2.1/availableconstraint/{flow}/{key}/{provider}/{component}", tag = "SDMX REST 1.5",
+    params(
+        ("flow" = String, Path, description = "`ID`, `AGENCY,ID` or `AGENCY,ID,VERSION`", example = "RCP,RETURNS,1.0.0"),
+        ("key" = String, Path, description = "Codes by position, or `all`", example = "all"),
+        ("provider" = String, Path, description = "Members or `all`", example = "all"),
+        ("component" = String, Path, description = "Dimensions or `all`", example = "all"),
+    ),
+    responses((status = 200, description = "The constraint", content_type = "application/vnd.sdmx.structure+xml;version=2.1", body = String))
+)]
+pub(crate) async fn availability(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let schema = flow(&node, &request)?;
     let members = providers(&segment(&request, "provider", "all")?);
     available(&node, &request, &params, &schema, &segment(&request, "key", "all")?, members).await
 }
 
-/// `GET /schema/{context}/{agency}/{id}/{version}`.
-async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+/// The structures that figures of a dataflow need.
+#[utoipa::path(
+    get, path = "/sdmx/2.1/schema/{context}/{agency}/{id}/{version}", tag = "SDMX REST 1.5",
+    params(
+        ("context" = String, Path, description = "`dataflow`", example = "dataflow"),
+        ("agency" = String, Path, description = "Agency or `all`", example = "RCP"),
+        ("id" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("version" = String, Path, description = "Version or `latest`", example = "latest"),
+    ),
+    responses((status = 200, description = "The structures", content_type = "application/vnd.sdmx.structure+xml;version=2.1", body = String))
+)]
+pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let (agency, id) = (segment(&request, "agency", "all")?, segment(&request, "id", "all")?);
     let found = find_dataflow(&node, &agency, &id, &segment(&request, "version", "latest")?)?;
     schema_of(&node, &request, &found)
 }
 
-/// `GET /{kind}/{agency}/{id}/{version}/{item}`.
-async fn structures(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+/// Structures, in SDMX-ML 2.1 or SDMX-JSON 1.0.
+#[utoipa::path(
+    get, path = "/sdmx/2.1/{kind}/{agency}/{id}/{version}", tag = "SDMX REST 1.5",
+    params(
+        ("kind" = String, Path, description = "`dataflow`, `datastructure`, `codelist`, `structure` …", example = "dataflow"),
+        ("agency" = String, Path, description = "Agencies or `all`", example = "all"),
+        ("id" = String, Path, description = "Ids or `all`", example = "all"),
+        ("version" = String, Path, description = "Version, `latest` or `all`", example = "latest"),
+        ("references" = Option<String>, Query, description = "As in REST 2"),
+        ("detail" = Option<String>, Query, description = "As in REST 2"),
+    ),
+    responses((status = 200, description = "The structures", content_type = "application/vnd.sdmx.structure+xml;version=2.1", body = String))
+)]
+pub(crate) async fn structures(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     // Alternatives are joined by a plus sign here, by a comma in REST 2.
     let part = |name: &str, default: &str| segment(&request, name, default).map(|text| text.replace('+', ","));
     let kind = match segment(&request, "kind", "structure")?.as_str() {
@@ -73,8 +105,24 @@ async fn structures(node: Data<Node>, request: HttpRequest) -> Result<HttpRespon
     find(&node, &request, &Path { kind, agency, id, version, item }).await
 }
 
-/// `GET /data/{flow}/{key}/{provider}`.
-async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+/// Figures. Parameters are those of REST 1.5; those of REST 2 hold as well.
+#[utoipa::path(
+    get, path = "/sdmx/2.1/data/{flow}/{key}/{provider}", tag = "SDMX REST 1.5",
+    params(
+        ("flow" = String, Path, description = "`ID`, `AGENCY,ID` or `AGENCY,ID,VERSION`", example = "RCP,RETURNS,1.0.0"),
+        ("key" = String, Path, description = "Codes by position: `M..MEX.GTM+HND...`, or `all`", example = "all"),
+        ("provider" = String, Path, description = "Members or `all`", example = "all"),
+        ("startPeriod" = Option<String>, Query, description = "First period"),
+        ("endPeriod" = Option<String>, Query, description = "Last period"),
+        ("detail" = Option<String>, Query, description = "`full`, `dataonly`, `nodata` or `serieskeysonly`"),
+        ("format" = Option<String>, Query, description = "As in REST 2"),
+    ),
+    responses(
+        (status = 200, description = "The figures", content_type = "application/vnd.sdmx.genericdata+xml;version=2.1", body = String),
+        (status = 404, description = "An SDMX error message: no such dataflow, or no figures match"),
+    )
+)]
+pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let schema = flow(&node, &request)?;
     let mut query = rest::parse(&schema, &segment(&request, "key", "all")?, &params.0).map_err(wrong)?;

@@ -21,7 +21,25 @@ use crate::negotiate::{self, StructureFormat};
 /// Structures are part of the program: their messages carry the day they were fixed.
 const PREPARED: i64 = 1_793_491_200;
 
-/// `GET /structure/{kind}/{agency}/{id}/{version}/{item}` of REST 2.
+/// Structures: dataflows, data structures, code lists and what goes with them, in SDMX-JSON or SDMX-ML.
+#[utoipa::path(
+    get, path = "/sdmx/3/structure/{kind}/{agency}/{id}/{version}", tag = "SDMX REST 2",
+    params(
+        ("kind" = String, Path, description = "`dataflow`, `datastructure`, `codelist`, `*` …", example = "dataflow"),
+        ("agency" = String, Path, description = "Agencies or `*`", example = "*"),
+        ("id" = String, Path, description = "Ids or `*`", example = "*"),
+        ("version" = String, Path, description = "Versions, `+`, `~` or `*`", example = "*"),
+        ("references" = Option<String>, Query, description = "`none`, `parents`, `parentsandsiblings`, `ancestors`, `children`, `descendants`, `all` or types"),
+        ("detail" = Option<String>, Query, description = "`full`, `allstubs`, `referencestubs`, `allcompletestubs`, `referencecompletestubs`, `referencepartial`"),
+        ("format" = Option<String>, Query, description = "`jsonstructure` or `structure`"),
+        ("formatVersion" = Option<String>, Query, description = "Its version"),
+    ),
+    responses(
+        (status = 200, description = "The structures", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object),
+        (status = 400, description = "An SDMX error message: the query is wrong"),
+        (status = 404, description = "An SDMX error message: nothing matches"),
+    )
+)]
 pub(crate) async fn structures(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let path = Path {
         kind: segment(&request, "kind", "*")?,
@@ -86,6 +104,16 @@ fn keep_items(found: &mut Structures, items: &str) {
 }
 
 /// The structures that figures of a dataflow need, code lists reduced to the codes its constraints allow.
+#[utoipa::path(
+    get, path = "/sdmx/3/schema/{context}/{agency}/{id}/{version}", tag = "SDMX REST 2",
+    params(
+        ("context" = String, Path, description = "`dataflow`", example = "dataflow"),
+        ("agency" = String, Path, description = "Agency or `*`", example = "RCP"),
+        ("id" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("version" = String, Path, description = "Version, `+`, `~` or `*`", example = "1.0.0"),
+    ),
+    responses((status = 200, description = "The structures", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object))
+)]
 pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     schema_of(&node, &request, &dataflow(&node, &request)?)
 }
@@ -97,7 +125,21 @@ pub(super) fn schema_of(node: &Node, request: &HttpRequest, schema: &DatasetSche
     answer(node, request, with_everything(node, schema, References::Descendants, Detail::ReferencePartial), format)
 }
 
-/// `GET /availability/{context}/{agency}/{id}/{version}/{key}/{component}` of REST 2.
+/// Which codes have figures, and how many: a data constraint.
+#[utoipa::path(
+    get, path = "/sdmx/3/availability/{context}/{agency}/{id}/{version}/{key}/{component}", tag = "SDMX REST 2",
+    params(
+        ("context" = String, Path, description = "`dataflow`", example = "dataflow"),
+        ("agency" = String, Path, description = "Agency or `*`", example = "RCP"),
+        ("id" = String, Path, description = "Dataflow", example = "RETURNS"),
+        ("version" = String, Path, description = "Version, `+`, `~` or `*`", example = "1.0.0"),
+        ("key" = String, Path, description = "As in data queries", example = "*"),
+        ("component" = String, Path, description = "Dimensions or `*`", example = "*"),
+        ("mode" = Option<String>, Query, description = "`exact` or `available`"),
+        ("references" = Option<String>, Query, description = "`none`, `codelist`, `datastructure`, `conceptscheme`, `dataflow`, `all`"),
+    ),
+    responses((status = 200, description = "The constraint", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object))
+)]
 pub(crate) async fn availability(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     let params = Params::of(&request)?;
     let schema = dataflow(&node, &request)?;
