@@ -90,11 +90,32 @@ pub(crate) enum Command {
     Doctor,
     /// Run a whole forum on real figures, on this machine.
     Demo(Demo),
+    /// Measure this build on this machine.
+    Bench {
+        #[command(subcommand)]
+        command: Bench,
+    },
     /// Print the shell completion script.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Time queries of a made-up release: a series, a column, everything.
+    Query(BenchQuery),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchQuery {
+    /// The release's Parquet file; made if it is not there.
+    #[arg(long, default_value = "bench.parquet")]
+    pub(crate) file: PathBuf,
+    /// Areas that report flows from as many areas: 270 observations for each pair; 200 make 10.8 million.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) areas: u16,
 }
 
 #[derive(Debug, Args)]

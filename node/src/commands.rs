@@ -1,5 +1,6 @@
 //! Runs a command: opens what it needs, calls the use case, prints.
 
+mod bench;
 mod figures;
 pub(crate) mod forum;
 mod mapping;
@@ -68,6 +69,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Schema { command } => return schema::run(&context, command),
         Command::Doctor => return node::doctor(&context).await,
         Command::Demo(args) => demo::run(&context.dir, args).await?,
+        Command::Bench { command } => bench::run(&context, command).await?,
         Command::Completions { .. } => {}
     }
     Ok(ExitCode::SUCCESS)

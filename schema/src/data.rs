@@ -1,7 +1,9 @@
 //! Writing figures: one streaming writer a format, fed with record batches sorted by series key, then time.
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Float64Type;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Float64Type, Int32Type, SchemaRef};
 
 use crate::csv::{self, CsvWriter};
 use crate::dataset::DatasetSchema;
@@ -216,23 +218,75 @@ impl Series {
     }
 }
 
+/// A column of texts, as they are or as numbers of a dictionary.
+#[derive(Clone, Copy)]
+pub enum Texts<'a> {
+    /// As they are.
+    Plain(&'a StringArray),
+    /// Numbers of the second column's texts.
+    Dictionary(&'a Int32Array, &'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    /// The texts of a column, if it is one of texts.
+    pub fn of(column: &'a dyn Array) -> Option<Self> {
+        if let Some(texts) = column.as_string_opt() {
+            return Some(Self::Plain(texts));
+        }
+        let dictionary = column.as_dictionary_opt::<Int32Type>()?;
+        Some(Self::Dictionary(dictionary.keys(), dictionary.values().as_string_opt()?))
+    }
+
+    /// The text of a row; empty if it has none.
+    pub fn value(&self, row: usize) -> &'a str {
+        match self {
+            Self::Plain(texts) => texts.value(row),
+            Self::Dictionary(keys, _) if keys.is_null(row) => "",
+            Self::Dictionary(keys, texts) => texts.value(keys.value(row) as usize),
+        }
+    }
+
+    /// Whether a row has no text.
+    pub fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Plain(texts) => texts.is_null(row),
+            Self::Dictionary(keys, _) => keys.is_null(row),
+        }
+    }
+
+    /// Whether two rows have the same text.
+    fn same(&self, a: usize, b: usize) -> bool {
+        matches!(self, Self::Dictionary(keys, _) if keys.value(a) == keys.value(b)) || self.value(a) == self.value(b)
+    }
+}
+
+/// The columns of `columns` out of a batch, with texts as they are.
+pub fn plain(batch: &RecordBatch, columns: &SchemaRef) -> Result<RecordBatch, WriteError> {
+    let failed = |e: arrow::error::ArrowError| WriteError::Write(e.to_string());
+    let column = |field: &arrow::datatypes::FieldRef| {
+        let column = batch.column_by_name(field.name()).ok_or_else(|| WriteError::Column(field.name().clone()))?;
+        arrow::compute::cast(column, field.data_type()).map_err(failed)
+    };
+    let arrays = columns.fields().iter().map(column).collect::<Result<_, _>>()?;
+    RecordBatch::try_new(Arc::clone(columns), arrays).map_err(failed)
+}
+
 /// A batch's columns, found by name.
 pub(crate) struct Columns<'a> {
     /// Dimensions in order.
-    pub(crate) dimensions: Vec<&'a StringArray>,
+    pub(crate) dimensions: Vec<Texts<'a>>,
     /// What observations of a series vary by: time, or the dimension in its place.
-    pub(crate) time: &'a StringArray,
+    pub(crate) time: Texts<'a>,
     /// The measure.
     pub(crate) values: &'a arrow::array::Float64Array,
     /// Attributes in order.
-    pub(crate) attributes: Vec<&'a StringArray>,
+    pub(crate) attributes: Vec<Texts<'a>>,
 }
 
 impl<'a> Columns<'a> {
     pub(crate) fn of(batch: &'a RecordBatch, schema: &DatasetSchema) -> Result<Self, WriteError> {
-        let text = |id: &str| -> Result<&'a StringArray, WriteError> {
-            let column = batch.column_by_name(id).ok_or_else(|| WriteError::Column(id.to_owned()))?;
-            column.as_string_opt::<i32>().ok_or_else(|| WriteError::Column(id.to_owned()))
+        let text = |id: &str| -> Result<Texts<'a>, WriteError> {
+            batch.column_by_name(id).and_then(|c| Texts::of(c)).ok_or_else(|| WriteError::Column(id.to_owned()))
         };
         let missing = || WriteError::Column(schema.measure.id.clone());
         let values = batch.column_by_name(&schema.measure.id).ok_or_else(missing)?;
@@ -251,12 +305,12 @@ impl<'a> Columns<'a> {
 
     /// Whether two rows are of one series.
     fn same_series(&self, a: usize, b: usize) -> bool {
-        self.dimensions.iter().all(|d| d.value(a) == d.value(b))
+        self.dimensions.iter().rev().all(|d| d.same(a, b))
     }
 }
 
 /// An attribute's text, if it has one.
-pub(crate) fn attribute(column: &StringArray, row: usize) -> Option<&str> {
+pub(crate) fn attribute<'a>(column: &Texts<'a>, row: usize) -> Option<&'a str> {
     (!column.is_null(row)).then(|| column.value(row)).filter(|text| !text.is_empty())
 }
 

@@ -8,6 +8,7 @@ use arrow::datatypes::Float64Type;
 use chancery_ledger::time;
 use chancery_query::{QueryFailure, QueryStream, Source};
 use chancery_schema::DataQuery;
+use chancery_schema::data::Texts;
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
 use chancery_schema::period::Period;
 use chancery_store::releases::ReleaseRow;
@@ -65,9 +66,7 @@ pub struct Data {
 fn failed(failure: QueryFailure) -> Error {
     match failure {
         QueryFailure::TimeLimit(_) | QueryFailure::Memory => Error::invalid(failure.to_string()),
-        QueryFailure::Engine(_) => {
-            Error::Storage { what: "cannot read the figures".to_owned(), cause: Some(Box::new(failure)) }
-        }
+        failure => Error::Storage { what: "cannot read the figures".to_owned(), cause: Some(Box::new(failure)) },
     }
 }
 
@@ -121,31 +120,37 @@ impl Node {
         each_alone: bool,
     ) -> Result<Availability> {
         let sources = self.sources(&self.releases_of(schema, query).await?).await?;
+        let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();
+        let ids: Vec<[&str; 1]> = asked.iter().map(|(_, d)| [d.id.as_str()]).collect();
+        let time = [schema.time.id.as_str()];
+        let groups: Vec<&[&str]> = std::iter::once(&time).chain(&ids).map(|group| group.as_slice()).collect();
+        let summary = self.engine().summarize(schema, &sources, query, &groups).await.map_err(failed)?;
+        let mut distinct = summary.distinct.into_iter();
+        let periods = distinct.next().unwrap_or_default();
         let mut codes = Vec::new();
-        for (index, dimension) in schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)) {
-            let mut query = query.clone();
+        for ((index, dimension), found) in asked.iter().zip(distinct) {
+            let mut found = found;
             if each_alone {
-                query.keys.iter_mut().filter_map(|key| key.get_mut(index)).for_each(|codes| *codes = None);
+                let mut query = query.clone();
+                query.keys.iter_mut().filter_map(|key| key.get_mut(*index)).for_each(|codes| *codes = None);
                 query.filters.retain(|filter| filter.component != dimension.id);
+                let alone = self.engine().summarize(schema, &sources, &query, &[&[&dimension.id]]).await;
+                found = alone.map_err(failed)?.distinct.into_iter().next().unwrap_or_default();
             }
-            let found = self.engine().distinct(schema, &sources, &[&dimension.id], &query).await.map_err(failed)?;
             codes.push((dimension.id.clone(), found.into_iter().flatten().collect()));
         }
-        let keys: Vec<&str> = schema.dimensions.iter().map(|d| d.id.as_str()).collect();
-        let series = self.engine().distinct(schema, &sources, &keys, query).await.map_err(failed)?.len() as u64;
-        let periods = self.engine().distinct(schema, &sources, &[&schema.time.id], query).await.map_err(failed)?;
         let parsed = |text: String| Some((Period::parse(&text)?, text));
         let periods: Vec<_> = periods.into_iter().flatten().filter_map(parsed).collect();
         let first = periods.iter().min_by_key(|(period, _)| period.start).map(|(_, text)| text.clone());
         let last = periods.iter().max_by_key(|(period, _)| period.end).map(|(_, text)| text.clone());
-        let observations = self.engine().count(schema, &sources, query).await.map_err(failed)?;
+        let (observations, series) = (summary.observations, summary.series);
         Ok(Availability { codes, observations, series, periods: first.zip(last) })
     }
 
     /// How many observations a query asks for.
     pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
         let sources = self.sources(&self.releases_of(schema, query).await?).await?;
-        self.engine().count(schema, &sources, query).await.map_err(failed)
+        Ok(self.engine().summarize(schema, &sources, query, &[]).await.map_err(failed)?.observations)
     }
 
     /// Figures for a chart and its table.
@@ -198,7 +203,7 @@ fn collect(schema: &DatasetSchema, batches: &[RecordBatch]) -> FiguresView {
     let mut constants: BTreeMap<String, Option<String>> = BTreeMap::new();
     for batch in batches {
         let text = |id: &str, row: usize| {
-            let column = batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>());
+            let column = batch.column_by_name(id).and_then(|c| Texts::of(c));
             column.filter(|c| !c.is_null(row)).map(|c| c.value(row).to_owned())
         };
         let values = batch.column_by_name(&schema.measure.id).and_then(|c| c.as_primitive_opt::<Float64Type>());

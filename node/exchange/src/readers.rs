@@ -196,22 +196,23 @@ impl Node {
         let rows = self.readable(Some(schema.dataflow.to_string()), self.now()).await?;
         let sources = self.sources(&rows).await?;
         let failed = || "cannot read the figures".to_owned();
+        let ids: Vec<[&str; 1]> = schema.dimensions.iter().map(|d| [d.id.as_str()]).collect();
+        let ends =
+            schema.corridor.as_ref().map(|(origin, destination)| [origin.as_str(), destination.as_str(), RELEASE]);
+        let groups: Vec<&[&str]> =
+            ids.iter().map(|id| id.as_slice()).chain(ends.as_ref().map(|ends| ends.as_slice())).collect();
         let all = DataQuery::all(&schema);
+        let summary = self.engine().summarize(&schema, &sources, &all, &groups).await.or_storage(failed)?;
+        let mut distinct = summary.distinct.into_iter();
         let mut codes = BTreeMap::new();
-        for dimension in &schema.dimensions {
-            let found = self.engine().distinct(&schema, &sources, &[&dimension.id], &all).await.or_storage(failed)?;
+        for (dimension, found) in schema.dimensions.iter().zip(distinct.by_ref()) {
             let name = |code: &str| dimension.codes.as_ref().and_then(|c| c.name(code)).unwrap_or(code).to_owned();
             let named = found.into_iter().flatten().map(|code| NamedId { name: name(&code), id: code });
             codes.insert(dimension.id.clone(), named.collect());
         }
         let mut corridors: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-        if let Some((origin, destination)) = &schema.corridor {
+        if let Some(found) = distinct.next() {
             let members: HashMap<&str, &str> = rows.iter().map(|r| (r.id.as_str(), r.member.as_str())).collect();
-            let found = self
-                .engine()
-                .distinct(&schema, &sources, &[origin, destination, RELEASE], &all)
-                .await
-                .or_storage(failed)?;
             for row in found {
                 let [from, to, release] = <[String; 3]>::try_from(row).unwrap_or_default();
                 let member = members.get(release.as_str()).copied().unwrap_or_default().to_owned();

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use chancery_exchange::Data as FigureData;
-use chancery_schema::data::{DataWriter, WriteError};
+use chancery_schema::data::{DataWriter, WriteError, plain};
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
 use futures::{Stream, StreamExt as _};
 use parquet::arrow::ArrowWriter;
@@ -93,43 +93,29 @@ impl Write for Shared {
 }
 
 /// The columns of an answer: the dataflow's selected ones, without the release each figure came from, and what is known of the file.
-struct Table {
-    schema: SchemaRef,
-    names: Vec<String>,
-}
-
-impl Table {
-    fn new(schema: &DatasetSchema, releases: &[String]) -> Self {
-        let metadata = [
-            ("chancery.dataflow", schema.dataflow.urn("datastructure.Dataflow")),
-            ("chancery.structure", schema.structure.urn("datastructure.DataStructure")),
-            ("chancery.releases", releases.join(",")),
-        ];
-        let columns = schema.arrow_schema();
-        let names = columns.fields().iter().map(|f| f.name().clone()).filter(|name| name != RELEASE).collect();
-        let metadata = metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { schema: Arc::new(Schema::new_with_metadata(columns.fields().clone(), metadata)), names }
-    }
-
-    fn of(&self, batch: &RecordBatch) -> Result<RecordBatch, WriteError> {
-        let column =
-            |name: &String| batch.column_by_name(name).cloned().ok_or_else(|| WriteError::Column(name.clone()));
-        let columns = self.names.iter().map(column).collect::<Result<_, _>>()?;
-        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(failed)
-    }
+fn columns(schema: &DatasetSchema, releases: &[String]) -> SchemaRef {
+    let metadata = [
+        ("chancery.dataflow", schema.dataflow.urn("datastructure.Dataflow")),
+        ("chancery.structure", schema.structure.urn("datastructure.DataStructure")),
+        ("chancery.releases", releases.join(",")),
+    ];
+    let columns = schema.arrow_schema();
+    let fields: Vec<_> = columns.fields().iter().filter(|field| field.name() != RELEASE).cloned().collect();
+    let metadata = metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Arc::new(Schema::new_with_metadata(fields, metadata))
 }
 
 /// Writes Parquet: the columns of SDMX-CSV, zstd.
 pub(crate) struct ParquetEncoder {
-    table: Table,
+    columns: SchemaRef,
     writer: Option<ArrowWriter<Shared>>,
     sink: Shared,
 }
 
 impl ParquetEncoder {
     pub(crate) fn new(schema: &DatasetSchema, releases: &[String]) -> Result<Self, WriteError> {
-        let (table, sink) = (Table::new(schema, releases), Shared::default());
-        let metadata = table.schema.metadata().iter();
+        let (columns, sink) = (columns(schema, releases), Shared::default());
+        let metadata = columns.metadata().iter();
         let metadata =
             metadata.map(|(name, value)| parquet::file::metadata::KeyValue::new(name.clone(), value.clone()));
         let properties = WriterProperties::builder()
@@ -137,14 +123,14 @@ impl ParquetEncoder {
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_key_value_metadata(Some(metadata.collect()))
             .build();
-        let writer = ArrowWriter::try_new(sink.clone(), Arc::clone(&table.schema), Some(properties)).map_err(failed)?;
-        Ok(Self { table, writer: Some(writer), sink })
+        let writer = ArrowWriter::try_new(sink.clone(), Arc::clone(&columns), Some(properties)).map_err(failed)?;
+        Ok(Self { columns, writer: Some(writer), sink })
     }
 }
 
 impl DataWriter for ParquetEncoder {
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let batch = self.table.of(batch)?;
+        let batch = plain(batch, &self.columns)?;
         if let Some(writer) = &mut self.writer {
             writer.write(&batch).map_err(failed)?;
         }
@@ -163,22 +149,22 @@ impl DataWriter for ParquetEncoder {
 
 /// Writes an Arrow IPC stream of the same columns.
 pub(crate) struct ArrowEncoder {
-    table: Table,
+    columns: SchemaRef,
     writer: StreamWriter<Shared>,
     sink: Shared,
 }
 
 impl ArrowEncoder {
     pub(crate) fn new(schema: &DatasetSchema, releases: &[String]) -> Result<Self, WriteError> {
-        let (table, sink) = (Table::new(schema, releases), Shared::default());
-        let writer = StreamWriter::try_new(sink.clone(), &table.schema).map_err(failed)?;
-        Ok(Self { table, writer, sink })
+        let (columns, sink) = (columns(schema, releases), Shared::default());
+        let writer = StreamWriter::try_new(sink.clone(), &columns).map_err(failed)?;
+        Ok(Self { columns, writer, sink })
     }
 }
 
 impl DataWriter for ArrowEncoder {
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        self.writer.write(&self.table.of(batch)?).map_err(failed)?;
+        self.writer.write(&plain(batch, &self.columns)?).map_err(failed)?;
         self.sink.take(out);
         Ok(())
     }

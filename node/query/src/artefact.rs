@@ -12,15 +12,19 @@ use arrow::datatypes::{Float64Type, Schema, SchemaRef};
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::period::Period;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Compression;
+use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
-/// Most rows of a row group: the unit in which queries skip.
-const GROUP_ROWS: usize = 131_072;
-/// Most rows of a page.
-const PAGE_ROWS: usize = 20_000;
+use crate::statistics::{GroupCheck, check_places};
+
+/// Most rows of a row group.
+const GROUP_ROWS: usize = 1 << 20;
+/// Most rows of a page: the unit in which queries skip.
+const PAGE_ROWS: usize = 1_024;
+/// Most rows of a row group that waits to be sorted.
+const SCRATCH_GROUP_ROWS: usize = 131_072;
 /// Rows read at a time when inspecting.
 const BATCH_ROWS: usize = 8_192;
 
@@ -61,6 +65,22 @@ pub enum ArtefactError {
         component: String,
         /// Why.
         reason: String,
+    },
+    /// Statistics by which queries skip are false.
+    #[error("row group {group}, `{column}`: the file's statistics do not hold for its rows")]
+    Statistics {
+        /// From 0.
+        group: usize,
+        /// The component.
+        column: String,
+    },
+    /// Pages are not where the file says.
+    #[error("row group {group}, column {column}: the pages are not where the file says")]
+    Places {
+        /// From 0.
+        group: usize,
+        /// From 0.
+        column: usize,
     },
     /// Out of order or twice there.
     #[error("row {row}: the key `{key}` is {reason}")]
@@ -176,9 +196,10 @@ impl<W: Write + Send> ArtefactWriter<W> {
         let properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by("chancery".to_owned())
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_compression(Compression::LZ4_RAW)
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_data_page_row_count_limit(PAGE_ROWS)
+            .set_column_dictionary_enabled(schema.measure.id.as_str().into(), false)
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_key_value_metadata(Some(metadata))
             .build();
@@ -203,7 +224,7 @@ impl<W: Write + Send> ArtefactWriter<W> {
 
 /// Writes any batches, unsorted, for the way between reading a file and sorting it.
 pub fn scratch_writer<W: Write + Send>(out: W, schema: SchemaRef) -> Result<ArrowWriter<W>, ArtefactError> {
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(GROUP_ROWS)).build();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(SCRATCH_GROUP_ROWS)).build();
     ArrowWriter::try_new(out, schema, Some(properties)).map_err(parquet)
 }
 
@@ -218,15 +239,24 @@ pub fn read(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, Arte
 /// Checks a file from a peer against its dataflow, row by row, in bounded memory.
 pub fn inspect(path: &Path, schema: &DatasetSchema, limits: &Limits) -> Result<Facts, ArtefactError> {
     let file = File::open(path).map_err(|source| ArtefactError::File { doing: "open", source })?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
-    check_size(reader.metadata(), limits)?;
-    check_columns(reader.schema(), schema)?;
-    let reader = reader.with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let metadata = ArrowReaderMetadata::load(&file, options).map_err(parquet)?;
+    check_size(metadata.metadata(), limits)?;
+    check_columns(metadata.schema(), schema)?;
+    check_places(&file, metadata.metadata())?;
     let mut passage = Passage::new(schema);
-    for batch in reader {
-        let batch = batch.map_err(|e| ArtefactError::Parquet(e.to_string()))?;
-        check_rows(&batch, schema, passage.facts.rows)?;
-        passage.pass(&batch)?;
+    for group in 0..metadata.metadata().num_row_groups() {
+        let file = file.try_clone().map_err(|source| ArtefactError::File { doing: "open", source })?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let reader = reader.with_row_groups(vec![group]).with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+        let mut statistics = GroupCheck::new(metadata.metadata(), group);
+        for batch in reader {
+            let batch = batch.map_err(|e| ArtefactError::Parquet(e.to_string()))?;
+            check_rows(&batch, schema, passage.facts.rows)?;
+            statistics.pass(&batch)?;
+            passage.pass(&batch)?;
+        }
+        statistics.finish(metadata.schema())?;
     }
     Ok(passage.facts)
 }

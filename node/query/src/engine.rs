@@ -1,22 +1,36 @@
-//! The query engine: one memory pool and one spill folder for all queries of a node.
+//! The query engine: rows are read in their order from the artefacts; what needs another order is sorted by DataFusion, with one
+//! memory pool and one spill folder for all queries of a node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Int32Type, SchemaRef};
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
 use chancery_schema::query::DataQuery;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext, ident, lit};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext, ident};
 use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
 
-use crate::plan;
+use crate::artefact::ArtefactError;
+use crate::file::OpenFiles;
+use crate::merge::Merge;
+use crate::predicate::Predicate;
+use crate::scan::{Request, Scan};
+use crate::series::{First, Last, SeriesCount, Window};
+
+/// Batches that wait for a slow reader.
+const WAITING: usize = 2;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -49,6 +63,18 @@ pub enum QueryFailure {
     /// It needed too much memory.
     #[error("the query needs more memory than this node gives one: ask for less, with a key or fewer periods")]
     Memory,
+    /// Who asked went away.
+    #[error("nobody waits for the answer any more")]
+    Gone,
+    /// The reader broke down: a file is damaged.
+    #[error("a file of figures cannot be read: it is damaged; run `chancery doctor`")]
+    Broken,
+    /// A file cannot be read.
+    #[error(transparent)]
+    Artefact(#[from] ArtefactError),
+    /// Columns are not what they should be.
+    #[error("the query engine failed: {0}")]
+    Columns(#[from] arrow::error::ArrowError),
     /// The engine failed.
     #[error("the query engine failed: {0}")]
     Engine(#[source] datafusion::error::DataFusionError),
@@ -66,9 +92,39 @@ impl From<datafusion::error::DataFusionError> for QueryFailure {
 /// Batches of figures; dropping it cancels the query.
 pub type QueryStream = Pin<Box<dyn Stream<Item = Result<RecordBatch, QueryFailure>> + Send>>;
 
+/// What there is of the figures a query asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Observations.
+    pub observations: u64,
+    /// Series.
+    pub series: u64,
+    /// For each group of columns asked about, the rows of texts that occur.
+    pub distinct: Vec<BTreeSet<Vec<String>>>,
+}
+
+/// Ends a query that takes too long or that nobody waits for.
+pub(crate) struct Watch {
+    until: Instant,
+    seconds: u64,
+    gone: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Watch {
+    pub(crate) fn check(&self) -> Result<(), QueryFailure> {
+        if (self.gone)() {
+            return Err(QueryFailure::Gone);
+        }
+        if Instant::now() > self.until { Err(QueryFailure::TimeLimit(self.seconds)) } else { Ok(()) }
+    }
+}
+
+type Rows = Box<dyn Iterator<Item = Result<RecordBatch, QueryFailure>> + Send>;
+
 /// Runs queries.
 #[derive(Clone)]
 pub struct QueryEngine {
+    files: OpenFiles,
     runtime: Arc<RuntimeEnv>,
     session: SessionConfig,
     time_limit: Duration,
@@ -87,102 +143,113 @@ impl QueryEngine {
             .with_information_schema(false);
         let options = session.options_mut();
         options.execution.parquet.schema_force_view_types = false;
-        options.execution.parquet.pushdown_filters = true;
-        options.execution.parquet.reorder_filters = true;
-        options.execution.parquet.enable_page_index = true;
         options.execution.collect_statistics = false;
         // A merge of spilled runs must fit beside the sort itself.
         options.execution.sort_spill_reservation_bytes = (config.memory_bytes / 8).min(10 << 20);
-        Ok(Self { runtime, session, time_limit: config.time_limit })
+        Ok(Self { files: OpenFiles::new(), runtime, session, time_limit: config.time_limit })
     }
 
     fn context(&self) -> SessionContext {
         SessionContext::new_with_config_rt(self.session.clone(), Arc::clone(&self.runtime))
     }
 
-    /// Each source's rows with the release's id beside them.
-    async fn scan(&self, schema: &DatasetSchema, sources: &[Source]) -> Result<Option<DataFrame>, QueryFailure> {
-        let context = self.context();
-        let columns = schema.arrow_schema();
-        let mut all: Option<DataFrame> = None;
-        for source in sources {
-            let options = ParquetReadOptions::default().schema(&columns);
-            let paths: Vec<String> = source.artefacts.iter().map(|p| p.to_string_lossy().into_owned()).collect();
-            let frame =
-                context.read_parquet(paths, options).await?.with_column(RELEASE, lit(source.release.clone()))?;
-            all = Some(match all {
-                None => frame,
-                Some(before) => before.union(frame)?,
-            });
-        }
-        Ok(all)
+    fn watch(&self, gone: impl Fn() -> bool + Send + Sync + 'static) -> Watch {
+        let seconds = self.time_limit.as_secs();
+        Watch { until: Instant::now() + self.time_limit, seconds, gone: Box::new(gone) }
     }
 
-    /// The figures that `query` asks for, sorted by series key, then time, with a [`RELEASE`] column.
+    /// The rows that `query` asks for with the columns of `answer`, in the order of their keys.
+    fn merge(
+        &self,
+        schema: &DatasetSchema,
+        answer: &DatasetSchema,
+        sources: &[Source],
+        query: &DataQuery,
+        watch: Watch,
+    ) -> Result<Merge, QueryFailure> {
+        let request = Arc::new(Request::new(schema, answer, Predicate::of(schema, query), watch));
+        let mut scans = Vec::new();
+        for (source, path) in sources.iter().flat_map(|s| s.artefacts.iter().map(move |path| (s, path))) {
+            scans.push(Scan::new(self.files.open(path)?, Arc::clone(&request), &source.release));
+        }
+        Ok(Merge::new(scans, schema.dimensions.len() + 1))
+    }
+
+    /// The figures that `query` asks for, sorted by series key, then time, with a [`RELEASE`] column. Texts are dictionaries.
     pub async fn run(
         &self,
         schema: &DatasetSchema,
         sources: &[Source],
         query: &DataQuery,
     ) -> Result<QueryStream, QueryFailure> {
-        let Some(frame) = self.scan(schema, sources).await? else {
-            return Ok(Box::pin(futures::stream::empty()));
-        };
-        let stream = plan::select(frame, schema, query)?.execute_stream().await?;
-        Ok(self.within_time(stream))
-    }
-
-    fn within_time(&self, stream: datafusion::execution::SendableRecordBatchStream) -> QueryStream {
-        let deadline = std::time::Instant::now() + self.time_limit;
-        let seconds = self.time_limit.as_secs();
-        Box::pin(stream.map(move |batch| {
-            if std::time::Instant::now() > deadline { Err(QueryFailure::TimeLimit(seconds)) } else { Ok(batch?) }
-        }))
-    }
-
-    /// How many observations `query` asks for.
-    pub async fn count(
-        &self,
-        schema: &DatasetSchema,
-        sources: &[Source],
-        query: &DataQuery,
-    ) -> Result<u64, QueryFailure> {
-        let Some(frame) = self.scan(schema, sources).await? else {
-            return Ok(0);
-        };
-        let counted = plan::filter(frame, schema, query)?.aggregate(vec![], vec![count(lit(1)).alias("n")])?;
-        let batches = counted.collect().await?;
-        let sum =
-            batches.iter().map(|b| b.column(0).as_primitive::<Int64Type>().values().iter().sum::<i64>()).sum::<i64>();
-        Ok(sum.max(0) as u64)
-    }
-
-    /// The distinct values of some columns, sorted; [`RELEASE`] may be one of them.
-    pub async fn distinct(
-        &self,
-        schema: &DatasetSchema,
-        sources: &[Source],
-        columns: &[&str],
-        query: &DataQuery,
-    ) -> Result<BTreeSet<Vec<String>>, QueryFailure> {
-        let Some(frame) = self.scan(schema, sources).await? else {
-            return Ok(BTreeSet::new());
-        };
-        let selection = columns.iter().map(|c| ident(*c)).collect::<Vec<_>>();
-        let batches = plan::filter(frame, schema, query)?.select(selection)?.distinct()?.collect().await?;
-        let mut rows = BTreeSet::new();
-        for batch in &batches {
-            let texts: Vec<_> = batch
-                .columns()
-                .iter()
-                .map(|c| arrow::compute::cast(c, &arrow::datatypes::DataType::Utf8))
-                .collect::<Result<_, _>>()
-                .map_err(|e| QueryFailure::Engine(e.into()))?;
-            for row in 0..batch.num_rows() {
-                rows.insert(texts.iter().map(|t| t.as_string::<i32>().value(row).to_owned()).collect());
+        let answer = query.selected(schema);
+        let columns = Request::columns_of(schema, &answer);
+        let reordered = answer.time.id != schema.time.id;
+        let (send, receive) = mpsc::channel(WAITING);
+        let (engine, schema, sources, query) = (self.clone(), schema.clone(), sources.to_vec(), query.clone());
+        let keys: Vec<String> = answer.dimensions.iter().chain([&answer.time]).map(|c| c.id.clone()).collect();
+        let (offset, limit) = (query.offset, query.limit);
+        let sender = send.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let watch = engine.watch(move || sender.is_closed());
+            let rows = engine.merge(&schema, &answer, &sources, &query, watch).map(|merge| {
+                let rows = edges(merge, schema.dimensions.len(), &query);
+                if reordered { rows } else { Box::new(Window::new(rows, query.offset, query.limit)) }
+            });
+            pass(rows, &send);
+        });
+        let stream = futures::stream::unfold(Some((receive, reading)), |state| async move {
+            let (mut receive, reading) = state?;
+            match receive.recv().await {
+                Some(batch) => Some((batch, Some((receive, reading)))),
+                // Rows that end because the reader broke down must not pass for all rows.
+                None => reading.await.is_err().then_some((Err(QueryFailure::Broken), None)),
             }
-        }
-        Ok(rows)
+        });
+        let stream: QueryStream = Box::pin(stream.fuse());
+        if reordered { self.reorder(stream, columns, &keys, offset, limit).await } else { Ok(stream) }
+    }
+
+    /// The rows in another order of keys; those that do not fit the memory go through the spill folder.
+    async fn reorder(
+        &self,
+        rows: QueryStream,
+        columns: SchemaRef,
+        keys: &[String],
+        offset: u64,
+        limit: Option<u64>,
+    ) -> Result<QueryStream, QueryFailure> {
+        let rows = rows.map(|batch| batch.map_err(|failure| DataFusionError::External(Box::new(failure))));
+        let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&columns), rows));
+        let partition = Arc::new(Once { columns: Arc::clone(&columns), stream: Mutex::new(Some(stream)) });
+        let table = StreamingTable::try_new(columns, vec![partition])?;
+        let order = keys.iter().map(String::as_str).chain([RELEASE]).map(|key| ident(key).sort(true, false)).collect();
+        let sorted = self.context().read_table(Arc::new(table))?.sort(order)?;
+        let part = sorted.limit(offset as usize, limit.map(|limit| limit as usize))?;
+        Ok(Box::pin(part.execute_stream().await?.map(|batch| Ok(batch?))))
+    }
+
+    /// How many figures `query` asks for, without offset, limit and edges, and which texts occur in them in `groups` of columns.
+    pub async fn summarize(
+        &self,
+        schema: &DatasetSchema,
+        sources: &[Source],
+        query: &DataQuery,
+        groups: &[&[&str]],
+    ) -> Result<Summary, QueryFailure> {
+        let (send, mut receive) = mpsc::channel(1);
+        let (engine, schema, sources, query) = (self.clone(), schema.clone(), sources.to_vec(), query.clone());
+        let groups: Vec<Vec<String>> = groups.iter().map(|g| g.iter().map(|id| (*id).to_owned()).collect()).collect();
+        let sender = send.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut answer = schema.clone();
+            answer.attributes.clear();
+            let watch = engine.watch(move || sender.is_closed());
+            let rows = engine.merge(&schema, &answer, &sources, &query, watch);
+            // Who asked may have gone.
+            let _ = send.blocking_send(rows.and_then(|rows| summary(rows, schema.dimensions.len(), &groups)));
+        });
+        receive.recv().await.unwrap_or(Err(QueryFailure::Broken))
     }
 
     /// The rows of an unsorted file, sorted by `keys`; files larger than memory go through the spill folder.
@@ -195,7 +262,87 @@ impl QueryEngine {
     }
 }
 
-/// Columns by their exact names: folding case would lose them.
-pub(crate) fn column(name: &str) -> datafusion::prelude::Expr {
-    ident(name)
+/// The first or last observations of each series, if only those are asked for.
+fn edges(rows: Merge, dimensions: usize, query: &DataQuery) -> Rows {
+    let mut rows: Rows = Box::new(rows);
+    if let Some(n) = query.first_n {
+        rows = Box::new(First::new(rows, dimensions, n as usize));
+    }
+    if let Some(n) = query.last_n {
+        rows = Box::new(Last::new(rows, dimensions, n as usize));
+    }
+    rows
+}
+
+/// Passes rows on until they end, fail, or nobody takes them.
+fn pass(rows: Result<Rows, QueryFailure>, send: &mpsc::Sender<Result<RecordBatch, QueryFailure>>) {
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(failure) => Box::new(std::iter::once(Err(failure))),
+    };
+    for batch in rows.filter(|batch| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0)) {
+        let failed = batch.is_err();
+        if send.blocking_send(batch).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn summary(rows: Merge, dimensions: usize, groups: &[Vec<String>]) -> Result<Summary, QueryFailure> {
+    let mut summary = Summary { distinct: vec![BTreeSet::new(); groups.len()], ..Summary::default() };
+    let mut series = SeriesCount::new(dimensions);
+    for batch in rows {
+        let batch = batch?;
+        summary.observations += batch.num_rows() as u64;
+        series.pass(&batch);
+        for (group, distinct) in groups.iter().zip(&mut summary.distinct) {
+            occurring(&batch, group, distinct);
+        }
+    }
+    summary.series = series.series;
+    Ok(summary)
+}
+
+/// Adds the rows of texts that occur in some columns of a batch.
+fn occurring(batch: &RecordBatch, columns: &[String], found: &mut BTreeSet<Vec<String>>) {
+    let dictionaries: Vec<_> = columns
+        .iter()
+        .filter_map(|id| batch.column_by_name(id)?.as_dictionary_opt::<Int32Type>())
+        .filter_map(|texts| Some((texts.keys(), texts.values().as_string_opt::<i32>()?)))
+        .collect();
+    let mut seen = HashSet::new();
+    for row in 0..batch.num_rows() {
+        let keys: Vec<i32> = dictionaries.iter().map(|(keys, _)| keys.value(row)).collect();
+        if !seen.contains(&keys) {
+            let text =
+                |((_, values), key): (&(&Int32Array, &StringArray), &i32)| values.value(*key as usize).to_owned();
+            found.insert(dictionaries.iter().zip(&keys).map(text).collect());
+            seen.insert(keys);
+        }
+    }
+}
+
+/// A stream that DataFusion reads once.
+struct Once {
+    columns: SchemaRef,
+    stream: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl std::fmt::Debug for Once {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Once")
+    }
+}
+
+impl PartitionStream for Once {
+    fn schema(&self) -> &SchemaRef {
+        &self.columns
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        stream.unwrap_or_else(|| {
+            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.columns), futures::stream::empty()))
+        })
+    }
 }

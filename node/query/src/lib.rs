@@ -1,7 +1,12 @@
-//! Parquet artefacts and the queries over them. DataFusion plans and runs; nothing here knows who may ask.
+//! Parquet artefacts and the queries over them; nothing here knows who may ask.
 
 pub mod artefact;
 pub mod engine;
-mod plan;
+mod file;
+mod merge;
+mod predicate;
+mod scan;
+mod series;
+mod statistics;
 
-pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, Source};
+pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, Source, Summary};

@@ -1,11 +1,12 @@
 //! `query`.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use chancery_exchange::{Data, Error, Node};
 use chancery_schema::DatasetSchema;
-use chancery_schema::data::{DataFormat, WriteOptions, writer};
+use chancery_schema::data::{DataFormat, WriteOptions, plain, writer};
 use chancery_schema::message::MessageHeader;
 use chancery_schema::query::rest;
 use futures::StreamExt as _;
@@ -72,10 +73,10 @@ async fn write(node: &Node, schema: &DatasetSchema, mut data: Data, args: &Query
         QueryFormat::Xml => DataFormat::Specific30,
         QueryFormat::Json | QueryFormat::Table => DataFormat::Json2,
         QueryFormat::Parquet => {
-            let mut writer = chancery_query::artefact::scratch_writer(&mut out, schema.arrow_schema())?;
-            let columns: Vec<usize> = (0..schema.components().count()).collect();
+            let columns = schema.arrow_schema();
+            let mut writer = chancery_query::artefact::scratch_writer(&mut out, Arc::clone(&columns))?;
             while let Some(batch) = data.stream.next().await {
-                writer.write(&batch?.project(&columns)?)?;
+                writer.write(&plain(&batch?, &columns)?)?;
             }
             writer.close()?;
             return Ok(());

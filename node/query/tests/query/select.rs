@@ -1,11 +1,11 @@
 //! Any key and filter gives the rows that a plain scan gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chancery_schema::DatasetSchema;
 use chancery_schema::dataset::{OBS_VALUE, TIME_PERIOD};
 use chancery_schema::period::Period;
-use chancery_schema::query::{ComponentFilter, Condition, DataQuery, Operator};
+use chancery_schema::query::{AtObservation, ComponentFilter, Condition, DataQuery, Operator};
 use proptest::prelude::*;
 
 use crate::support::{DIMENSIONS, Row, engine, rows, schema, sources};
@@ -81,6 +81,7 @@ prop_compose! {
         edge in 0u32..9,
         offset in 0u64..4,
         limit in proptest::option::of(0u64..20),
+        across in proptest::option::weighted(0.2, 0..DIMENSIONS),
     ) -> DataQuery {
         let mut query = DataQuery::all(&schema());
         let codes = |index: usize, picks: Vec<usize>| {
@@ -97,6 +98,9 @@ prop_compose! {
         query.last_n = (3..5).contains(&edge).then(|| edge - 2);
         query.offset = offset;
         query.limit = limit;
+        if let Some(index) = across {
+            query.at_observation = AtObservation::Dimension(schema().dimensions[index].id.clone());
+        }
         query
     }
 }
@@ -164,7 +168,16 @@ fn scan(schema: &DatasetSchema, all: &[Row], query: &DataQuery) -> Vec<Row> {
         rows.into_iter().take(first).skip(skipped).cloned().collect::<Vec<_>>()
     };
     let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
-    series.into_values().flat_map(edge).skip(query.offset as usize).take(limit).collect()
+    let mut rows: Vec<Row> = series.into_values().flat_map(edge).collect();
+    if let AtObservation::Dimension(id) = &query.at_observation {
+        let last = schema.dimension_index(id).unwrap();
+        rows.sort_by_cached_key(|row| {
+            let mut key = row.key.clone();
+            let code = key.remove(last);
+            (key, code)
+        });
+    }
+    rows.into_iter().skip(query.offset as usize).take(limit).collect()
 }
 
 proptest! {
@@ -173,13 +186,20 @@ proptest! {
     fn a_query_gives_the_rows_of_a_plain_scan(all in observations(), query in query()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (dir, schema) = (tempfile::tempdir().unwrap(), schema());
-        let (found, count) = runtime.block_on(async {
+        let (found, summary) = runtime.block_on(async {
             let engine = engine(dir.path(), 64 << 20);
             let sources = sources(dir.path(), &schema, &all);
             let stream = engine.run(&schema, &sources, &query).await.unwrap();
-            (rows(stream, &schema).await, engine.count(&schema, &sources, &query).await.unwrap())
+            let summary = engine.summarize(&schema, &sources, &query, &[&["ORIGIN"], &["SEX", "AGE"]]).await.unwrap();
+            (rows(stream, &schema).await, summary)
         });
         prop_assert_eq!(found, scan(&schema, &all, &query));
-        prop_assert_eq!(count as usize, all.iter().filter(|row| matches(&schema, row, &query)).count());
+        let matching: Vec<&Row> = all.iter().filter(|row| matches(&schema, row, &query)).collect();
+        prop_assert_eq!(summary.observations as usize, matching.len());
+        prop_assert_eq!(summary.series as usize, matching.iter().map(|row| &row.key[..DIMENSIONS]).collect::<BTreeSet<_>>().len());
+        let distinct = |columns: &[usize]| -> BTreeSet<Vec<String>> {
+            matching.iter().map(|row| columns.iter().map(|column| row.key[*column].clone()).collect()).collect()
+        };
+        prop_assert_eq!(summary.distinct, vec![distinct(&[2]), distinct(&[5, 6])]);
     }
 }

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringAr
 use arrow::datatypes::Float64Type;
 use chancery_query::artefact::ArtefactWriter;
 use chancery_query::{QueryConfig, QueryEngine, QueryStream, Source};
+use chancery_schema::data::Texts;
 use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE, TIME_PERIOD};
 use chancery_schema::shared;
 use futures::StreamExt as _;
@@ -86,7 +87,7 @@ pub(crate) async fn rows(mut stream: QueryStream, schema: &DatasetSchema) -> Vec
     let mut rows = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.unwrap();
-        let text = |id: &str, row: usize| batch.column_by_name(id).unwrap().as_string::<i32>().value(row).to_owned();
+        let text = |id: &str, row: usize| Texts::of(batch.column_by_name(id).unwrap()).unwrap().value(row).to_owned();
         let values = batch.column_by_name(OBS_VALUE).unwrap().as_primitive::<Float64Type>();
         for row in 0..batch.num_rows() {
             rows.push(Row {
@@ -96,5 +97,7 @@ pub(crate) async fn rows(mut stream: QueryStream, schema: &DatasetSchema) -> Vec
             });
         }
     }
+    // Readers may ask again after the end.
+    assert!(stream.next().await.is_none());
     rows
 }
