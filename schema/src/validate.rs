@@ -1,80 +1,37 @@
 //! Checks rows against a dataflow and turns them into columns; every problem is kept, none stops the reading.
 
-mod batch;
 mod column;
+mod marks;
+mod packing;
+mod problem;
+pub mod rules;
+mod systems;
+mod totals;
 
 use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use serde::Serialize;
 
-pub use batch::BatchBuilder;
 use column::{Column, Fault, Role};
+use packing::{Cell, PackedBuilder};
+pub use packing::{KEY, Packing, Repeated};
+pub use problem::{KindCount, MAX_LISTED, MAX_PROBLEMS, Problem, ProblemKind, Problems, Severity};
+pub use totals::{Slices, Totals};
 
-use crate::mapping::{BoundMapping, Keep, Shape};
+use crate::mapping::{BoundMapping, Keep, Shape, Source};
 pub use crate::rows::Row;
 
 /// The column that remembers which line of the file a row came from.
 pub const ROW: &str = "_row";
-/// Most problems kept with their details; all are counted.
-pub const MAX_PROBLEMS: usize = 1_000;
 /// Longest text of the file that a problem quotes, in characters.
 const MAX_QUOTE: usize = 100;
 /// OBS_STATUS codes that say why there is no figure.
 const NO_FIGURE: [&str; 5] = ["H", "L", "M", "O", "Q"];
 /// OBS_STATUS of a figure that the file marks as missing without saying why.
 const MISSING: &str = "O";
-
-/// What kind of mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProblemKind {
-    /// Not a code of the list.
-    UnknownCode,
-    /// Not a number, or a text that cannot be written everywhere.
-    WrongType,
-    /// Infinite, or not a number's value.
-    NotFinite,
-    /// A text that is too long.
-    TooLong,
-    /// An empty dimension.
-    MissingDimension,
-    /// An empty mandatory attribute, or no figure and no reason.
-    MissingValue,
-    /// Not a period, an impossible one, or not one of the frequency.
-    ImpossiblePeriod,
-    /// A count below zero.
-    NegativeCount,
-    /// A figure where its status says that there is none: a suppressed one would be given away.
-    UnexpectedValue,
-    /// A column that the mapping does not use, where it must use all.
-    UnmappedColumn,
-    /// A key that an earlier row has.
-    DuplicateKey,
-    /// A line that does not have the header's columns.
-    Malformed,
-}
-
-/// One mistake in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// Line of the file, from 1.
-    pub row: u64,
-    /// The file's column; empty if the value is the mapping's.
-    pub column: String,
-    /// The component.
-    pub component: String,
-    /// What the file has.
-    pub value: String,
-    /// What was expected.
-    pub expected: String,
-    /// The nearest valid code.
-    pub nearest: Option<String>,
-    /// What kind of mistake.
-    pub kind: ProblemKind,
-}
+/// The code list of areas.
+const AREAS: &str = "CL_AREA";
 
 /// Checks rows and collects them as columns.
 pub struct Validator {
@@ -84,9 +41,8 @@ pub struct Validator {
     missing: HashMap<String, Option<String>>,
     shape: Shape,
     headings: Vec<String>,
-    batch: BatchBuilder,
-    problems: Vec<Problem>,
-    total: u64,
+    batch: PackedBuilder,
+    problems: Problems,
     time: usize,
     measure: usize,
     unit: Option<usize>,
@@ -97,6 +53,11 @@ pub struct Validator {
 impl Validator {
     /// A validator of rows under `mapping`. Columns that the mapping does not use are problems if it says so.
     pub fn new(mapping: BoundMapping) -> Self {
+        Self::keeping(mapping, MAX_PROBLEMS)
+    }
+
+    /// Likewise; keeps at most `limit` problems with their details.
+    pub fn keeping(mapping: BoundMapping, limit: usize) -> Self {
         let schema = &mapping.schema;
         let position = |id: &str| schema.components().position(|c| c.id == id);
         let (time, measure) = (schema.dimensions.len(), schema.measure_index());
@@ -108,12 +69,13 @@ impl Validator {
         };
         let sources = mapping.sources.iter().enumerate();
         let columns = schema.components().zip(sources);
-        let columns = columns.map(|(component, (i, source))| Column::new(component.clone(), source.clone(), role(i)));
+        let columns =
+            columns.map(|(component, (i, source))| Column::new(component.clone(), source.clone(), role(i), i));
+        let constant = |id: &str| position(id).and_then(|i| mapping.sources.get(i)).and_then(Source::constant);
         let mut validator = Self {
             columns: columns.collect(),
-            batch: BatchBuilder::new(schema),
-            problems: Vec::new(),
-            total: 0,
+            batch: PackedBuilder::new(Packing::new(schema, constant)),
+            problems: Problems::new(limit),
             time,
             measure,
             unit: position("UNIT_MEASURE"),
@@ -138,19 +100,14 @@ impl Validator {
         validator
     }
 
-    /// The columns of [`Validator::take`]: the dataflow's, then [`ROW`].
-    pub fn batch_schema(&self) -> SchemaRef {
-        self.batch.schema()
+    /// How [`Validator::take_packed`] packs the rows.
+    pub fn packing(&self) -> &Packing {
+        self.batch.packing()
     }
 
-    /// Problems found so far, also those not kept.
-    pub fn total(&self) -> u64 {
-        self.total
-    }
-
-    /// The first [`MAX_PROBLEMS`] problems.
-    pub fn into_problems(self) -> Vec<Problem> {
-        self.problems
+    /// Errors found so far.
+    pub fn errors(&self) -> u64 {
+        self.problems.errors()
     }
 
     /// Rows waiting to be taken.
@@ -160,10 +117,7 @@ impl Validator {
 
     /// Notes a problem found elsewhere, such as a malformed line.
     pub fn note(&mut self, problem: Problem) {
-        self.total += 1;
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(problem);
-        }
+        self.problems.note(problem);
     }
 
     /// Checks one row; false if the mapping's filters leave it out.
@@ -172,12 +126,12 @@ impl Validator {
         if self.filters.iter().any(|(index, keep)| !keep.keeps(field(*index))) {
             return false;
         }
-        let before = self.total;
+        let before = self.problems.errors();
         // A problem that is only counted needs no advice; one that is kept was judged when there was still room.
-        let advise = self.problems.len() < MAX_PROBLEMS;
+        let advise = self.problems.has_room();
         for index in 0..self.columns.len() {
             let column = &mut self.columns[index];
-            column.look(column.field().map_or("", field), advise);
+            column.look(column.field().map_or("", field), self.batch.packing(), line, advise);
             if let Some(fault) = &column.current().fault {
                 let fault = fault.clone();
                 self.report(line, index, row, fault);
@@ -185,24 +139,97 @@ impl Validator {
         }
         let value = self.value(line, row);
         self.check_frequency(line, row);
-        if self.total == before {
+        if self.problems.errors() == before {
             // What the mapping says of all rows is not true of a row that the file marks as missing.
             let unsaid = value.is_none().then_some(self.status).flatten();
             let unsaid = unsaid.filter(|status| !NO_FIGURE.contains(&self.text(Some(*status))));
-            let measure = self.measure;
-            let figure = self.columns[measure].current().text.as_str();
+            let figure = self.text(Some(self.measure));
             let mark = unsaid.and_then(|_| self.missing.get(figure)).and_then(Option::as_deref);
             let reason = mark.unwrap_or(MISSING);
-            let cells = self.columns.iter().enumerate().filter(|(index, _)| *index != measure);
-            let texts = cells.map(|(index, c)| if unsaid == Some(index) { reason } else { c.current().text.as_str() });
-            self.batch.push(texts, value, line);
+            let number = unsaid.map_or(u16::MAX, |status| self.batch.packing().number(status, reason));
+            let reason = Cell { text: reason, number };
+            let columns = &self.columns;
+            let cell = |index: usize| if unsaid == Some(index) { reason } else { columns[index].cell() };
+            self.batch.push(cell, value, line);
         }
         true
     }
 
-    /// The rows since the last call, as a batch.
-    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+    /// Ends the reading: the problems kept.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.finish().into_kept()
+    }
+
+    /// Ends the reading: looks at each column as a whole. Returns what was found.
+    pub fn finish(mut self) -> Problems {
+        for index in 0..self.columns.len() {
+            self.look_for_systems(index);
+        }
+        self.problems
+    }
+
+    /// Says whose codes a column of areas has, if they are not the shared list's.
+    fn look_for_systems(&mut self, index: usize) {
+        let column = &self.columns[index];
+        let Some(codes) = column.component.codes.as_ref().filter(|codes| codes.reference.id == AREAS) else { return };
+        let Some(heading) = column.field().and_then(|field| self.shape.origin(field, None)) else { return };
+        let heading = self.headings.get(heading).cloned().unwrap_or_default();
+        if column.source.has_system() {
+            return;
+        }
+        let mut texts: Vec<(&str, &column::Judged)> = column.texts().collect();
+        texts.sort_unstable_by_key(|(text, _)| *text);
+        let all: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+        let Some(finding) = systems::find(&all, |text| codes.contains(text)) else { return };
+        let (name, component) = (finding.system.name(), column.component.id.clone());
+        let advice = finding.system.advice(&component);
+        let problem = |row: u64, value: &str, expected: String, nearest: Option<&str>| Problem {
+            row,
+            column: heading.clone(),
+            component: component.clone(),
+            value: value.chars().take(MAX_QUOTE).collect(),
+            expected,
+            nearest: nearest.map(str::to_owned),
+            kind: ProblemKind::OtherSystem,
+        };
+        let mut found = Vec::new();
+        let first =
+            texts.iter().filter(|(_, judged)| judged.fault.is_some()).map(|(text, judged)| (judged.line, *text)).min();
+        if let Some((line, text)) = first {
+            let expected =
+                format!("codes of {AREAS}; {} of the {} codes are {name}'s: {advice}", finding.only_theirs, all.len());
+            found.push(problem(line, text, expected, None));
+        }
+        for (text, meaning) in &finding.ambiguous {
+            // What the mapping says of this text, it knows.
+            let judged = texts.iter().find(|(known, judged)| known == text && judged.text == *text);
+            let Some((_, judged)) = judged else { continue };
+            let ours = codes.name(text).unwrap_or(text);
+            let theirs = codes.name(meaning).unwrap_or(meaning);
+            let expected = format!("{theirs}, which is `{text}` at {name}, rather than {ours}: {advice}");
+            found.push(problem(judged.line, text, expected, Some(meaning)));
+        }
+        found.into_iter().for_each(|problem| self.note(problem));
+    }
+
+    /// The headings of the columns that components come from, for problems found in whole rows.
+    pub fn headings(&self) -> HashMap<String, String> {
+        let columns = self.columns.iter().filter_map(|column| {
+            let heading = self.headings.get(self.shape.origin(column.field()?, None)?)?;
+            Some((column.component.id.clone(), heading.clone()))
+        });
+        columns.collect()
+    }
+
+    /// The rows since the last call, packed for sorting.
+    pub fn take_packed(&mut self) -> Result<RecordBatch, ArrowError> {
         self.batch.finish()
+    }
+
+    /// The rows since the last call, as [`Packing::schema`] has them. At most 65,536 of them.
+    pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+        let packed = self.batch.finish()?;
+        self.packing().unpack(&packed)
     }
 
     /// This row's text of a component; empty if the dataflow has no such component.
@@ -218,12 +245,16 @@ impl Validator {
         let marked = self.missing.contains_key(text);
         let (value, fault) = if text.is_empty() || marked {
             let said = self.status.is_some_and(|i| self.columns[i].current().given);
-            let expected = "a number, or an OBS_STATUS that says why there is none (H, L, M, O or Q)";
+            let expected =
+                "a number, or an OBS_STATUS that says why there is none (H, L, M, O or Q): an empty cell is not zero";
             let silent = !no_figure && (said || !marked || self.status.is_none());
             (None, silent.then(|| fault(ProblemKind::MissingValue, expected.to_owned())).flatten())
         } else {
             match text.parse::<f64>() {
-                Ok(value) if !value.is_finite() => (None, fault(ProblemKind::NotFinite, "a finite number".to_owned())),
+                Ok(value) if !value.is_finite() => {
+                    let expected = "a finite number; if there is no figure, list the text in `missing` under [options]: it is not zero";
+                    (None, fault(ProblemKind::NotFinite, expected.to_owned()))
+                }
                 Ok(_) if no_figure => {
                     let expected = format!("no figure, since OBS_STATUS `{status}` says that there is none");
                     (None, fault(ProblemKind::UnexpectedValue, expected))
@@ -233,10 +264,7 @@ impl Validator {
                 }
                 // Minus zero is zero.
                 Ok(value) => (Some(value + 0.0), None),
-                Err(_) => {
-                    let expected = "a number with a decimal point and no separators".to_owned();
-                    (None, fault(ProblemKind::WrongType, expected))
-                }
+                Err(_) => (None, Some(no_number(text))),
             }
         };
         if let Some(fault) = fault {
@@ -274,6 +302,18 @@ impl Validator {
         };
         self.note(problem);
     }
+}
+
+/// What a text is that should be a number.
+fn no_number(text: &str) -> Fault {
+    if let Some(mark) = marks::mark(text) {
+        return Fault { kind: ProblemKind::FigureMark, expected: mark, nearest: None };
+    }
+    let mut expected = "a number with a decimal point and no separators".to_owned();
+    if let Some(flag) = marks::flag(text) {
+        expected.push_str(&format!("; the flag `{flag}` belongs to OBS_STATUS: split the column"));
+    }
+    Fault { kind: ProblemKind::WrongType, expected, nearest: None }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 pub mod artefact;
 pub mod engine;
+mod expression;
 mod file;
 mod merge;
 mod predicate;
+pub mod rules;
 mod scan;
 mod series;
 mod statistics;

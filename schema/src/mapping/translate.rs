@@ -48,6 +48,19 @@ impl Source {
         }
     }
 
+    /// The text it has in all rows, if it is the mapping's.
+    pub(crate) fn constant(&self) -> Option<&str> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Column(_) => None,
+        }
+    }
+
+    /// Whether the mapping says whose codes the column has.
+    pub(crate) fn has_system(&self) -> bool {
+        matches!(self, Self::Column(column) if column.system.is_some())
+    }
+
     /// What the mapping makes of a field's text, and whether it is the file that said it.
     pub(crate) fn translate<'a>(&'a self, field: &'a str) -> (Cow<'a, str>, bool) {
         match self {

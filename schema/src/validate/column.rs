@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ProblemKind;
+use super::packing::{Cell, Packing};
+use super::{ProblemKind, systems};
 use crate::dataset::{CodeSet, Component};
 use crate::mapping::{Source, nearest};
 use crate::period::{Length, Period};
@@ -38,6 +39,10 @@ pub(super) struct Judged {
     pub(super) fault: Option<Fault>,
     /// How long the period is, if it is one.
     pub(super) length: Option<Length>,
+    /// Its number, if it is a code.
+    number: u16,
+    /// The line it was first met in.
+    pub(super) line: u64,
 }
 
 /// A component's source with the texts judged so far.
@@ -45,14 +50,34 @@ pub(super) struct Column {
     pub(super) component: Component,
     pub(super) source: Source,
     role: Role,
+    /// Its place in column order.
+    index: usize,
     known: HashMap<String, usize>,
+    /// Texts met lately, by a number made of their bytes: a place in `judged`, and the text.
+    recent: Vec<(usize, Box<str>)>,
     judged: Vec<Judged>,
     current: usize,
 }
 
+/// Texts met lately that are found without hashing them.
+const RECENT: usize = 1_024;
+
+/// A place among the recent texts: any will do, as long as equal texts have the same one.
+fn recent_place(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut head = [0u8; 8];
+    let length = bytes.len().min(8);
+    head[..length].copy_from_slice(&bytes[..length]);
+    let tail =
+        bytes.get(8..).unwrap_or(&[]).iter().fold(bytes.len() as u64, |sum, b| sum.rotate_left(5) ^ u64::from(*b));
+    let mixed = (u64::from_le_bytes(head) ^ tail.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 54) as usize % RECENT
+}
+
 impl Column {
-    pub(super) fn new(component: Component, source: Source, role: Role) -> Self {
-        Self { component, source, role, known: HashMap::new(), judged: Vec::new(), current: 0 }
+    pub(super) fn new(component: Component, source: Source, role: Role, index: usize) -> Self {
+        let recent = vec![(usize::MAX, Box::default()); RECENT];
+        Self { component, source, role, index, known: HashMap::new(), recent, judged: Vec::new(), current: 0 }
     }
 
     /// Position of its column in the file; none if the mapping gives the value.
@@ -61,29 +86,52 @@ impl Column {
     }
 
     /// Judges this row's text. Without `advise` no nearest code is looked for, which takes most of the time.
-    pub(super) fn look(&mut self, field: &str, advise: bool) {
+    pub(super) fn look(&mut self, field: &str, packing: &Packing, line: u64, advise: bool) {
         // Numbers and free texts seldom repeat: they are judged anew, in one place.
         let kept = self.role != Role::Measure && self.component.codes.is_some() || self.role == Role::Time;
         if self.field().is_none() || !kept {
             if self.judged.is_empty() || self.field().is_some() {
-                let judged = self.judge(field, advise);
+                let judged = self.judge(field, packing, line, advise);
                 self.judged.clear();
                 self.judged.push(judged);
             }
             self.current = 0;
             return;
         }
-        if let Some(known) = self.known.get(field) {
+        let place = recent_place(field);
+        if let Some((known, text)) = self.recent.get(place)
+            && **text == *field
+            && *known != usize::MAX
+        {
             self.current = *known;
             return;
         }
-        if self.judged.len() >= MAX_KEPT {
-            self.known.clear();
-            self.judged.clear();
+        if let Some(known) = self.known.get(field) {
+            self.current = *known;
+        } else {
+            if self.judged.len() >= MAX_KEPT {
+                self.known.clear();
+                self.judged.clear();
+                self.recent.iter_mut().for_each(|recent| recent.0 = usize::MAX);
+            }
+            self.current = self.judged.len();
+            self.judged.push(self.judge(field, packing, line, advise));
+            self.known.insert(field.to_owned(), self.current);
         }
-        self.current = self.judged.len();
-        self.judged.push(self.judge(field, advise));
-        self.known.insert(field.to_owned(), self.current);
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = (self.current, field.into());
+        }
+    }
+
+    /// The different texts of the column judged so far, with what was made of them.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &Judged)> {
+        self.known.iter().filter_map(|(text, index)| Some((text.as_str(), self.judged.get(*index)?)))
+    }
+
+    /// This row's text as a cell.
+    pub(super) fn cell(&self) -> Cell<'_> {
+        let current = self.current();
+        Cell { text: &current.text, number: current.number }
     }
 
     /// This row's text.
@@ -91,9 +139,9 @@ impl Column {
         &self.judged[self.current]
     }
 
-    fn judge(&self, field: &str, advise: bool) -> Judged {
+    fn judge(&self, field: &str, packing: &Packing, line: u64, advise: bool) -> Judged {
         let (text, given) = self.source.translate(field);
-        let mut judged = Judged { text: text.into_owned(), given, ..Judged::default() };
+        let mut judged = Judged { text: text.into_owned(), given, line, number: u16::MAX, ..Judged::default() };
         if judged.text.is_empty() {
             judged.fault = self.absent();
         } else if self.role == Role::Time {
@@ -109,6 +157,7 @@ impl Column {
                 Some(codes) => unknown_code(codes, &judged.text, advise),
                 None => unfit_text(&judged.text),
             };
+            judged.number = packing.number(self.index, &judged.text);
         }
         judged
     }
@@ -139,6 +188,9 @@ fn unknown_code(codes: &CodeSet, text: &str, advise: bool) -> Option<Fault> {
     if text == "NA" && codes.contains("NAM") {
         expected.push_str("; `NA` is how ISO 3166 writes Namibia in two letters, and never a missing value here");
         near = Some("NAM");
+    } else if let Some((code, meaning)) = systems::stray(text).filter(|(code, _)| codes.contains(code)) {
+        expected.push_str(&format!("; `{text}` is {meaning}"));
+        near = Some(code);
     }
     Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: near.map(str::to_owned) })
 }

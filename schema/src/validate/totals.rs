@@ -1,0 +1,392 @@
+//! Totals against their parts: `_T` against men and women, a region against its countries, an age group against the narrower ones.
+//!
+//! Which code is part of which comes from the code list (parents, `_T`), from hierarchies of its codes, and for ages from their bounds.
+//! The figures that differ in one dimension only are a group; in sorted figures the groups of the last dimensions lie close together
+//! and are done with early, those of the first may need more memory than there is: they are then looked at in slices.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt16Type};
+use arrow::error::ArrowError;
+
+use super::rules::{TotalsCheck, TotalsRule};
+use super::{MAX_QUOTE, Problem, ProblemKind, Problems, ROW};
+use crate::dataset::{Component, DatasetSchema};
+use crate::structure::{Structures, item_of};
+
+/// Most figures of one dimension that wait for the rest of their group.
+const MAX_OPEN: usize = 1 << 20;
+/// Longest code list whose codes are compared with each other.
+const MAX_CODES: usize = 2_048;
+/// All of a dimension's codes together.
+const TOTAL: &str = "_T";
+/// Codes that are no part of a total: not applicable, not broken down.
+const NO_PART: [&str; 2] = ["_Z", "_N"];
+
+/// Which codes of a component are parts of which.
+#[derive(Debug, Clone)]
+struct Parts {
+    /// Places of the codes in `within`.
+    places: HashMap<String, u16>,
+    /// Whether the second code is part of the first.
+    within: Vec<Vec<bool>>,
+    /// Bounds of ages and how they are accompanied; none for other codes.
+    ages: Vec<Option<Age>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Age {
+    from: u16,
+    to: u16,
+    kind: String,
+}
+
+impl Age {
+    /// `Y0T4`, `Y_LT18`, `Y_GE60`, `Y12T17_UNA`.
+    fn parse(code: &str) -> Option<Self> {
+        let rest = code.strip_prefix('Y')?;
+        let (bounds, kind) = match rest.get(1..).and_then(|tail| tail.find('_')) {
+            Some(at) => (&rest[..at + 1], rest[at + 2..].to_owned()),
+            None => (rest, String::new()),
+        };
+        let number = |text: &str| text.parse::<u16>().ok();
+        let (from, to) = if let Some(to) = bounds.strip_prefix("_LT") {
+            (0, number(to)?.checked_sub(1)?)
+        } else if let Some(from) = bounds.strip_prefix("_GE") {
+            (number(from)?, u16::MAX)
+        } else {
+            let (from, to) = bounds.split_once('T')?;
+            (number(from)?, number(to)?)
+        };
+        Some(Self { from, to, kind })
+    }
+
+    fn holds(&self, part: &Self) -> bool {
+        self != part && self.from <= part.from && part.to <= self.to && (self.kind.is_empty() || self.kind == part.kind)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let apart = !self.kind.is_empty() && !other.kind.is_empty() && self.kind != other.kind;
+        self.from <= other.to && other.from <= self.to && !apart
+    }
+}
+
+impl Parts {
+    fn of(component: &Component, structures: &Structures) -> Option<Self> {
+        let codes = component.codes.as_ref()?;
+        let items = codes.items();
+        if items.len() > MAX_CODES || !codes.contains(TOTAL) {
+            return None;
+        }
+        let places: HashMap<String, u16> = (0..).zip(items).map(|(place, item)| (item.id.clone(), place)).collect();
+        let ages: Vec<Option<Age>> = items.iter().map(|item| Age::parse(&item.id)).collect();
+        let mut within = vec![vec![false; items.len()]; items.len()];
+        let mut put = |whole: &str, part: &str| {
+            if let (Some(whole), Some(part)) = (places.get(whole), places.get(part)) {
+                within[usize::from(*whole)][usize::from(*part)] = whole != part;
+            }
+        };
+        for item in items {
+            if item.id != TOTAL && !NO_PART.contains(&item.id.as_str()) {
+                put(TOTAL, &item.id);
+            }
+            let mut above = item.parent.as_deref();
+            // A list has no cycles that are longer than it.
+            for _ in 0..items.len() {
+                let Some(parent) = above else { break };
+                put(parent, &item.id);
+                above = items.iter().find(|other| other.id == parent).and_then(|other| other.parent.as_deref());
+            }
+        }
+        for hierarchy in &structures.hierarchies {
+            hierarchy.walk(&mut |above, node| {
+                if item_of(&node.code).is_some_and(|(list, _)| list == codes.reference) {
+                    above.iter().for_each(|whole| put(whole, &node.id));
+                }
+            });
+        }
+        for (whole, age) in ages.iter().enumerate() {
+            for (part, other) in ages.iter().enumerate() {
+                if let (Some(age), Some(other)) = (age, other) {
+                    within[whole][part] |= age.holds(other);
+                }
+            }
+        }
+        Some(Self { places, within, ages })
+    }
+
+    fn is_within(&self, whole: u16, part: u16) -> bool {
+        self.within.get(usize::from(whole)).and_then(|row| row.get(usize::from(part))).copied().unwrap_or(false)
+    }
+
+    /// The widest parts of `whole` among `there`, which make it up together; none if some overlap.
+    fn widest(&self, whole: u16, there: &[Cell]) -> Option<Vec<Cell>> {
+        let parts: Vec<Cell> = there.iter().filter(|cell| self.is_within(whole, cell.code)).copied().collect();
+        let hidden = |cell: &Cell| parts.iter().any(|other| self.is_within(other.code, cell.code));
+        let widest: Vec<Cell> = parts.iter().filter(|cell| !hidden(cell)).copied().collect();
+        let age = |cell: &Cell| self.ages.get(usize::from(cell.code)).and_then(Option::as_ref);
+        let overlap = |(index, cell): (usize, &Cell)| {
+            widest[index + 1..]
+                .iter()
+                .any(|other| matches!((age(cell), age(other)), (Some(a), Some(b)) if a.overlaps(b)))
+        };
+        (!widest.iter().enumerate().any(overlap)).then_some(widest)
+    }
+}
+
+/// A figure in the dimension that its group differs in.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    code: u16,
+    value: Option<f64>,
+    line: u64,
+}
+
+/// One dimension's totals.
+#[derive(Debug)]
+struct Axis {
+    /// The dimension's place.
+    index: usize,
+    id: String,
+    parts: Parts,
+    rules: Vec<TotalsRule>,
+    /// Groups that are not complete.
+    open: HashMap<u128, Vec<Cell>>,
+    waiting: usize,
+    /// What the open groups share.
+    prefix: Option<u128>,
+    too_large: bool,
+}
+
+/// Checks totals while sorted figures pass by.
+#[derive(Debug)]
+pub struct Totals {
+    axes: Vec<Axis>,
+    keys: usize,
+    measure: usize,
+    hashers: [RandomState; 2],
+    /// Which of how many slices of the groups.
+    slice: (u64, u64),
+    column: String,
+    problems: Problems,
+}
+
+impl Totals {
+    /// Checks `rules` on figures of `schema`; none if the codes that are `there` hold no total with its parts. `column` is the
+    /// heading of the figures' column, `limit` as for [`Problems::new`].
+    pub fn new(
+        schema: &DatasetSchema,
+        structures: &Structures,
+        rules: &[TotalsRule],
+        there: impl Fn(&str) -> Option<HashSet<String>>,
+        column: &str,
+        limit: usize,
+    ) -> Option<Self> {
+        let axis = |(index, component): (usize, &Component)| {
+            let named =
+                |rule: &&TotalsRule| rule.components.contains(&component.id) && rule.is_for(&schema.dataflow.id);
+            let rules: Vec<TotalsRule> = rules.iter().filter(named).cloned().collect();
+            let parts = Parts::of(component, structures).filter(|_| !rules.is_empty())?;
+            if let Some(there) = there(&component.id) {
+                let codes: Vec<u16> = there.iter().filter_map(|code| parts.places.get(code)).copied().collect();
+                codes.iter().find(|whole| codes.iter().any(|part| parts.is_within(**whole, *part)))?;
+            }
+            let id = component.id.clone();
+            Some(Axis { index, id, parts, rules, open: HashMap::new(), waiting: 0, prefix: None, too_large: false })
+        };
+        let axes: Vec<Axis> = schema.dimensions.iter().enumerate().filter_map(axis).collect();
+        (!axes.is_empty()).then(|| Self {
+            axes,
+            keys: schema.measure_index(),
+            measure: schema.measure_index(),
+            hashers: [RandomState::new(), RandomState::new()],
+            slice: (0, 1),
+            column: column.to_owned(),
+            problems: Problems::new(limit),
+        })
+    }
+
+    /// Looks at the next figures, sorted by dimensions and time.
+    pub fn look(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        let rows = batch.num_rows();
+        let text = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+        // The hash of a key is the sum of its texts' hashes, so that leaving one out is a subtraction.
+        let mut hashes = vec![vec![0u128; rows]; self.axes.len()];
+        let mut sums = vec![0u128; rows];
+        let mut codes = vec![Vec::new(); self.axes.len()];
+        let mut prefixes = vec![Vec::new(); self.axes.len()];
+        for index in 0..self.keys {
+            let column = cast(batch.column(index), &text)?;
+            let column = column.as_dictionary::<UInt16Type>();
+            let texts = column.values().as_string::<i32>();
+            let hash = |text: &str| self.hashers.each_ref().map(|h| h.hash_one((index, text)));
+            // A list is longer than the codes of it that are there: each is hashed when it is met.
+            let mut known: Vec<Option<u128>> = vec![None; texts.len()];
+            let axis = self.axes.iter().position(|axis| axis.index == index);
+            if let Some(axis) = axis {
+                prefixes[axis].clone_from(&sums);
+                let place = |text: Option<&str>| {
+                    text.and_then(|t| self.axes[axis].parts.places.get(t)).copied().unwrap_or(u16::MAX)
+                };
+                let places: Vec<u16> = texts.iter().map(place).collect();
+                codes[axis] = column.keys().values().iter().map(|key| places[usize::from(*key)]).collect();
+            }
+            for (row, key) in column.keys().values().iter().enumerate() {
+                let key = usize::from(*key);
+                let hash = *known[key].get_or_insert_with(|| {
+                    let [high, low] = hash(texts.value(key));
+                    u128::from(high) << 64 | u128::from(low)
+                });
+                sums[row] = sums[row].wrapping_add(hash);
+                if let Some(axis) = axis {
+                    hashes[axis][row] = hash;
+                }
+            }
+        }
+        let values = batch.column(self.measure).as_primitive::<Float64Type>();
+        let lines = batch.column_by_name(ROW).map(|column| column.as_primitive::<Int64Type>());
+        for (axis, ((hashes, codes), prefixes)) in self.axes.iter_mut().zip(hashes.iter().zip(&codes).zip(&prefixes)) {
+            for row in 0..rows {
+                if axis.prefix != Some(prefixes[row]) {
+                    axis.close(&self.column, &mut self.problems);
+                    axis.prefix = Some(prefixes[row]);
+                }
+                let group = sums[row].wrapping_sub(hashes[row]);
+                if axis.too_large || (group as u64) % self.slice.1 != self.slice.0 {
+                    continue;
+                }
+                let line = lines.map_or(0, |lines| lines.value(row) as u64);
+                let value = values.is_valid(row).then(|| values.value(row));
+                axis.put(group, Cell { code: codes[row], value, line });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a pass. What was too large for memory is returned, to be looked at in slices.
+    pub fn finish(mut self) -> (Problems, Option<Slices>) {
+        for axis in &mut self.axes {
+            axis.close(&self.column, &mut self.problems);
+        }
+        let problems = std::mem::replace(&mut self.problems, Problems::new(0));
+        self.axes.retain(|axis| axis.too_large);
+        let slices = (!self.axes.is_empty()).then_some(Slices { totals: self });
+        (problems, slices)
+    }
+}
+
+/// Totals that need several passes.
+#[derive(Debug)]
+pub struct Slices {
+    totals: Totals,
+}
+
+impl Slices {
+    /// Most slices: of this many, each has few enough groups for any file that can be read.
+    const MAX: u64 = 4_096;
+
+    /// The passes to make over the figures of which there are `rows`: each is a check of its own.
+    pub fn passes(self, rows: u64, limit: usize) -> impl Iterator<Item = Totals> {
+        // Twice as many as even slices would need.
+        let slices = (rows / (MAX_OPEN as u64 / 2) + 1).min(Self::MAX);
+        let Totals { axes, keys, measure, hashers, column, .. } = self.totals;
+        (0..slices).map(move |slice| Totals {
+            axes: axes.iter().map(Axis::again).collect(),
+            keys,
+            measure,
+            hashers: hashers.clone(),
+            slice: (slice, slices),
+            column: column.clone(),
+            problems: Problems::new(limit),
+        })
+    }
+}
+
+impl Axis {
+    /// The same dimension, from the beginning.
+    fn again(&self) -> Self {
+        Self {
+            index: self.index,
+            id: self.id.clone(),
+            parts: self.parts.clone(),
+            rules: self.rules.clone(),
+            open: HashMap::new(),
+            waiting: 0,
+            prefix: None,
+            too_large: false,
+        }
+    }
+
+    fn put(&mut self, group: u128, cell: Cell) {
+        self.open.entry(group).or_default().push(cell);
+        self.waiting += 1;
+        if self.waiting > MAX_OPEN {
+            self.too_large = true;
+            self.open = HashMap::new();
+        }
+    }
+
+    fn close(&mut self, column: &str, problems: &mut Problems) {
+        for cells in self.open.values().filter(|cells| cells.len() > 1) {
+            for whole in cells {
+                let Some(total) = whole.value else { continue };
+                if !cells.iter().any(|cell| self.parts.is_within(whole.code, cell.code)) {
+                    continue;
+                }
+                let Some(parts) = self.parts.widest(whole.code, cells) else { continue };
+                let sum: f64 = parts.iter().filter_map(|cell| cell.value).sum();
+                let complete = parts.iter().all(|cell| cell.value.is_some());
+                for rule in &self.rules {
+                    if rule.breaks(total, sum, parts.len(), complete) {
+                        problems.note(self.problem(rule, column, whole, total, sum, parts.len()));
+                    }
+                }
+            }
+        }
+        self.open.clear();
+        self.waiting = 0;
+    }
+
+    fn problem(&self, rule: &TotalsRule, column: &str, whole: &Cell, total: f64, sum: f64, parts: usize) -> Problem {
+        let code = self.parts.places.iter().find(|(_, place)| **place == whole.code).map_or("", |(code, _)| code);
+        let difference = (total - sum).abs();
+        let texts = [
+            ("component", self.id.clone()),
+            ("code", code.to_owned()),
+            ("total", total.to_string()),
+            ("sum", sum.to_string()),
+            ("parts", parts.to_string()),
+            ("difference", difference.to_string()),
+        ];
+        let fill = |name: &str| texts.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone());
+        Problem {
+            row: whole.line,
+            column: column.to_owned(),
+            component: self.id.clone(),
+            value: total.to_string().chars().take(MAX_QUOTE).collect(),
+            expected: rule.message.fill(fill),
+            nearest: None,
+            kind: ProblemKind::Rule { name: rule.name.as_str().into(), severity: rule.severity },
+        }
+    }
+}
+
+impl TotalsRule {
+    /// Whether a total and the sum of its parts break the rule. `complete` says whether every part has a figure.
+    fn breaks(&self, total: f64, sum: f64, parts: usize, complete: bool) -> bool {
+        // Each rounded figure may be off; and sums of fractions are, a little.
+        let rounded = self.tolerance * (parts as f64 + 1.0);
+        let margin = rounded + (self.tolerance_percent / 100.0 + 1e-9) * total.abs();
+        match self.check {
+            TotalsCheck::Exceed => sum > total + margin,
+            // One part is an "of which".
+            TotalsCheck::Residual => complete && parts > 1 && sum < total - margin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
