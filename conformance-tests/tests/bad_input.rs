@@ -21,7 +21,7 @@ fn every_mistake_in_a_file_is_told_and_nothing_is_staged() {
     let file = gtm.write("bad.csv", rows).unwrap();
     let map = gtm.write("good.toml", &mapping("GTM")).unwrap();
     let import = ["import", &file, "--mapping", &map, "--title", "Bad"];
-    refused(gtm, &import, 3, &["8 problems", "MEC", "MEX", "2024-13", "-5", "NAM", "<5", "nothing was staged"]);
+    refused(gtm, &import, 3, &["8 errors", "MEC", "MEX", "2024-13", "-5", "NAM", "<5", "nothing was staged"]);
     let twice = gtm.write("twice.csv", "month,from,persons\n2024-01,MEX,5\n2024-01,MEX,6\n").unwrap();
     refused(gtm, &["import", &twice, "--mapping", &map, "--title", "Twice"], 3, &["line 2", "M.GTM.MEX.GTM"]);
     let wrong = gtm.write("wrong.toml", &mapping("GTM").replace("RETURNS", "RETURN")).unwrap();

@@ -65,8 +65,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Map,
     },
-    /// Show what a stage would publish after disclosure control.
-    Preview(StageArg),
+    /// Show what a stage, or a file, would publish after disclosure control, and what that changes of the release in force.
+    Preview(Preview),
     /// Approve a stage as a second operator.
     Approve(Approve),
     /// Seal an approved stage: sign, append to the log, make it public.
@@ -223,6 +223,49 @@ pub(crate) struct Import {
     /// Only check: stage nothing.
     #[arg(long)]
     pub(crate) check: bool,
+    /// How it is checked.
+    #[command(flatten)]
+    pub(crate) checking: Checking,
+}
+
+/// How a file is checked, and where what is wrong is written.
+#[derive(Debug, Args)]
+pub(crate) struct Checking {
+    /// A file of rules (TOML) beside the built-in ones and the node's own. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// A warning, by its name, that you have looked at and accept. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept: Vec<String>,
+    /// Write the problems to this CSV file: the first 100,000.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) problems: Option<PathBuf>,
+    /// Write a copy of the sheet with the cells marked to this XLSX file.
+    #[arg(long, value_name = "FILE.xlsx")]
+    pub(crate) marked: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Preview {
+    /// The stage's id, as `import` printed it; without it, the only open one.
+    #[arg(conflicts_with_all = ["file", "mapping"])]
+    pub(crate) stage: Option<String>,
+    /// A file that is not staged yet.
+    #[command(flatten)]
+    pub(crate) source: PreviewFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewFile {
+    /// A file to check and compare, without staging it. None where the mapping has a query of a database.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The file's mapping.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// How it is checked.
+    #[command(flatten)]
+    pub(crate) checking: Checking,
 }
 
 #[derive(Debug, Subcommand)]

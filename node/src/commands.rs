@@ -1,10 +1,12 @@
 //! Runs a command: opens what it needs, calls the use case, prints.
 
 mod bench;
+mod comparison;
 mod figures;
 pub(crate) mod forum;
 mod mapping;
 pub(crate) mod node;
+mod problems;
 mod publishing;
 mod schema;
 mod verify;
@@ -58,7 +60,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Forum { command } => forum::run(&context, command).await?,
         Command::Map { command } => mapping::run(&context, command)?,
         Command::Import(args) => publishing::import(&context, args).await?,
-        Command::Preview(args) => publishing::preview(&context, args.stage.as_deref()).await?,
+        Command::Preview(args) => publishing::preview(&context, args).await?,
         Command::Approve(args) => publishing::approve(&context, args).await?,
         Command::Publish(args) => publishing::publish(&context, args.stage.as_deref()).await?,
         Command::Withdraw(args) => publishing::withdraw(&context, args).await?,

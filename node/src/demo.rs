@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{Error, ImportRequest, Node, Progress, ReleaseFilter, card, draft, sign};
+use chancery_exchange::{Checks, Error, ImportRequest, Node, Progress, ReleaseFilter, card, draft, sign};
 use chancery_ledger::{Audience, ForumBundle};
 use futures::StreamExt as _;
 use rust_embed::RustEmbed;
@@ -57,6 +57,9 @@ struct Publication {
     file: String,
     mapping: String,
     wave: u32,
+    /// Names of warnings that the operator has looked at.
+    #[serde(default)]
+    accept: Vec<String>,
 }
 
 fn example_name(example: Example) -> &'static str {
@@ -232,6 +235,7 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
             operator: "preparer".to_owned(),
             audience: Audience::Public,
             embargo: None,
+            checks: Checks { accept: publication.accept.clone(), ..Checks::default() },
             check_only: false,
         };
         let outcome = node.import(request, Progress::default()).await?;

@@ -8,7 +8,7 @@ pub mod rules;
 mod systems;
 mod totals;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -219,6 +219,16 @@ impl Validator {
             Some((column.component.id.clone(), heading.clone()))
         });
         columns.collect()
+    }
+
+    /// The codes of each coded component that were met so far.
+    pub fn codes_met(&self) -> HashMap<String, HashSet<String>> {
+        let coded = self.columns.iter().filter(|column| column.component.codes.is_some());
+        let met = |column: &Column| {
+            let constant = column.field().is_none().then(|| column.current().text.clone());
+            column.texts().map(|(_, judged)| judged.text.clone()).chain(constant).collect()
+        };
+        coded.map(|column| (column.component.id.clone(), met(column))).collect()
     }
 
     /// The rows since the last call, packed for sorting.

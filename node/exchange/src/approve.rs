@@ -10,6 +10,7 @@ use chancery_store::stages::StageRow;
 use arrow::array::RecordBatch;
 
 use crate::error::{Doing as _, Error, Result};
+use crate::import::AcceptedWarning;
 use crate::node::Node;
 
 /// A stage, read back.
@@ -29,6 +30,8 @@ pub struct Stage {
     pub operators: Vec<OperatorSignature>,
     /// What disclosure control did.
     pub report: Report,
+    /// The warnings that the importing operator accepted.
+    pub accepted: Vec<AcceptedWarning>,
 }
 
 impl Stage {
@@ -38,6 +41,7 @@ impl Stage {
             intent: serde_json::from_slice(&row.intent).or_storage(damaged)?,
             operators: serde_json::from_slice(&row.operators).or_storage(damaged)?,
             report: serde_json::from_slice(&row.report).or_storage(damaged)?,
+            accepted: serde_json::from_slice(&row.accepted).or_storage(damaged)?,
             id: row.id,
             state: row.state,
             source: row.source,

@@ -1,7 +1,6 @@
 //! What can go wrong in a use case, by what the caller does next.
 
-use chancery_schema::validate::Problem;
-
+use crate::import::Findings;
 use crate::tombstone::Tombstone;
 
 /// The cause behind an error, kept as its source and never repeated in its text.
@@ -22,18 +21,9 @@ pub enum Error {
         #[source]
         cause: Option<Cause>,
     },
-    /// The file holds figures the schema refuses; every problem is listed.
-    #[error("`{file}`: {total} problems in {rows} rows; nothing was staged")]
-    Problems {
-        /// The file's name.
-        file: String,
-        /// Data rows read.
-        rows: u64,
-        /// Problems found, also those not kept.
-        total: u64,
-        /// The first problems, in row order.
-        problems: Vec<Problem>,
-    },
+    /// The file holds figures that the schema or a rule refuses, or warnings that nobody has accepted.
+    #[error("{0}")]
+    Problems(Box<Findings>),
     /// There is no such thing here.
     #[error("{what}")]
     NotFound {

@@ -8,6 +8,7 @@
 
 mod approve;
 mod budget;
+mod compare;
 pub mod config;
 mod disclose;
 mod doctor;
@@ -27,12 +28,15 @@ pub mod views;
 
 pub use approve::Stage;
 pub use budget::Budget;
+pub use compare::{Comparison, Revision, YearTotals};
 pub use disclose::profile_of;
 pub use doctor::Finding;
 pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
 pub use forum::{card, draft, sign};
-pub use import::{Found, ImportOutcome, ImportRequest, Progress, Trial, try_mapping};
+pub use import::{
+    AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Progress, Trial, mark, try_mapping,
+};
 pub use keyring::Keyring;
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};

@@ -71,6 +71,18 @@ impl Node {
         Ok(node)
     }
 
+    /// A query engine that spills to a folder of its own.
+    pub(crate) fn engine_in(&self, spill_dir: PathBuf) -> Result<QueryEngine> {
+        let limits = &self.inner.config.query;
+        let engine = QueryEngine::new(&QueryConfig {
+            memory_bytes: limits.memory_mib << 20,
+            threads: limits.threads,
+            spill_dir,
+            time_limit: Duration::from_secs(limits.time_limit_s),
+        });
+        engine.or_storage(|| "cannot start the query engine".to_owned())
+    }
+
     /// Configuration.
     pub fn config(&self) -> &NodeConfig {
         &self.inner.config

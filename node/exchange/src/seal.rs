@@ -1,5 +1,7 @@
 //! Seal: sign the release, append it to the log, make it public. One transaction; before it nothing is published, after it all is.
 
+use std::path::PathBuf;
+
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::{self, Hash, HashStore, LogError, Tree};
 use chancery_ledger::record::is_sha256;
@@ -134,7 +136,7 @@ impl Node {
     }
 
     /// This member's release of a dataflow now in force.
-    async fn in_force(&self, dataflow: &str) -> Result<Option<String>> {
+    pub(crate) async fn in_force(&self, dataflow: &str) -> Result<Option<String>> {
         let forum = self.trust()?.forum().to_owned();
         let selection = ReleaseSelection {
             dataflow: Some(dataflow.to_owned()),
@@ -143,6 +145,14 @@ impl Node {
         };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         Ok(rows.or_storage(|| "cannot read the releases".to_owned())?.into_iter().next().map(|r| r.id))
+    }
+
+    /// The file of this member's release of a dataflow in force.
+    pub(crate) async fn in_force_file(&self, dataflow: &str) -> Result<Option<PathBuf>> {
+        let Some(release) = self.in_force(dataflow).await? else { return Ok(None) };
+        let artefacts = self.store().run(move |s| s.release_artefact_list(&[release])).await;
+        let artefacts = artefacts.or_storage(|| "cannot read the release in force".to_owned())?;
+        Ok(artefacts.first().map(|artefact| self.files().path(&artefact.sha256)))
     }
 
     /// Appends records to this member's log and signs the new head, in one transaction with what the records mean.

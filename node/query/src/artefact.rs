@@ -7,8 +7,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{Float64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Float64Type, Schema, SchemaRef, UInt16Type};
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::period::Period;
 use parquet::arrow::ArrowWriter;
@@ -122,6 +122,49 @@ impl Default for Limits {
     }
 }
 
+/// A column of texts, as they are or numbered.
+pub(crate) enum Texts<'a> {
+    Plain(&'a StringArray),
+    Numbered(&'a [u16], &'a StringArray),
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn of(column: &'a ArrayRef) -> Option<Self> {
+        if let Some(numbered) = column.as_dictionary_opt::<UInt16Type>() {
+            return Some(Self::Numbered(numbered.keys().values(), numbered.values().as_string_opt()?));
+        }
+        column.as_string_opt().map(Self::Plain)
+    }
+
+    pub(crate) fn value(&self, row: usize) -> &'a str {
+        match self {
+            Self::Plain(texts) => texts.value(row),
+            Self::Numbered(numbers, texts) => texts.value(usize::from(numbers[row])),
+        }
+    }
+
+    /// Whether the row before has the same text.
+    pub(crate) fn repeats(&self, row: usize) -> bool {
+        match self {
+            // The texts of a numbered column differ, but a file from elsewhere may not keep to that.
+            Self::Numbered(numbers, _) if numbers[row - 1] == numbers[row] => true,
+            _ => self.value(row - 1) == self.value(row),
+        }
+    }
+
+    /// Every text that is there, at least once.
+    fn distinct(&self, rows: usize) -> Box<dyn Iterator<Item = &'a str> + '_> {
+        match self {
+            Self::Numbered(numbers, texts) => {
+                let mut seen = vec![false; texts.len()];
+                numbers.iter().for_each(|number| seen[usize::from(*number)] = true);
+                Box::new((0..texts.len()).filter(move |index| seen[*index]).map(|index| texts.value(index)))
+            }
+            Self::Plain(_) => Box::new((0..rows).map(|row| self.value(row))),
+        }
+    }
+}
+
 /// Checks order and keeps the facts while rows pass by.
 struct Passage {
     previous: Option<Vec<String>>,
@@ -137,14 +180,16 @@ impl Passage {
     }
 
     fn pass(&mut self, batch: &RecordBatch) -> Result<(), ArtefactError> {
-        let columns: Vec<&StringArray> =
-            batch.columns().iter().take(self.keys).filter_map(|c| c.as_string_opt()).collect();
+        let columns: Vec<Texts<'_>> = batch.columns().iter().take(self.keys).filter_map(Texts::of).collect();
         for row in 0..batch.num_rows() {
             let number = self.facts.rows + 1;
             let order = match (row, &self.previous) {
                 (0, None) => std::cmp::Ordering::Less,
                 (0, Some(previous)) => previous.iter().map(String::as_str).cmp(columns.iter().map(|c| c.value(0))),
-                (row, _) => columns.iter().map(|c| c.value(row - 1)).cmp(columns.iter().map(|c| c.value(row))),
+                (row, _) => {
+                    let differs = columns.iter().find(|column| !column.repeats(row));
+                    differs.map_or(std::cmp::Ordering::Equal, |c| c.value(row - 1).cmp(c.value(row)))
+                }
             };
             if order.is_ge() {
                 let key = columns.iter().map(|c| c.value(row)).collect::<Vec<_>>().join(".");
@@ -155,7 +200,7 @@ impl Passage {
         }
         if let Some(times) = columns.last() {
             let mut seen = std::collections::HashSet::new();
-            for text in times.iter().flatten().filter(|text| seen.insert(*text)) {
+            for text in times.distinct(batch.num_rows()).filter(|text| seen.insert(*text)) {
                 self.time(text);
             }
         }
@@ -207,12 +252,22 @@ impl<W: Write + Send> ArtefactWriter<W> {
         Ok(Self { writer, passage: Passage::new(schema), schema: columns })
     }
 
-    /// Appends rows; refuses them if they are out of order or their keys were there before.
+    /// Appends rows, whose texts may be numbered; refuses them if they are out of order or their keys were there before.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), ArtefactError> {
+        let plain = |kind: &DataType| match kind {
+            DataType::Dictionary(_, value) => value.as_ref().clone(),
+            other => other.clone(),
+        };
+        let fields = batch.schema();
+        let same = fields.fields().len() == self.schema.fields().len()
+            && fields.fields().iter().zip(self.schema.fields()).all(|(found, expected)| {
+                found.name() == expected.name() && plain(found.data_type()) == *expected.data_type()
+            });
+        if !same {
+            return Err(ArtefactError::Parquet("the rows have other columns than the artefact".to_owned()));
+        }
         self.passage.pass(batch)?;
-        let batch =
-            batch.clone().with_schema(Arc::clone(&self.schema)).map_err(|e| ArtefactError::Parquet(e.to_string()))?;
-        self.writer.write(&batch).map_err(parquet)
+        self.writer.write(batch).map_err(parquet)
     }
 
     /// Ends the file.

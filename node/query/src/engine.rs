@@ -2,7 +2,7 @@
 //! memory pool and one spill folder for all queries of a node.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext, ident};
+use datafusion::prelude::{SessionConfig, SessionContext, ident};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
@@ -252,13 +252,18 @@ impl QueryEngine {
         receive.recv().await.unwrap_or(Err(QueryFailure::Broken))
     }
 
-    /// The rows of an unsorted file, sorted by `keys`; files larger than memory go through the spill folder.
-    pub async fn sort_file(&self, path: &Path, keys: &[&str]) -> Result<QueryStream, QueryFailure> {
-        let path = path.to_string_lossy().into_owned();
-        let frame = self.context().read_parquet(path, ParquetReadOptions::default().file_extension("")).await?;
-        let order = keys.iter().map(|key| ident(*key).sort(true, false)).collect();
-        let stream = frame.sort(order)?.execute_stream().await?;
-        Ok(Box::pin(stream.map(|batch| Ok(batch?))))
+    /// The rows of a stream, sorted by `key`; more than memory holds go through the spill folder.
+    pub async fn sort(
+        &self,
+        columns: SchemaRef,
+        rows: impl Stream<Item = RecordBatch> + Send + 'static,
+        key: &str,
+    ) -> Result<QueryStream, QueryFailure> {
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&columns), rows.map(Ok));
+        let once = Once { columns: Arc::clone(&columns), stream: Mutex::new(Some(Box::pin(stream))) };
+        let table = StreamingTable::try_new(columns, vec![Arc::new(once)])?;
+        let frame = self.context().read_table(Arc::new(table))?.sort(vec![ident(key).sort(true, false)])?;
+        Ok(Box::pin(frame.execute_stream().await?.map(|batch| Ok(batch?))))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Parquet artefacts and the queries over them; nothing here knows who may ask.
 
 pub mod artefact;
+pub mod beside;
+pub mod earlier;
 pub mod engine;
 mod expression;
 mod file;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema};
 use arrow::util::display::array_value_to_string;
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::validate::rules::Rule;
@@ -122,7 +122,11 @@ impl RuleSet {
 impl Bound {
     fn problem(&self, batch: &RecordBatch, row: usize, headings: &HashMap<String, String>) -> Problem {
         let text = |name: &str| {
-            let text = array_value_to_string(batch.column_by_name(name)?, row).ok()?;
+            let column = batch.column_by_name(name)?;
+            // A whole figure is told without a point, as files have it.
+            let figure = column.as_primitive_opt::<Float64Type>().filter(|figures| figures.is_valid(row));
+            let told = || array_value_to_string(column, row).ok();
+            let text = figure.map(|figures| figures.value(row).to_string()).or_else(told)?;
             Some(text.chars().take(MAX_QUOTE).collect::<String>())
         };
         let lines = batch.column_by_name(ROW).and_then(|column| column.as_primitive_opt::<Int64Type>());

@@ -10,7 +10,8 @@ use chancery_ledger::{Audience, time};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use crate::cli::{Approve, Import, Withdraw};
+use super::{comparison, node as serving, problems};
+use crate::cli::{Approve, Import, Preview, Withdraw};
 use crate::output;
 
 /// Rows shown by `preview`.
@@ -41,17 +42,24 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
         operator: args.operator,
         audience,
         embargo,
+        checks: problems::checks(&args.checking)?,
         check_only: args.check,
     };
+    let (file, mapping) = (request.file.clone(), request.mapping.clone());
     let progress = Progress::default();
     let bar = show_progress(&progress);
-    let outcome = node.import(request, progress).await;
+    let outcome = interruptible(node.import(request, progress)).await;
     bar.abort();
     let outcome = outcome?;
+    if let Err(Error::Problems(findings)) = &outcome {
+        problems::write(&args.checking, file.as_deref(), &mapping, findings)?;
+    }
+    let outcome = outcome?;
+    problems::write(&args.checking, file.as_deref(), &mapping, &outcome.findings)?;
     if context.json {
         return output::json(&serde_json::json!({
             "stage": outcome.stage, "dataflow": outcome.dataflow, "rows": outcome.rows, "left_out": outcome.left_out,
-            "found": outcome.found, "report": outcome.report,
+            "found": outcome.found, "findings": outcome.findings, "report": outcome.report,
         }));
     }
     for found in &outcome.found {
@@ -61,6 +69,7 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
         "{}: {} rows valid, {} left out by the mapping",
         outcome.dataflow, outcome.rows, outcome.left_out
     ));
+    output::findings(&outcome.findings);
     match (&outcome.stage, &outcome.report) {
         (Some(stage), Some(report)) => {
             output::line(format!(
@@ -74,8 +83,16 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
     Ok(())
 }
 
+/// Does the work, or stops at Ctrl-C or a termination signal: what it has written goes with it.
+pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        done = work => Ok(done),
+        () = serving::stop_signal() => bail!("interrupted: nothing is kept of what was not finished"),
+    }
+}
+
 /// A bar on the terminal, fed from the reading's counters; silent where there is no terminal.
-fn show_progress(progress: &Progress) -> tokio::task::JoinHandle<()> {
+pub(crate) fn show_progress(progress: &Progress) -> tokio::task::JoinHandle<()> {
     let progress = progress.clone();
     tokio::spawn(async move {
         let bar = ProgressBar::new(0);
@@ -90,17 +107,22 @@ fn show_progress(progress: &Progress) -> tokio::task::JoinHandle<()> {
     })
 }
 
-pub(crate) async fn preview(context: &Context, stage: Option<&str>) -> Result<()> {
+pub(crate) async fn preview(context: &Context, args: Preview) -> Result<()> {
+    if args.source.file.is_some() || args.source.mapping.is_some() {
+        return comparison::file(context, args.source).await;
+    }
     let node = context.node().await?;
-    let stage = node.find_stage(stage, None).await?;
+    let stage = node.find_stage(args.stage.as_deref(), None).await?;
+    let compared = node.compare_stage(&stage).await?;
     let (_, batches) = node.stage_figures(&stage, PREVIEW_ROWS).await?;
     if context.json {
         return output::json(&serde_json::json!({
             "stage": stage.id, "state": stage.state, "source": stage.source, "intent": stage.intent,
-            "operators": stage.operators.len(), "report": stage.report, "rows": rows(&batches),
+            "operators": stage.operators.len(), "report": stage.report, "accepted": stage.accepted, "comparison": compared, "rows": rows(&batches),
         }));
     }
     describe(&stage);
+    comparison::show(&compared);
     show(&batches);
     Ok(())
 }
@@ -128,6 +150,10 @@ fn describe(stage: &Stage) {
         report.suppressed_secondary,
         report.rounded
     ));
+    for warning in &stage.accepted {
+        let at = time::format(warning.at);
+        output::line(format!("  accepted by {} at {at}: {} × `{}`", warning.operator, warning.count, warning.name));
+    }
 }
 
 /// Rows as JSON objects, empty cells left out.

@@ -101,6 +101,7 @@ impl DataFolder {
         write.map_err(|e| StoreError::file("write the lock", &path, e))?;
         if what == Exclusive::Serve {
             self.remove_leftovers()?;
+            self.remove_dead_workspaces()?;
         }
         Ok(FolderLock { _file: file })
     }

@@ -12,6 +12,7 @@ pub mod privacy;
 pub mod releases;
 mod schema;
 pub mod stages;
+pub mod workspace;
 
 pub use artefacts::ArtefactFiles;
 pub use database::{Store, StoreError};

@@ -43,6 +43,7 @@ diesel::table! {
     stages (id) {
         id -> Text, forum -> Text, dataflow -> Text, title -> Text, source -> Text, state -> Text,
         created_at -> BigInt, updated_at -> BigInt, intent -> Binary, operators -> Binary, report -> Binary,
+        accepted -> Binary,
     }
 }
 diesel::table! {

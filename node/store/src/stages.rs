@@ -32,6 +32,8 @@ pub struct StageRow {
     pub operators: Vec<u8>,
     /// The disclosure report, JSON.
     pub report: Vec<u8>,
+    /// The warnings that the importing operator accepted, JSON.
+    pub accepted: Vec<u8>,
 }
 
 impl Store {

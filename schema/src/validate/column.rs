@@ -59,6 +59,9 @@ pub(super) struct Column {
     current: usize,
 }
 
+/// What a column has before its first row.
+static UNREAD: Judged =
+    Judged { text: String::new(), given: false, fault: None, length: None, number: u16::MAX, line: 0 };
 /// Texts met lately that are found without hashing them.
 const RECENT: usize = 1_024;
 
@@ -136,7 +139,7 @@ impl Column {
 
     /// This row's text.
     pub(super) fn current(&self) -> &Judged {
-        &self.judged[self.current]
+        self.judged.get(self.current).unwrap_or(&UNREAD)
     }
 
     fn judge(&self, field: &str, packing: &Packing, line: u64, advise: bool) -> Judged {

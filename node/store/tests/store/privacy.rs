@@ -19,6 +19,7 @@ fn stage(id: &str) -> StageRow {
         intent: Vec::new(),
         operators: Vec::new(),
         report: Vec::new(),
+        accepted: Vec::new(),
     }
 }
 

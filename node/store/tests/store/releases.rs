@@ -90,6 +90,7 @@ fn stage(id: &str, at: i64) -> StageRow {
         intent: b"{}".to_vec(),
         operators: b"[]".to_vec(),
         report: b"{}".to_vec(),
+        accepted: b"[]".to_vec(),
     }
 }
 
