@@ -1,6 +1,8 @@
 //! Checking figures as a statistician does: every problem at once, rules of one's own, warnings accepted by name, what would change, and an
 //! import that is cut off.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::path::Path;
 use std::process::Stdio;
 

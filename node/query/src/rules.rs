@@ -55,7 +55,7 @@ impl RuleSet {
         let columns = Schema::new(fields);
         let mut set = Self { rules: Vec::new(), columns: Vec::new() };
         for rule in rules {
-            let named = rule.dataflows.iter().any(|id| *id == schema.dataflow.id);
+            let named = rule.dataflows.contains(&schema.dataflow.id);
             if !named && !rule.dataflows.is_empty() {
                 continue;
             }

@@ -86,8 +86,10 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
 /// Does the work, or stops at Ctrl-C or a termination signal: what it has written goes with it.
 pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T> {
     tokio::select! {
-        done = work => Ok(done),
+        // First, so that a signal is listened for before anything is written.
+        biased;
         () = serving::stop_signal() => bail!("interrupted: nothing is kept of what was not finished"),
+        done = work => Ok(done),
     }
 }
 

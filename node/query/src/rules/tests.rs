@@ -11,6 +11,9 @@ fn schema(dataflow: &str) -> DatasetSchema {
     structures.dataset_schema(&structures.find_dataflow(dataflow).unwrap()).unwrap()
 }
 
+/// Rows, the figures beside them, and what is found.
+type Case<'a> = (&'a [[&'a str; 4]], Option<f64>, Option<f64>, &'a [(u64, &'a str, &'a str)]);
+
 /// Lines and rule names that the rules find in a file of migrant stock; `earlier` and `prior` stand beside every row.
 fn found(rules: &[Rule], rows: &[[&str; 4]], earlier: Option<f64>, prior: Option<f64>) -> Vec<(u64, String, String)> {
     let mapping = r#"
@@ -81,7 +84,7 @@ fn built_in_rules_bind_to_every_dataflow_they_are_for() {
 #[test]
 fn built_in_rules_catch_what_people_report() {
     let rules = Rules::built_in().unwrap().rules;
-    let cases: [(&[[&str; 4]], Option<f64>, Option<f64>, &[(u64, &str, &str)]); 9] = [
+    let cases: [Case<'_>; 9] = [
         (
             &[["MEX", "USA", "2020", "5"], ["CHN", "CHN", "2020", "7"]],
             None,

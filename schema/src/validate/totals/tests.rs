@@ -136,14 +136,14 @@ fn what_is_too_large_for_memory_is_looked_at_in_slices() {
 
 /// Sums of men, women and unknown beside each total, in as many words.
 fn plain(rows: &[Row]) -> Vec<u64> {
-    let mut groups: BTreeMap<[&str; 3], Vec<(u64, &str, Option<f64>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<[&str; 3], Vec<_>> = BTreeMap::new();
     for (line, ([origin, sex, age, year], value)) in (2..).zip(rows) {
         groups.entry([origin, age, year]).or_default().push((line, sex, *value));
     }
     let mut broken = Vec::new();
     for cells in groups.values() {
-        let parts: Vec<_> = cells.iter().filter(|(_, sex, _)| *sex != "_T").collect();
-        let Some((line, _, Some(total))) = cells.iter().find(|(_, sex, _)| *sex == "_T") else { continue };
+        let parts: Vec<_> = cells.iter().filter(|(_, sex, _)| **sex != "_T").collect();
+        let Some((line, _, Some(total))) = cells.iter().find(|(_, sex, _)| **sex == "_T") else { continue };
         let sum: f64 = parts.iter().filter_map(|(.., value)| *value).sum();
         let complete = parts.iter().all(|(.., value)| value.is_some()) && parts.len() > 1;
         if !parts.is_empty() && (sum > *total || complete && sum < *total) {
