@@ -149,12 +149,19 @@ fn a_preview_tells_what_is_new_revised_and_gone() {
     assert_ne!(second, release);
 }
 
+/// Whether an import has begun to write a stage: a file in its process's folder.
+fn begun(node: &TestNode) -> bool {
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let written = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(".tmp");
+    entries(&node.dir.join("stages")).any(|work| entries(&work.path()).any(|file| written(&file.file_name())))
+}
+
 /// Starts an import that lasts, waits until it has written something, sends `signal`, and waits for its end.
 fn cut_off(node: &TestNode, file: &Path, map: &str, signal: &str) -> Result<i32> {
     let file = file.to_str().context("path")?;
     let mut command = node.command(&["import", file, "--mapping", map, "--title", "Long"])?;
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    wait_for("the import to begin", || Ok((!left(node).is_empty()).then_some(())))?;
+    wait_for("the import to begin", || Ok(begun(node).then_some(())))?;
     let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status()?;
     ensure!(sent.success(), "no signal could be sent");
     Ok(child.wait()?.code().unwrap_or(-1))
@@ -167,8 +174,10 @@ fn an_import_that_is_cut_off_leaves_nothing() {
     let gtm = &forum.nodes[0];
     let map = gtm.write("map.toml", &mapping("GTM")).unwrap();
     let mut text = "month,from,persons\n".to_owned();
-    for row in 0..400_000 {
-        text.push_str(&format!("{}-01,MEX,{row}\n", 1000 + row % 9000));
+    for origin in ["MEX", "HND", "SLV"] {
+        for (year, month) in (1000..9000).flat_map(|year| (1..=12).map(move |month| (year, month))) {
+            text.push_str(&format!("{year}-{month:02},{origin},70\n"));
+        }
     }
     let file = gtm.write("long.csv", &text).unwrap();
     for signal in ["-INT", "-TERM"] {

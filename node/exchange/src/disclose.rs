@@ -48,9 +48,7 @@ impl Node {
         staged: PathBuf,
         profile: Option<String>,
     ) -> Result<Disclosed> {
-        // Beside the stage: whoever removes the one removes the other.
-        let dir = staged.parent().map_or_else(|| self.folder().stages(), Path::to_path_buf);
-        let (schema, root) = (schema.clone(), self.folder().root().to_path_buf());
+        let (schema, dir, root) = (schema.clone(), self.workspace().to_path_buf(), self.folder().root().to_path_buf());
         let keyring = self.keyring();
         let work = move || {
             let text = profile.map_or_else(|| profile_of(&root, &schema.dataflow.id), Ok)?;

@@ -95,7 +95,7 @@ impl Node {
             .key_for(self.member(), Purpose::Operator, &operator.public(), self.now())
             .or_denied(&format!("`{}` may not import", request.operator))?;
         let checked = self.check_file(request.file.as_deref(), mapping, &schema, &request.checks, progress).await?;
-        let Checked { staged, workspace: _workspace, rows, left_out, found, findings } = checked;
+        let Checked { staged, rows, left_out, found, findings } = checked;
         if findings.errors() > 0 || findings.refuses() && !request.check_only {
             return Err(Error::Problems(Box::new(findings)));
         }

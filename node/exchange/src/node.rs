@@ -10,6 +10,7 @@ use chancery_network::NetworkHandle;
 use chancery_query::{QueryConfig, QueryEngine};
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::{Reference, Structures};
+use chancery_store::workspace::Workspace;
 use chancery_store::{ArtefactFiles, DataFolder, Store};
 
 use crate::config::NodeConfig;
@@ -28,6 +29,7 @@ struct Inner {
     store: Store,
     files: ArtefactFiles,
     engine: QueryEngine,
+    workspace: Workspace,
     structures: Structures,
     trust: RwLock<Option<Arc<Trust>>>,
     network: OnceLock<NetworkHandle>,
@@ -47,10 +49,11 @@ impl Node {
         let store = opened
             .or_storage(|| "cannot open the database".to_owned())?
             .or_storage(|| "cannot open the database".to_owned())?;
+        let workspace = folder.workspace().or_storage(|| "cannot make a folder for temporary files".to_owned())?;
         let engine = QueryEngine::new(&QueryConfig {
             memory_bytes: config.query.memory_mib << 20,
             threads: config.query.threads,
-            spill_dir: folder.stages(),
+            spill_dir: workspace.path().to_path_buf(),
             time_limit: Duration::from_secs(config.query.time_limit_s),
         });
         let inner = Inner {
@@ -58,6 +61,7 @@ impl Node {
             engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
             structures: chancery_schema::shared::structures()
                 .or_storage(|| "the built-in schema is damaged".to_owned())?,
+            workspace,
             trust: RwLock::new(None),
             network: OnceLock::new(),
             pulling: Mutex::default(),
@@ -71,16 +75,9 @@ impl Node {
         Ok(node)
     }
 
-    /// A query engine that spills to a folder of its own.
-    pub(crate) fn engine_in(&self, spill_dir: PathBuf) -> Result<QueryEngine> {
-        let limits = &self.inner.config.query;
-        let engine = QueryEngine::new(&QueryConfig {
-            memory_bytes: limits.memory_mib << 20,
-            threads: limits.threads,
-            spill_dir,
-            time_limit: Duration::from_secs(limits.time_limit_s),
-        });
-        engine.or_storage(|| "cannot start the query engine".to_owned())
+    /// Where files that do not outlive the node are written: private, and removed also after the process was killed.
+    pub(crate) fn workspace(&self) -> &Path {
+        self.inner.workspace.path()
     }
 
     /// Configuration.

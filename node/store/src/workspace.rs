@@ -33,9 +33,11 @@ impl DataFolder {
         let stages = self.stages();
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&stages);
         let dir = dir.map_err(|e| StoreError::file("create a folder in", &stages, e))?;
-        let path = dir.path().join(LOCK);
-        let lock = open(&path).map_err(|e| StoreError::file("create the lock", &path, e))?;
-        lock.try_lock().map_err(|e| StoreError::file("lock", &path, e.into()))?;
+        // It has its name only when it is locked: under that name a lock that nobody holds is a dead process's.
+        let (made, path) = (dir.path().join("new"), dir.path().join(LOCK));
+        let lock = File::create_new(&made).map_err(|e| StoreError::file("create the lock", &made, e))?;
+        lock.try_lock().map_err(|e| StoreError::file("lock", &made, e.into()))?;
+        fs::rename(&made, &path).map_err(|e| StoreError::file("create the lock", &path, e))?;
         Ok(Workspace { dir, _lock: lock })
     }
 
@@ -55,10 +57,6 @@ impl DataFolder {
         }
         Ok(())
     }
-}
-
-fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 #[cfg(test)]

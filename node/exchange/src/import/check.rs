@@ -14,7 +14,6 @@ use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::mapping::Mapping;
 use chancery_schema::validate::rules::{MAX_RULES_BYTES, Rules};
 use chancery_schema::validate::{KEY, Packing, Problem, ProblemKind, Problems, Repeated, Severity, Totals};
-use chancery_store::workspace::Workspace;
 use futures::StreamExt as _;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
@@ -49,8 +48,6 @@ impl Default for Checks {
 pub(crate) struct Checked {
     /// The sorted figures; they are whole only if nothing is refused.
     pub(crate) staged: TempPath,
-    /// Where they are; removed when dropped.
-    pub(crate) workspace: Workspace,
     pub(crate) rows: u64,
     pub(crate) left_out: u64,
     pub(crate) found: Vec<Found>,
@@ -110,7 +107,7 @@ fn check_accepted(rules: &Rules, accepted: &[String]) -> Result<()> {
 }
 
 impl Node {
-    /// Reads, sorts and checks a file. All that is written is in a folder that goes with what is returned.
+    /// Reads, sorts and checks a file. Nothing of it stays but the temporary file that is returned.
     pub(crate) async fn check_file(
         &self,
         file: Option<&Path>,
@@ -133,15 +130,13 @@ impl Node {
         let reading = tokio::task::spawn_blocking(move || reader.read(&sender));
         let rows = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
         let sorting = || "cannot sort the rows".to_owned();
-        let workspace = self.folder().workspace().or_storage(|| "cannot make a folder for the import".to_owned())?;
-        let engine = self.engine_in(workspace.path().to_path_buf())?;
-        let mut sorted = engine.sort(packing.packed_schema(), rows, KEY).await.or_storage(sorting)?;
+        let mut sorted = self.engine().sort(packing.packed_schema(), rows, KEY).await.or_storage(sorting)?;
         // The first sorted row is there when the last one is read.
         let mut next = sorted.next().await;
         let reading = reading.await.or_storage(cut_off)??;
         let mut pass = SortedPass::new(self, schema, packing, &rules, bound, earlier, &reading, listed);
         let (sender, receiver) = mpsc::channel(WAITING);
-        let (dir, wanted) = (workspace.path().to_path_buf(), schema.clone());
+        let (dir, wanted) = (self.workspace().to_path_buf(), schema.clone());
         let writing = tokio::task::spawn_blocking(move || write(&dir, &wanted, receiver));
         while let Some(batch) = next {
             let batch = batch.or_storage(sorting)?;
@@ -157,7 +152,7 @@ impl Node {
         let problems = tokio::task::block_in_place(|| pass.finish(reading.problems, &staged, reading.rows, listed))?;
         let findings = Findings::new(super::name_of(file), reading.rows, problems, &checks.accept);
         let (rows, left_out) = (reading.rows - reading.left_out, reading.left_out);
-        Ok(Checked { staged, workspace, rows, left_out, found: reading.found, findings })
+        Ok(Checked { staged, rows, left_out, found: reading.found, findings })
     }
 
     /// The release of this member in force, beside which new figures are put.
