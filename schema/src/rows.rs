@@ -37,6 +37,18 @@ impl<T: AsRef<str>> Row for [T] {
     }
 }
 
+/// Takes the observations of a message.
+pub trait Observations {
+    /// The message says which dataflow or structure it is of: a URN, or `AGENCY:ID(VERSION)`.
+    fn structure(&mut self, reference: &str);
+
+    /// An observation: components and their values. Of a component that is there twice the last counts.
+    fn observation(&mut self, fields: &mut dyn Iterator<Item = (&str, &str)>) -> Result<ControlFlow<()>, SourceError>;
+
+    /// Observations taken so far.
+    fn seen(&self) -> u64;
+}
+
 /// Why a source cannot be read any further. What is wrong with one row is a [`Problem`] of the batch instead.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

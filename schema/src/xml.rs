@@ -1,6 +1,7 @@
 //! SDMX-ML.
 
 pub(crate) mod data;
+pub mod data_reader;
 pub mod generic;
 pub mod reading;
 pub mod specific;

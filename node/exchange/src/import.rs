@@ -1,5 +1,6 @@
 //! Import: a file's rows become a private stage, if every one of them is valid.
 
+mod aggregate;
 mod check;
 mod findings;
 mod marked;
@@ -196,3 +197,6 @@ pub(crate) fn all_of(what: &str, errors: &[MappingError]) -> Error {
     let all = errors.iter().map(|e| format!("\n  - {e}")).collect::<String>();
     Error::invalid(format!("{what}:{all}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,9 +135,10 @@ impl Node {
         tokio::task::spawn_blocking(work).await.or_storage(|| "the copy was cut off".to_owned())?
     }
 
-    /// This member's release of a dataflow now in force.
+    /// This member's release of a dataflow now in force; none without a forum.
     pub(crate) async fn in_force(&self, dataflow: &str) -> Result<Option<String>> {
-        let forum = self.trust()?.forum().to_owned();
+        let Ok(trust) = self.trust() else { return Ok(None) };
+        let forum = trust.forum().to_owned();
         let selection = ReleaseSelection {
             dataflow: Some(dataflow.to_owned()),
             member: Some(self.member().to_owned()),

@@ -59,6 +59,8 @@ pub enum ProblemKind {
     UnmappedColumn,
     /// A key that an earlier row has.
     DuplicateKey,
+    /// Rows that the mapping sums and that differ in their unit, or in how they were counted.
+    MixedUnits,
     /// A line that does not have the header's columns.
     Malformed,
     /// Codes that are another system's: UNHCR's, the IOC's, ISO's two letters, M49 numbers.
@@ -74,7 +76,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Kinds that are not rules'.
-    pub const BUILT_IN: [Self; 14] = [
+    pub const BUILT_IN: [Self; 15] = [
         Self::UnknownCode,
         Self::WrongType,
         Self::FigureMark,
@@ -87,6 +89,7 @@ impl ProblemKind {
         Self::UnexpectedValue,
         Self::UnmappedColumn,
         Self::DuplicateKey,
+        Self::MixedUnits,
         Self::Malformed,
         Self::OtherSystem,
     ];
@@ -106,6 +109,7 @@ impl ProblemKind {
             Self::UnexpectedValue => "unexpected-value",
             Self::UnmappedColumn => "unmapped-column",
             Self::DuplicateKey => "duplicate-key",
+            Self::MixedUnits => "mixed-units",
             Self::Malformed => "malformed",
             Self::OtherSystem => "other-system",
             Self::Rule { name, .. } => name,

@@ -18,6 +18,7 @@ use futures::StreamExt as _;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
 
+use super::aggregate::Summing;
 use super::findings::Findings;
 use super::read::{Reader, Reading};
 use super::source::{Found, Progress};
@@ -138,14 +139,23 @@ impl Node {
         let (sender, receiver) = mpsc::channel(WAITING);
         let (dir, wanted) = (self.workspace().to_path_buf(), schema.clone());
         let writing = tokio::task::spawn_blocking(move || write(&dir, &wanted, receiver));
-        while let Some(batch) = next {
-            let batch = batch.or_storage(sorting)?;
-            let checked = tokio::task::block_in_place(|| pass.look(&batch))?;
-            // What is not staged need not be written. A writer that has ended says why itself.
-            if reading.problems.errors() + pass.problems.errors() == 0 && sender.send(checked).await.is_err() {
-                break;
+        let mut whole = false;
+        while !whole {
+            let checked = match next {
+                Some(batch) => {
+                    let batch = batch.or_storage(sorting)?;
+                    tokio::task::block_in_place(|| pass.look(&batch))?
+                }
+                None => {
+                    whole = true;
+                    tokio::task::block_in_place(|| pass.end())?
+                }
+            };
+            for batch in checked {
+                // What is not staged need not be written. A writer that has ended says why itself.
+                whole |= reading.problems.errors() + pass.problems.errors() == 0 && sender.send(batch).await.is_err();
             }
-            next = sorted.next().await;
+            next = if whole { None } else { sorted.next().await };
         }
         drop(sender);
         let staged = writing.await.or_storage(cut_off)??;
@@ -179,6 +189,8 @@ struct SortedPass {
     keys: usize,
     headings: HashMap<String, String>,
     repeated: Repeated,
+    /// Where the mapping sums rows of one key.
+    summing: Option<Summing>,
     rules: RuleSet,
     beside: Beside,
     totals: Option<Totals>,
@@ -200,6 +212,7 @@ impl SortedPass {
         let column = reading.headings.get(&schema.measure.id).map_or("", String::as_str);
         let met = |component: &str| reading.codes.get(component).cloned();
         Self {
+            summing: reading.sums.then(|| Summing::new(schema, packing.schema(), listed)),
             totals: Totals::new(schema, node.structures(), &rules.totals, met, column, listed),
             packing,
             keys: schema.measure_index(),
@@ -211,22 +224,40 @@ impl SortedPass {
         }
     }
 
-    /// Checks sorted packed rows; they are returned as the dataflow has them.
-    fn look(&mut self, packed: &RecordBatch) -> Result<RecordBatch> {
+    /// Checks sorted packed rows; those that are whole are returned as the dataflow has them.
+    fn look(&mut self, packed: &RecordBatch) -> Result<Vec<RecordBatch>> {
         let failed = || "cannot check the rows".to_owned();
         let batch = self.packing.unpack(packed).or_storage(failed)?;
+        if let Some(summing) = &mut self.summing {
+            let sums = summing.push(&batch).or_storage(|| "cannot sum the rows".to_owned())?;
+            return sums.iter().map(|sums| self.check(sums)).collect();
+        }
         for (row, before) in self.repeated.look(packed) {
             let problem = self.repetition(&batch, row, before)?;
             self.problems.note(problem);
         }
+        Ok(vec![self.check(&batch)?])
+    }
+
+    /// Checks the last sum.
+    fn end(&mut self) -> Result<Vec<RecordBatch>> {
+        let Some(mut summing) = self.summing.take() else { return Ok(Vec::new()) };
+        let last = summing.finish().or_storage(|| "cannot sum the rows".to_owned())?;
+        self.problems.append(summing.problems);
+        last.iter().map(|sum| self.check(sum)).collect()
+    }
+
+    /// Checks rows of which each key is there once.
+    fn check(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let failed = || "cannot check the rows".to_owned();
         if let Some(totals) = &mut self.totals {
-            totals.look(&batch).or_storage(failed)?;
+            totals.look(batch).or_storage(failed)?;
         }
         if self.rules.uses(EARLIER_VALUE) || self.rules.uses(PRIOR_VALUE) {
-            let batch = self.beside.add(&batch).or_storage(failed)?;
+            let batch = self.beside.add(batch).or_storage(failed)?;
             self.rules.check(&batch, &self.headings, &mut self.problems).or_storage(failed)?;
         } else if !self.rules.is_empty() {
-            self.rules.check(&batch, &self.headings, &mut self.problems).or_storage(failed)?;
+            self.rules.check(batch, &self.headings, &mut self.problems).or_storage(failed)?;
         }
         let columns: Vec<usize> = (0..batch.num_columns() - 1).collect();
         batch.project(&columns).or_storage(failed)

@@ -25,6 +25,7 @@ pub(super) struct Reader {
     validator: Validator,
     name: String,
     found: Vec<Found>,
+    sums: bool,
 }
 
 /// What reading a whole file gave, beside its rows.
@@ -32,6 +33,8 @@ pub(super) struct Reading {
     pub(super) found: Vec<Found>,
     pub(super) rows: u64,
     pub(super) left_out: u64,
+    /// Whether rows of one key are summed.
+    pub(super) sums: bool,
     /// What is wrong with single rows and columns.
     pub(super) problems: Problems,
     /// The file's columns by component.
@@ -54,8 +57,8 @@ impl Reader {
         let bound = mapping
             .bind(schema, source.headings())
             .map_err(|errors| all_of(&format!("the mapping does not fit `{name}`"), &errors))?;
-        let shape = bound.shape.clone();
-        Ok(Self { source, shape, validator: Validator::keeping(bound, listed), name, found })
+        let (shape, sums) = (bound.shape.clone(), bound.sums);
+        Ok(Self { source, shape, validator: Validator::keeping(bound, listed), name, found, sums })
     }
 
     /// How the batches are packed.
@@ -65,7 +68,7 @@ impl Reader {
 
     /// Reads everything; the valid rows go to `sink`. Ends early, with an error, when nobody takes them any more.
     pub(super) fn read(self, sink: &mpsc::Sender<RecordBatch>) -> Result<Reading> {
-        let Self { mut source, shape, mut validator, name, found } = self;
+        let Self { mut source, shape, mut validator, name, found, sums } = self;
         let mut shaped = RowBatch::default();
         let (mut rows, mut left_out) = (0u64, 0u64);
         let mut failed = None;
@@ -111,6 +114,6 @@ impl Reader {
             return Err(Error::invalid(format!("`{name}` has no rows to import ({left_out} left out by the mapping)")));
         }
         let (headings, codes) = (validator.headings(), validator.codes_met());
-        Ok(Reading { found, rows, left_out, problems: validator.finish(), headings, codes })
+        Ok(Reading { found, rows, left_out, sums, problems: validator.finish(), headings, codes })
     }
 }

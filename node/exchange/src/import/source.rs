@@ -6,6 +6,7 @@ mod database;
 mod headings;
 mod ods;
 mod parquet;
+mod sdmx;
 mod sheet;
 mod text;
 mod xlsx;
@@ -80,6 +81,7 @@ enum Format {
     Xlsx,
     Ods,
     Parquet,
+    Sdmx(sdmx::Grammar),
 }
 
 impl Format {
@@ -91,6 +93,8 @@ impl Format {
         ("xlsx", Self::Xlsx),
         ("ods", Self::Ods),
         ("parquet", Self::Parquet),
+        ("sdmx-ml", Self::Sdmx(sdmx::Grammar::Xml)),
+        ("sdmx-json", Self::Sdmx(sdmx::Grammar::Json)),
     ];
 
     fn parse(word: &str) -> Result<Self> {
@@ -105,9 +109,12 @@ impl Format {
     fn of(path: &Path, file: &mut File) -> Result<Self> {
         let mut begin = Vec::new();
         let reading = |e| Error::file("read", path, e);
-        file.by_ref().take(4).read_to_end(&mut begin).map_err(reading)?;
+        file.by_ref().take(64).read_to_end(&mut begin).map_err(reading)?;
         file.rewind().map_err(reading)?;
-        Ok(match begin.as_slice() {
+        let text = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&begin).trim_ascii_start();
+        Ok(match begin.get(..4).unwrap_or_default() {
+            _ if text.starts_with(b"<") => Self::Sdmx(sdmx::Grammar::Xml),
+            _ if text.starts_with(b"{") => Self::Sdmx(sdmx::Grammar::Json),
             b"PAR1" => Self::Parquet,
             b"PK\x03\x04" => {
                 let mut archive = archive::open(path).map_err(|error| failed(path, error))?;
@@ -168,6 +175,9 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
         Format::Ods => ods::OdsCells::open(path, sheet, &mut found)
             .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
         Format::Parquet => parquet::ParquetSource::open(file).map(|rows| Box::new(rows) as _),
+        Format::Sdmx(grammar) => {
+            sdmx::SdmxSource::open(file, grammar, progress, &mut found).map(|rows| Box::new(rows) as _)
+        }
     };
     Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found })
 }

@@ -1,0 +1,170 @@
+//! SDMX-ML and SDMX-JSON data messages. Which components a message has is known at its end only, so it is read twice.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek as _};
+use std::ops::ControlFlow;
+
+use chancery_schema::json::data_reader::Outline;
+use chancery_schema::rows::{MAX_FIELDS, Observations, RowBatch, RowSource, SourceError};
+use chancery_schema::xml::data_reader as xml;
+
+use super::{Counted, Found, Progress};
+
+/// The grammar of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grammar {
+    Xml,
+    Json,
+}
+
+/// A message's observations: a column for each component.
+pub(super) struct SdmxSource {
+    file: File,
+    grammar: Grammar,
+    outline: Option<Outline>,
+    progress: Progress,
+    headings: Vec<String>,
+}
+
+impl SdmxSource {
+    pub(super) fn open(
+        file: File,
+        grammar: Grammar,
+        progress: &Progress,
+        found: &mut Vec<Found>,
+    ) -> Result<Self, SourceError> {
+        let outline = match grammar {
+            Grammar::Json => Some(Outline::read(&file)?),
+            Grammar::Xml => None,
+        };
+        let mut source = Self { file, grammar, outline, progress: progress.clone(), headings: Vec::new() };
+        let mut components = Components::default();
+        source.observe(false, &mut components)?;
+        found.extend(components.structure.map(|structure| Found::new("structure", structure)));
+        source.headings = components.ids;
+        if components.seen == 0 {
+            return Err(SourceError::Format("it is no SDMX data message, or one without observations".to_owned()));
+        }
+        Ok(source)
+    }
+
+    fn observe(&mut self, counted: bool, out: &mut dyn Observations) -> Result<(), SourceError> {
+        self.file.rewind().map_err(SourceError::Read)?;
+        let progress = if counted { self.progress.clone() } else { Progress::default() };
+        let input: Box<dyn Read + '_> = Box::new(Counted { inner: &self.file, progress });
+        match &self.outline {
+            Some(outline) => outline.observations(input, out),
+            None => xml::read(input, out),
+        }
+    }
+
+    /// For messages: the grammar's name.
+    fn name(&self) -> &'static str {
+        match self.grammar {
+            Grammar::Xml => "SDMX-ML",
+            Grammar::Json => "SDMX-JSON",
+        }
+    }
+}
+
+/// Finds out which components a message has.
+#[derive(Default)]
+struct Components {
+    structure: Option<String>,
+    ids: Vec<String>,
+    seen: u64,
+}
+
+impl Observations for Components {
+    fn structure(&mut self, reference: &str) {
+        self.structure.get_or_insert_with(|| reference.chars().take(400).collect());
+    }
+
+    fn observation(&mut self, fields: &mut dyn Iterator<Item = (&str, &str)>) -> Result<ControlFlow<()>, SourceError> {
+        self.seen += 1;
+        for (id, _) in fields {
+            if !self.ids.iter().any(|known| known == id) {
+                self.ids.push(id.to_owned());
+            }
+        }
+        if self.ids.len() > MAX_FIELDS {
+            return Err(SourceError::TooLarge(format!("it has more than {MAX_FIELDS} components")));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen
+    }
+}
+
+/// Hands observations on as rows.
+struct Rows<'a> {
+    positions: HashMap<&'a str, usize>,
+    row: Vec<String>,
+    batch: RowBatch,
+    seen: u64,
+    sink: &'a mut dyn FnMut(&mut RowBatch) -> ControlFlow<()>,
+}
+
+impl Observations for Rows<'_> {
+    fn structure(&mut self, _: &str) {}
+
+    fn observation(&mut self, fields: &mut dyn Iterator<Item = (&str, &str)>) -> Result<ControlFlow<()>, SourceError> {
+        self.seen += 1;
+        self.row.iter_mut().for_each(String::clear);
+        for (id, value) in fields {
+            let cell = self.positions.get(id).and_then(|position| self.row.get_mut(*position));
+            let cell =
+                cell.ok_or_else(|| SourceError::Format(format!("it changed while it was read: `{id}` is new")))?;
+            value.clone_into(cell);
+        }
+        self.row.iter().for_each(|text| self.batch.field(text));
+        self.batch.end_row(self.seen);
+        if !self.batch.is_full() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let flow = (self.sink)(&mut self.batch);
+        self.batch.clear();
+        Ok(flow)
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen
+    }
+}
+
+impl RowSource for SdmxSource {
+    fn headings(&self) -> &[String] {
+        &self.headings
+    }
+
+    fn read(&mut self, sink: &mut dyn FnMut(&mut RowBatch) -> ControlFlow<()>) -> Result<(), SourceError> {
+        let headings = self.headings.clone();
+        let mut stopped = false;
+        let mut watched = |batch: &mut RowBatch| {
+            let flow = sink(batch);
+            stopped = flow.is_break();
+            flow
+        };
+        let mut rows = Rows {
+            positions: headings.iter().enumerate().map(|(position, id)| (id.as_str(), position)).collect(),
+            row: vec![String::new(); headings.len()],
+            batch: RowBatch::default(),
+            seen: 0,
+            sink: &mut watched,
+        };
+        let name = self.name();
+        self.observe(true, &mut rows).map_err(|error| match error {
+            SourceError::Format(why) => SourceError::Format(format!("{name}: {why}")),
+            other => other,
+        })?;
+        let mut last = std::mem::take(&mut rows.batch);
+        drop(rows);
+        if !stopped && !last.is_empty() {
+            let _ = sink(&mut last);
+        }
+        Ok(())
+    }
+}
