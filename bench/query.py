@@ -45,7 +45,7 @@ db.execute("SET threads = 2")
 areas = [r[0] for r in db.execute(f"SELECT DISTINCT REF_AREA FROM '{file}' ORDER BY 1").fetchall()]
 def timed(sql, values):
     began = time.perf_counter()
-    rows = db.execute(sql, values).fetch_arrow_table().num_rows
+    rows = db.execute(sql, values).to_arrow_table().num_rows
     return (time.perf_counter() - began) * 1e3, rows
 key = f"SELECT * FROM '{file}' WHERE FREQ='A' AND REF_AREA=? AND ORIGIN=? AND DESTINATION=? AND SEX='F' AND AGE='Y18T59' ORDER BY TIME_PERIOD"
 one = []

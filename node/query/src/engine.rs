@@ -1,6 +1,7 @@
 //! The query engine: rows are read in their order from the artefacts; what needs another order is sorted by DataFusion, with one
 //! memory pool and one spill folder for all queries of a node.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int32Type, SchemaRef};
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
-use chancery_schema::query::DataQuery;
+use chancery_schema::query::{AtObservation, DataQuery, Selection};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -158,21 +159,14 @@ impl QueryEngine {
         Watch { until: Instant::now() + self.time_limit, seconds, gone: Box::new(gone) }
     }
 
-    /// The rows that `query` asks for with the columns of `answer`, in the order of their keys.
-    fn merge(
-        &self,
-        schema: &DatasetSchema,
-        answer: &DatasetSchema,
-        sources: &[Source],
-        query: &DataQuery,
-        watch: Watch,
-    ) -> Result<Merge, QueryFailure> {
-        let request = Arc::new(Request::new(schema, answer, Predicate::of(schema, query), watch));
+    /// The rows that a request asks for, in the order of their first `keys` columns.
+    fn merge(&self, request: Request, sources: &[Source], keys: usize) -> Result<Merge, QueryFailure> {
+        let request = Arc::new(request);
         let mut scans = Vec::new();
         for (source, path) in sources.iter().flat_map(|s| s.artefacts.iter().map(move |path| (s, path))) {
             scans.push(Scan::new(self.files.open(path)?, Arc::clone(&request), &source.release));
         }
-        Ok(Merge::new(scans, schema.dimensions.len() + 1))
+        Ok(Merge::new(scans, keys))
     }
 
     /// The figures that `query` asks for, sorted by series key, then time, with a [`RELEASE`] column. Texts are dictionaries.
@@ -182,19 +176,21 @@ impl QueryEngine {
         sources: &[Source],
         query: &DataQuery,
     ) -> Result<QueryStream, QueryFailure> {
-        let answer = query.selected(schema);
-        let columns = Request::columns_of(schema, &answer);
-        let reordered = answer.time.id != schema.time.id;
+        let reordered = matches!(query.at_observation, AtObservation::Dimension(_));
+        // A schema has names in many languages: copying it takes as long as reading a series.
+        let all = !reordered && query.attributes == Selection::All;
+        let answer = if all { Cow::Borrowed(schema) } else { Cow::Owned(query.selected(schema)) };
         let (send, receive) = mpsc::channel(WAITING);
-        let (engine, schema, sources, query) = (self.clone(), schema.clone(), sources.to_vec(), query.clone());
-        let keys: Vec<String> = answer.dimensions.iter().chain([&answer.time]).map(|c| c.id.clone()).collect();
-        let (offset, limit) = (query.offset, query.limit);
         let sender = send.clone();
+        let watch = self.watch(move || sender.is_closed());
+        let request = Request::new(schema, &answer, Predicate::of(schema, query), watch);
+        let columns = Arc::clone(request.schema());
+        let (engine, sources, dimensions) = (self.clone(), sources.to_vec(), schema.dimensions.len());
+        let (first, last, offset, limit) = (query.first_n, query.last_n, query.offset, query.limit);
         let reading = tokio::task::spawn_blocking(move || {
-            let watch = engine.watch(move || sender.is_closed());
-            let rows = engine.merge(&schema, &answer, &sources, &query, watch).map(|merge| {
-                let rows = edges(merge, schema.dimensions.len(), &query);
-                if reordered { rows } else { Box::new(Window::new(rows, query.offset, query.limit)) }
+            let rows = engine.merge(request, &sources, dimensions + 1).map(|merge| {
+                let rows = edges(merge, dimensions, first, last);
+                if reordered { rows } else { Box::new(Window::new(rows, offset, limit)) }
             });
             pass(rows, &send);
         });
@@ -207,7 +203,11 @@ impl QueryEngine {
             }
         });
         let stream: QueryStream = Box::pin(stream.fuse());
-        if reordered { self.reorder(stream, columns, &keys, offset, limit).await } else { Ok(stream) }
+        if !reordered {
+            return Ok(stream);
+        }
+        let keys: Vec<&str> = answer.dimensions.iter().chain([&answer.time]).map(|c| c.id.as_str()).collect();
+        self.reorder(stream, columns, &keys, offset, limit).await
     }
 
     /// The rows in another order of keys; those that do not fit the memory go through the spill folder.
@@ -215,7 +215,7 @@ impl QueryEngine {
         &self,
         rows: QueryStream,
         columns: SchemaRef,
-        keys: &[String],
+        keys: &[&str],
         offset: u64,
         limit: Option<u64>,
     ) -> Result<QueryStream, QueryFailure> {
@@ -223,7 +223,7 @@ impl QueryEngine {
         let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&columns), rows));
         let partition = Arc::new(Once { columns: Arc::clone(&columns), stream: Mutex::new(Some(stream)) });
         let table = StreamingTable::try_new(columns, vec![partition])?;
-        let order = keys.iter().map(String::as_str).chain([RELEASE]).map(|key| ident(key).sort(true, false)).collect();
+        let order = keys.iter().copied().chain([RELEASE]).map(|key| ident(key).sort(true, false)).collect();
         let sorted = self.context().read_table(Arc::new(table))?.sort(order)?;
         let part = sorted.limit(offset as usize, limit.map(|limit| limit as usize))?;
         Ok(Box::pin(part.execute_stream().await?.map(|batch| Ok(batch?))))
@@ -238,16 +238,17 @@ impl QueryEngine {
         groups: &[&[&str]],
     ) -> Result<Summary, QueryFailure> {
         let (send, mut receive) = mpsc::channel(1);
-        let (engine, schema, sources, query) = (self.clone(), schema.clone(), sources.to_vec(), query.clone());
+        let mut answer = schema.clone();
+        answer.attributes.clear();
+        let (engine, sources, dimensions) = (self.clone(), sources.to_vec(), schema.dimensions.len());
         let groups: Vec<Vec<String>> = groups.iter().map(|g| g.iter().map(|id| (*id).to_owned()).collect()).collect();
         let sender = send.clone();
+        let watch = self.watch(move || sender.is_closed());
+        let request = Request::new(schema, &answer, Predicate::of(schema, query), watch);
         tokio::task::spawn_blocking(move || {
-            let mut answer = schema.clone();
-            answer.attributes.clear();
-            let watch = engine.watch(move || sender.is_closed());
-            let rows = engine.merge(&schema, &answer, &sources, &query, watch);
+            let rows = engine.merge(request, &sources, dimensions + 1);
             // Who asked may have gone.
-            let _ = send.blocking_send(rows.and_then(|rows| summary(rows, schema.dimensions.len(), &groups)));
+            let _ = send.blocking_send(rows.and_then(|rows| summary(rows, dimensions, &groups)));
         });
         receive.recv().await.unwrap_or(Err(QueryFailure::Broken))
     }
@@ -268,12 +269,12 @@ impl QueryEngine {
 }
 
 /// The first or last observations of each series, if only those are asked for.
-fn edges(rows: Merge, dimensions: usize, query: &DataQuery) -> Rows {
+fn edges(rows: Merge, dimensions: usize, first: Option<u32>, last: Option<u32>) -> Rows {
     let mut rows: Rows = Box::new(rows);
-    if let Some(n) = query.first_n {
+    if let Some(n) = first {
         rows = Box::new(First::new(rows, dimensions, n as usize));
     }
-    if let Some(n) = query.last_n {
+    if let Some(n) = last {
         rows = Box::new(Last::new(rows, dimensions, n as usize));
     }
     rows

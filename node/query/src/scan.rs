@@ -46,8 +46,13 @@ impl Request {
         Self { predicate, columns, read, schema: Self::columns_of(schema, answer), watch }
     }
 
+    /// The columns of the answer.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     /// The columns that a scan gives for `answer`: those of `schema`'s artefacts, in their order, and the release.
-    pub(crate) fn columns_of(schema: &DatasetSchema, answer: &DatasetSchema) -> SchemaRef {
+    fn columns_of(schema: &DatasetSchema, answer: &DatasetSchema) -> SchemaRef {
         let fields = schema.arrow_schema();
         let text = |field: &Field| match field.name().as_str() {
             OBS_VALUE => field.clone(),

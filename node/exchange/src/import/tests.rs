@@ -262,7 +262,8 @@ fn messages_of_every_format_are_imported() {
     let structures = chancery_schema::shared::structures().unwrap();
     let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
     let given = |id: &str| !["UNIT_MULT", "DECIMALS", "REF_DATE", "DEFINITION", "COMMENT"].contains(&id);
-    let components = schema.components().filter(|c| given(&c.id)).map(|c| format!("{0} = {{ column = \"{0}\" }}\n", c.id));
+    let components =
+        schema.components().filter(|c| given(&c.id)).map(|c| format!("{0} = {{ column = \"{0}\" }}\n", c.id));
     let mapping = format!("dataflow = \"RCP:RETURNS(1.0.0)\"\n[components]\n{}", components.collect::<String>());
     let dir = tempfile::tempdir().unwrap();
     for format in DataFormat::ALL {
