@@ -8,11 +8,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::{Buf as _, Bytes};
 use moka::sync::Cache;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::artefact::ArtefactError;
+use crate::artefact::{ArtefactError, reading};
 
 /// Most files held open.
 const OPEN_FILES: u64 = 256;
@@ -80,15 +79,14 @@ impl OpenArtefact {
         let length = file.metadata().map_err(|source| ArtefactError::File { doing: "open", source })?.len();
         let file = ArtefactFile { file: Arc::new(file), length };
         let parquet = |e: parquet::errors::ParquetError| ArtefactError::Parquet(e.to_string());
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(parquet)?;
+        let metadata = ArrowReaderMetadata::load(&file, reading()).map_err(parquet)?;
         // Texts stay the numbers that the file has for them.
         let fields = metadata.schema().fields().iter().map(|field| match field.data_type() {
             DataType::Utf8 => Arc::new(Field::new(field.name(), text_type(), field.is_nullable())),
             _ => Arc::clone(field),
         });
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options.with_schema(schema));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), reading().with_schema(schema));
         Ok(Self { file, metadata: metadata.map_err(parquet)? })
     }
 }
