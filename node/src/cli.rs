@@ -206,11 +206,14 @@ pub(crate) struct Import {
     /// The file: CSV, TSV, XLSX, ODS, Parquet. None where the mapping has a query of a database.
     pub(crate) file: Option<PathBuf>,
     /// The mapping file (TOML) that says which column is which component.
-    #[arg(long, short)]
-    pub(crate) mapping: PathBuf,
+    #[arg(long, short, required_unless_present = "propose")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Import nothing: write a mapping of the file to this dataflow, with its doubts as comments. Needs no node.
+    #[arg(long, value_name = "DATAFLOW", requires = "file", conflicts_with = "mapping")]
+    pub(crate) propose: Option<String>,
     /// The release's title.
-    #[arg(long)]
-    pub(crate) title: String,
+    #[arg(long, required_unless_present = "propose")]
+    pub(crate) title: Option<String>,
     /// The operator who imports.
     #[arg(long, default_value = "preparer")]
     pub(crate) operator: String,

@@ -8,6 +8,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::language::Languages;
 use crate::structure::{Codes, Item, Names, Reference, Representation, Role, Structures};
 
+/// The frequency's id.
+pub const FREQ: &str = "FREQ";
 /// The time dimension's id.
 pub const TIME_PERIOD: &str = "TIME_PERIOD";
 /// The measure's id.

@@ -6,6 +6,7 @@ mod error;
 mod keys;
 pub mod names;
 pub mod numbers;
+pub mod propose;
 mod shape;
 mod systems;
 mod template;

@@ -27,7 +27,7 @@ pub use check::Checks;
 pub use findings::{AcceptedWarning, Findings};
 pub use marked::{Marked, mark};
 pub use source::{Found, Progress};
-pub use trial::{Trial, try_mapping};
+pub use trial::{Trial, propose_mapping, try_mapping};
 
 use check::Checked;
 

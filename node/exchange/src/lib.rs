@@ -35,7 +35,8 @@ pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
 pub use forum::{card, draft, sign};
 pub use import::{
-    AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Progress, Trial, mark, try_mapping,
+    AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Progress, Trial, mark,
+    propose_mapping, try_mapping,
 };
 pub use keyring::Keyring;
 pub use node::Node;

@@ -1,11 +1,12 @@
 //! `import`, `preview`, `approve`, `publish`, `withdraw`.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use arrow::array::RecordBatch;
-use chancery_exchange::{Error, ImportRequest, Progress, Stage};
+use chancery_exchange::{Error, ImportRequest, Progress, Stage, propose_mapping};
 use chancery_ledger::{Audience, time};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,9 +18,20 @@ use crate::output;
 /// Rows shown by `preview`.
 const PREVIEW_ROWS: usize = 40;
 
+fn print_proposal(dataflow: &str, file: &Path) -> Result<()> {
+    let structures = chancery_schema::shared::structures()?;
+    output::line(propose_mapping(&structures, dataflow, file)?);
+    Ok(())
+}
+
 pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
-    let mapping =
-        std::fs::read_to_string(&args.mapping).map_err(|e| Error::file("read the mapping", &args.mapping, e))?;
+    if let (Some(dataflow), Some(file)) = (&args.propose, &args.file) {
+        return print_proposal(dataflow, file);
+    }
+    let (Some(path), Some(title)) = (&args.mapping, args.title) else {
+        bail!(Error::invalid("give `--mapping` and `--title`, or `--propose` with a dataflow"));
+    };
+    let mapping = std::fs::read_to_string(path).map_err(|e| Error::file("read the mapping", path, e))?;
     let audience = Audience::parse(&args.audience);
     let Some(audience) = audience else {
         bail!(Error::invalid(format!(
@@ -38,7 +50,7 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
     let request = ImportRequest {
         file: args.file,
         mapping,
-        title: args.title,
+        title,
         operator: args.operator,
         audience,
         embargo,

@@ -6,6 +6,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use chancery_schema::Structures;
 use chancery_schema::mapping::Mapping;
+use chancery_schema::mapping::propose::{Sample, propose};
 use chancery_schema::rows::RowBatch;
 use chancery_schema::validate::{Problem, Validator};
 
@@ -32,6 +33,33 @@ pub struct Trial {
     pub figures: RecordBatch,
     /// What is wrong with the others.
     pub problems: Vec<Problem>,
+}
+
+/// Rows that a proposal looks at.
+const PROPOSAL_ROWS: usize = 20_000;
+
+/// Proposes a mapping of a file to a dataflow, TOML with its doubts as comments.
+pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path) -> Result<String> {
+    let reference = structures.find_dataflow(dataflow).ok_or_else(|| {
+        let known = structures.dataflows.iter().map(|d| d.maintainable.id.as_str()).collect::<Vec<_>>().join(", ");
+        Error::not_found(format!("there is no dataflow `{dataflow}`; there are {known}"))
+    })?;
+    let schema = structures.dataset_schema(&reference).or_invalid(|| format!("`{reference}` cannot be used"))?;
+    let mapping = Mapping::parse(&format!("dataflow = \"{reference}\"\n[components]\n"))
+        .map_err(|errors| all_of("the mapping file is wrong", &errors))?;
+    let Opened { rows: mut source, .. } = source::open(Some(path), &mapping, &Progress::default())?;
+    let mut sample = Sample::new(source.headings());
+    let mut seen = 0;
+    source
+        .read(&mut |batch| {
+            for (_, row) in batch.iter() {
+                sample.look(row.iter());
+                seen += 1;
+            }
+            if seen < PROPOSAL_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+        .map_err(|error| source::failed(path, error))?;
+    Ok(propose(&schema, &sample, &name_of(Some(path))))
 }
 
 /// Tries a mapping on at most `rows` rows of the file, or of the mapping's query.
