@@ -317,13 +317,19 @@ fn occurring(batch: &RecordBatch, columns: &[String], found: &mut BTreeSet<Vec<S
         .filter_map(|texts| Some((texts.keys(), texts.values().as_string_opt::<i32>()?)))
         .collect();
     let mut seen = HashSet::new();
+    let mut keys = vec![0; dictionaries.len()];
     for row in 0..batch.num_rows() {
-        let keys: Vec<i32> = dictionaries.iter().map(|(keys, _)| keys.value(row)).collect();
-        if !seen.contains(&keys) {
+        let mut same = row > 0;
+        for (key, (column, _)) in keys.iter_mut().zip(&dictionaries) {
+            let next = column.value(row);
+            same &= *key == next;
+            *key = next;
+        }
+        if !same && !seen.contains(keys.as_slice()) {
             let text =
                 |((_, values), key): (&(&Int32Array, &StringArray), &i32)| values.value(*key as usize).to_owned();
             found.insert(dictionaries.iter().zip(&keys).map(text).collect());
-            seen.insert(keys);
+            seen.insert(keys.clone());
         }
     }
 }

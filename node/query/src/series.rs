@@ -1,29 +1,45 @@
 //! Rows in the order of their keys, series by series: where one ends, its first and last observations, how many there are.
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Int32Type;
 
 use crate::engine::QueryFailure;
 
-/// Whether two rows of two batches are of one series: their first columns are the same.
-fn same_series(dimensions: usize, a: (&RecordBatch, usize), b: (&RecordBatch, usize)) -> bool {
-    let text = |(batch, row): (&RecordBatch, usize), column: usize| {
-        let texts = batch.column(column).as_dictionary_opt::<Int32Type>()?;
-        let values = texts.values().as_string_opt::<i32>()?;
-        texts.key(row).map(|key| values.value(key).to_owned())
-    };
-    let same = |column: usize| {
-        if std::ptr::eq(a.0, b.0)
-            && let Some(texts) = a.0.column(column).as_dictionary_opt::<Int32Type>()
-            && texts.key(a.1) == texts.key(b.1)
-        {
-            return true;
-        }
-        text(a, column) == text(b, column)
-    };
-    // Later columns change most often.
-    (0..dimensions).rev().all(same)
+/// The columns of a batch that make the series: its first ones.
+struct SeriesKeys<'a>(Vec<(&'a Int32Array, &'a StringArray)>);
+
+impl<'a> SeriesKeys<'a> {
+    fn of(batch: &'a RecordBatch, dimensions: usize) -> Self {
+        let column = |column: &'a ArrayRef| {
+            let texts = column.as_dictionary_opt::<Int32Type>()?;
+            Some((texts.keys(), texts.values().as_string_opt::<i32>()?))
+        };
+        Self(batch.columns().iter().take(dimensions).filter_map(column).collect())
+    }
+
+    /// Whether a row is of the series of another batch's row. Later columns change most often.
+    fn same(&self, row: usize, other: &Self, at: usize) -> bool {
+        let columns = self.0.iter().zip(&other.0).rev();
+        columns.into_iter().all(|((keys, texts), (their_keys, their_texts))| {
+            texts.value(keys.value(row) as usize) == their_texts.value(their_keys.value(at) as usize)
+        })
+    }
+
+    /// Whether a row is of the series of the row before it.
+    fn goes_on(&self, row: usize) -> bool {
+        self.0.iter().rev().all(|(keys, texts)| {
+            let (before, this) = (keys.value(row - 1), keys.value(row));
+            before == this || texts.value(before as usize) == texts.value(this as usize)
+        })
+    }
+}
+
+/// For each row of a batch, whether it is of the series of the row before it; `last` is the row before the first.
+fn going_on(batch: &RecordBatch, last: Option<&RecordBatch>, dimensions: usize) -> Vec<bool> {
+    let keys = SeriesKeys::of(batch, dimensions);
+    let first = |last: &RecordBatch| keys.same(0, &SeriesKeys::of(last, dimensions), 0);
+    (0..batch.num_rows()).map(|row| if row == 0 { last.is_some_and(first) } else { keys.goes_on(row) }).collect()
 }
 
 /// Counts series as batches pass by.
@@ -40,14 +56,8 @@ impl SeriesCount {
     }
 
     pub(crate) fn pass(&mut self, batch: &RecordBatch) {
-        for row in 0..batch.num_rows() {
-            let same = match (row, &self.last) {
-                (0, None) => false,
-                (0, Some(last)) => same_series(self.dimensions, (last, 0), (batch, 0)),
-                (row, _) => same_series(self.dimensions, (batch, row - 1), (batch, row)),
-            };
-            self.series += u64::from(!same);
-        }
+        let begun = going_on(batch, self.last.as_ref(), self.dimensions).into_iter().filter(|same| !same).count();
+        self.series += begun as u64;
         if let Some(last) = batch.num_rows().checked_sub(1) {
             self.last = Some(batch.slice(last, 1));
         }
@@ -69,12 +79,7 @@ impl<I> First<I> {
     }
 
     fn keep(&mut self, batch: &RecordBatch) -> BooleanArray {
-        let kept = (0..batch.num_rows()).map(|row| {
-            let same = match (row, &self.last) {
-                (0, None) => false,
-                (0, Some(last)) => same_series(self.dimensions, (last, 0), (batch, 0)),
-                (row, _) => same_series(self.dimensions, (batch, row - 1), (batch, row)),
-            };
+        let kept = going_on(batch, self.last.as_ref(), self.dimensions).into_iter().map(|same| {
             self.seen = if same { self.seen + 1 } else { 1 };
             self.seen <= self.n
         });
@@ -116,8 +121,8 @@ impl<I> Last<I> {
             None => batch.clone(),
         };
         let rows = all.num_rows();
-        let starts = (1..rows).filter(|row| !same_series(self.dimensions, (&all, row - 1), (&all, *row)));
-        let starts: Vec<usize> = std::iter::once(0).chain(starts).collect();
+        let keys = SeriesKeys::of(&all, self.dimensions);
+        let starts: Vec<usize> = std::iter::once(0).chain((1..rows).filter(|row| !keys.goes_on(*row))).collect();
         let mut kept = vec![false; rows];
         for ends in starts.windows(2) {
             let [start, end] = [ends[0], ends[1]];
