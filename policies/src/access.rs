@@ -1,23 +1,100 @@
-//! Who may do what with a release: the same decision at every door. Deny by default, a forbid overrides. The seat of the policy
-//! engine to come: callers see [`decide`] only.
+//! Who may do what with a release: the same decision at every door, by Cedar policies. Deny by default, a forbid overrides, and a
+//! policy that cannot be evaluated denies.
+//!
+//! The forum's baseline is `policies/access/baseline.cedar`. A member's own policies are forbids beside it, evaluated for that member's
+//! releases only: whatever they say, they can only tighten the baseline. [`Policies::load`] refuses anything else.
+
+pub mod examples;
+mod explain;
+mod load;
+mod request;
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{Authorizer, Response};
+
+pub use explain::{Explanation, PolicyReport};
+pub use load::{MAX_FILE_BYTES, MAX_FILES, MAX_POLICIES, OwnFile, PolicyError, baseline_text, schema_text};
+
+use load::{Baseline, Own};
+use request::CedarRequest;
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// Anybody, over HTTP.
     Anonymous,
-    /// A member of the forum, over an authenticated connection.
-    Member(String),
+    /// A member's node, over an authenticated connection.
+    Member(Party),
     /// A person who works at the node of this member. Reads as the member does; only nodes replicate.
-    Operator(String),
+    Operator(Party),
 }
 
-/// What for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A member, or what was one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Party {
+    /// Its id.
+    pub id: String,
+    /// Its role under the charter in force; none if it is not, or no longer, in the forum.
+    pub role: Option<Role>,
+}
+
+/// A member's standing in the forum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A state.
+    MemberState,
+    /// Reads and verifies.
+    Observer,
+    /// Proposes, aggregates.
+    Secretariat,
+}
+
+impl Role {
+    /// Reads [`Role::as_str`]'s word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::MemberState, Self::Observer, Self::Secretariat].into_iter().find(|role| role.as_str() == text)
+    }
+
+    /// The word in charters and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MemberState => "member-state",
+            Self::Observer => "observer",
+            Self::Secretariat => "secretariat",
+        }
+    }
+}
+
+impl std::fmt::Display for Subject {
+    /// `anonymous`, `GTM` or `GTM/operator`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Member(party) => f.write_str(&party.id),
+            Self::Operator(party) => write!(f, "{}/operator", party.id),
+        }
+    }
+}
+
+impl Subject {
+    /// Reads what [`Subject`] is written as; `role` gives each member's standing.
+    pub fn parse(text: &str, role: impl Fn(&str) -> Option<Role>) -> Self {
+        let party = |id: &str| Party { id: id.to_owned(), role: role(id) };
+        match text.strip_suffix("/operator") {
+            _ if text == "anonymous" => Self::Anonymous,
+            Some(id) => Self::Operator(party(id)),
+            None => Self::Member(party(text)),
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// To see that it exists.
     Discover,
-    /// To read its figures or file.
+    /// To read its figures, file or proof.
     Read,
     /// To hold a copy.
     Replicate,
@@ -26,7 +103,10 @@ pub enum Action {
 }
 
 impl Action {
-    /// The word in logs.
+    /// Every action.
+    pub const ALL: [Self; 4] = [Self::Discover, Self::Read, Self::Query, Self::Replicate];
+
+    /// The word in policies and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Discover => "discover",
@@ -35,10 +115,52 @@ impl Action {
             Self::Query => "query",
         }
     }
+
+    /// Reads [`Action::as_str`]'s word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
+    }
+}
+
+/// What the asker says it is for. Nobody can check it; policies may ask for it, and it is kept with the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Official statistics.
+    OfficialStatistics,
+    /// The making of policy.
+    PolicyMaking,
+    /// Research.
+    Research,
+    /// Journalism.
+    Journalism,
+    /// Work on single cases or at borders.
+    Operations,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 5] =
+        [Self::OfficialStatistics, Self::PolicyMaking, Self::Research, Self::Journalism, Self::Operations];
+
+    /// The word in policies and requests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OfficialStatistics => "official-statistics",
+            Self::PolicyMaking => "policy-making",
+            Self::Research => "research",
+            Self::Journalism => "journalism",
+            Self::Operations => "operations",
+        }
+    }
+
+    /// Reads [`Purpose::as_str`]'s word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == text)
+    }
 }
 
 /// For whom a release is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// Everybody.
     Public,
@@ -49,118 +171,123 @@ pub enum Audience {
 }
 
 /// What is asked of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Resource {
+    /// Record id.
+    pub id: String,
+    /// The forum.
+    pub forum: String,
     /// Its issuer.
     pub owner: String,
     /// For whom it is.
     pub audience: Audience,
+    /// `RCP:RETURNS(1.0.0)`.
+    pub dataflow: String,
     /// Not before, unix seconds.
     pub embargo: Option<i64>,
 }
 
+/// A question. Equal questions have equal answers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question<'a> {
+    /// Who asks.
+    pub subject: &'a Subject,
+    /// What.
+    pub action: Action,
+    /// Of what.
+    pub resource: &'a Resource,
+    /// What for, if it was said.
+    pub purpose: Option<Purpose>,
+    /// When, unix seconds.
+    pub now: i64,
+}
+
 /// The answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Whether it is allowed.
     pub allowed: bool,
-    /// The rule that decided.
-    pub policy: &'static str,
+    /// The policies that decided, by id, sorted; `default` if none permits it, `error` if one could not be evaluated.
+    pub policies: Vec<String>,
     /// Why, for people.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
-/// Decides at the time `now`, unix seconds. An embargo is over at its very second.
-pub fn decide(subject: &Subject, action: Action, resource: &Resource, now: i64) -> Decision {
-    let permit = |policy, reason| Decision { allowed: true, policy, reason };
-    let deny = |policy, reason| Decision { allowed: false, policy, reason };
-    let member = match subject {
-        Subject::Anonymous => None,
-        Subject::Member(id) | Subject::Operator(id) => Some(id),
-    };
-    // Copies are held by nodes, which show a member's key; everybody else reads.
-    if action == Action::Replicate && !matches!(subject, Subject::Member(_)) {
-        return deny("default", "only nodes of members replicate");
+impl Decision {
+    /// The deciding policies in one text, as it is logged.
+    pub fn policy(&self) -> String {
+        self.policies.join(" ")
     }
-    if member == Some(&resource.owner) {
-        return permit("owner", "it is the asker's own");
+}
+
+/// The policies of a node: the baseline, and members' own beside it. Parsed and validated once.
+#[derive(Debug)]
+pub struct Policies {
+    authorizer: Authorizer,
+    baseline: Baseline,
+    own: BTreeMap<String, Own>,
+}
+
+impl Policies {
+    /// Decides. Never fails: what cannot be evaluated is denied.
+    pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let request = match CedarRequest::new(question, &self.baseline.schema) {
+            Ok(request) => request,
+            Err(reason) => return error(format!("the question cannot be put to the policies: {reason}")),
+        };
+        let baseline = self.authorizer.is_authorized(&request.request, &self.baseline.set, &request.entities);
+        let mut forbids = Vec::new();
+        if let Some(failed) = first_error(&baseline) {
+            return error(failed);
+        }
+        let permitted = baseline.decision() == cedar_policy::Decision::Allow;
+        let ids = |response: &Response| response.diagnostics().reason().map(ToString::to_string).collect::<Vec<_>>();
+        let own = self.own.get(&question.resource.owner);
+        for set in own.into_iter().flat_map(|own| own.sets(question.action, &request.principals)) {
+            // Only forbids: a satisfied one is a reason, and the answer is never to allow.
+            let response = self.authorizer.is_authorized(&request.request, set, &request.entities);
+            if let Some(failed) = first_error(&response) {
+                return error(failed);
+            }
+            forbids.extend(ids(&response));
+        }
+        let mut policies = if permitted && !forbids.is_empty() { Vec::new() } else { ids(&baseline) };
+        policies.extend(forbids.iter().cloned());
+        policies.sort_unstable();
+        if policies.is_empty() {
+            let reason = "no policy permits it".to_owned();
+            return Decision { allowed: false, policies: vec!["default".to_owned()], reason };
+        }
+        let reason = policies.iter().map(|id| self.description(id)).collect::<Vec<_>>().join(" ");
+        Decision { allowed: permitted && forbids.is_empty(), policies, reason }
     }
-    if resource.embargo.is_some_and(|until| now < until) {
-        return deny("embargo", "its embargo has not passed");
+
+    /// What the policy `id` says of itself.
+    pub fn description(&self, id: &str) -> &str {
+        let own = id.split_once('/').and_then(|(member, _)| self.own.get(member));
+        own.and_then(|own| own.descriptions.get(id)).or_else(|| self.baseline.descriptions.get(id)).map_or("", |d| d)
     }
-    match (&resource.audience, member) {
-        (Audience::Public, _) => permit("public", "it is public"),
-        (Audience::Forum, Some(_)) => permit("forum", "it is for the forum, and a member asks"),
-        (Audience::Named(named), Some(id)) if named.contains(id) => permit("named", "it names the member that asks"),
-        _ => deny("default", "no rule permits it"),
+
+    /// The ids of every policy, the baseline's first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let own = self.own.values().flat_map(|own| own.descriptions.keys());
+        self.baseline.descriptions.keys().chain(own).map(String::as_str)
     }
+
+    /// A member's own policy files, as they were read.
+    pub fn own_files(&self, member: &str) -> &[OwnFile] {
+        self.own.get(member).map_or(&[], |own| &own.files)
+    }
+}
+
+/// An error denies: Cedar itself would pass an erring forbid over.
+fn first_error(response: &Response) -> Option<String> {
+    response.diagnostics().errors().next().map(ToString::to_string)
+}
+
+fn error(reason: String) -> Decision {
+    Decision { allowed: false, policies: vec!["error".to_owned()], reason }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One column for each audience and embargo state; `+` allowed, `-` denied, then the rule's first letter.
-    const COLUMNS: [&str; 6] = ["public", "forum", "named", "public held", "forum held", "named held"];
-    const TABLE: &[(&str, &str, [&str; 6])] = &[
-        ("anonymous", "discover ", ["+p", "-d", "-d", "-e", "-e", "-e"]),
-        ("anonymous", "read     ", ["+p", "-d", "-d", "-e", "-e", "-e"]),
-        ("anonymous", "query    ", ["+p", "-d", "-d", "-e", "-e", "-e"]),
-        ("anonymous", "replicate", ["-d", "-d", "-d", "-d", "-d", "-d"]),
-        ("owner    ", "discover ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("owner    ", "read     ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("owner    ", "query    ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("owner    ", "replicate", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("named    ", "discover ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("named    ", "read     ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("named    ", "query    ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("named    ", "replicate", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("other    ", "discover ", ["+p", "+f", "-d", "-e", "-e", "-e"]),
-        ("other    ", "read     ", ["+p", "+f", "-d", "-e", "-e", "-e"]),
-        ("other    ", "query    ", ["+p", "+f", "-d", "-e", "-e", "-e"]),
-        ("other    ", "replicate", ["+p", "+f", "-d", "-e", "-e", "-e"]),
-        ("operator ", "discover ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("operator ", "read     ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("operator ", "query    ", ["+p", "+f", "+n", "-e", "-e", "-e"]),
-        ("operator ", "replicate", ["-d", "-d", "-d", "-d", "-d", "-d"]),
-        ("own      ", "discover ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("own      ", "read     ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("own      ", "query    ", ["+o", "+o", "+o", "+o", "+o", "+o"]),
-        ("own      ", "replicate", ["-d", "-d", "-d", "-d", "-d", "-d"]),
-    ];
-
-    #[test]
-    fn every_combination_is_decided_as_written() {
-        let subjects = [
-            ("anonymous", Subject::Anonymous),
-            ("owner", Subject::Member("MEX".into())),
-            ("named", Subject::Member("GTM".into())),
-            ("other", Subject::Member("HND".into())),
-            ("operator", Subject::Operator("GTM".into())),
-            ("own", Subject::Operator("MEX".into())),
-        ];
-        let actions = [Action::Discover, Action::Read, Action::Query, Action::Replicate];
-        let audiences = [Audience::Public, Audience::Forum, Audience::Named(vec!["GTM".into()])];
-        assert_eq!(TABLE.len(), subjects.len() * actions.len());
-        for (who, what, expected) in TABLE {
-            let (_, subject) = subjects.iter().find(|(name, _)| *name == who.trim()).unwrap();
-            let action = *actions.iter().find(|a| a.as_str() == what.trim()).unwrap();
-            for (column, cell) in expected.iter().enumerate() {
-                let held = column >= audiences.len();
-                let audience = audiences[column % audiences.len()].clone();
-                let resource = Resource { owner: "MEX".into(), audience, embargo: held.then_some(101) };
-                let decision = decide(subject, action, &resource, 100);
-                let found = format!("{}{}", if decision.allowed { '+' } else { '-' }, &decision.policy[..1]);
-                assert_eq!(found, *cell, "{who} {what} {}: {decision:?}", COLUMNS[column]);
-            }
-        }
-    }
-
-    #[test]
-    fn an_embargo_ends_at_its_second() {
-        for (now, allowed) in [(99, false), (100, true)] {
-            let resource = Resource { owner: "MEX".into(), audience: Audience::Public, embargo: Some(100) };
-            assert_eq!(decide(&Subject::Anonymous, Action::Read, &resource, now).allowed, allowed);
-        }
-    }
-}
+mod tests;

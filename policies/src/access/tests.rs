@@ -1,0 +1,216 @@
+use cedar_policy::Entities;
+use proptest::prelude::*;
+
+use super::request::CedarRequest;
+use super::*;
+
+fn policies(text: &str) -> Result<Policies, PolicyError> {
+    Policies::load(&[("MEX".to_owned(), vec![OwnFile { name: "own.cedar".to_owned(), text: text.to_owned() }])])
+}
+
+fn resource(owner: &str, audience: Audience, embargo: Option<i64>) -> Resource {
+    Resource {
+        id: "r".to_owned(),
+        forum: "f".to_owned(),
+        owner: owner.to_owned(),
+        audience,
+        dataflow: "RCP:RETURNS(1.0.0)".to_owned(),
+        embargo,
+    }
+}
+
+fn member(id: &str, role: Option<Role>) -> Subject {
+    Subject::Member(Party { id: id.to_owned(), role })
+}
+
+#[test]
+fn the_examples_kept_beside_the_policies_are_decided_as_written() {
+    for (file, text) in examples::BUILT_IN {
+        let outcome = examples::check(file, text, &[]).unwrap();
+        assert!(outcome.wrong.is_empty(), "{file}: {:#?}", outcome.wrong);
+        assert!(outcome.checked >= 50, "{file}: {}", outcome.checked);
+    }
+}
+
+#[test]
+fn an_example_that_is_wrong_is_told() {
+    let (file, text) = examples::BUILT_IN[0];
+    let wrong = text.replacen("permitted.public = [\"anonymous\"", "forbidden.default = [\"anonymous\"", 1);
+    let outcome = examples::check(file, &wrong, &[]).unwrap();
+    // The removed member's node and operators moved with it.
+    assert_eq!(outcome.wrong.len(), 9, "{:#?}", outcome.wrong);
+    assert!(outcome.wrong[0].contains("anonymous discover: expected forbidden by `default`"), "{}", outcome.wrong[0]);
+    let silent = text.replacen("permitted.public = [\"anonymous\", ", "permitted.public = [", 1);
+    assert!(examples::check(file, &silent, &[]).unwrap_err().to_string().contains("does not say what"));
+}
+
+#[test]
+fn a_policy_that_is_not_sound_is_refused_when_it_is_loaded() {
+    let head = "@id(\"a\") @description(\"d\") ";
+    for (text, expected) in [
+        ("permit (principal, action, resource);", "is a permit"),
+        ("forbid (principal, action, resource) when { principal.role == \"observer\" };", "does not fit the schema"),
+        ("forbid (principal, action, resource) when { principal.role == Chancery::Role::\"observr\" };", "observr"),
+        (
+            "forbid (principal, action, resource) when { resource.audiense == Chancery::Audience::\"public\" };",
+            "audiense",
+        ),
+        ("forbid (principal, action, resource) when { context.now > resource.embargo };", "embargo"),
+        (
+            "forbid (principal, action, resource) when { context.purpose == Chancery::Purpose::\"research\" };",
+            "purpose",
+        ),
+        ("forbid (principal, action == Chancery::Action::\"delete\", resource);", "delete"),
+        ("forbid (principal == ?principal, action, resource);", "template"),
+        ("forbid (principal, action, resource", "cannot be read"),
+        // Too far from what the request names: a decision would have to read other entities.
+        ("forbid (principal, action, resource) when { resource.owner.role == Chancery::Role::\"observer\" };", "level"),
+        // It can never apply.
+        ("forbid (principal is Chancery::Release, action, resource);", "does not fit the schema"),
+    ] {
+        let error = policies(&format!("{head}{text}")).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("own.cedar"), "{text}: {error}");
+    }
+    for (text, expected) in [
+        ("forbid (principal, action, resource);", "has no `@id"),
+        ("@id(\"a\") forbid (principal, action, resource);", "has no `@description"),
+        ("@id(\"A b\") @description(\"d\") forbid (principal, action, resource);", "is not 1 to 64"),
+        ("@id(\"default\") @description(\"d\") forbid (principal, action, resource);", "mean that no policy decided"),
+    ] {
+        let error = policies(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let one = format!("{head}forbid (principal, action, resource);");
+    assert!(policies(&format!("{one}{one}")).unwrap_err().to_string().contains("unique"));
+    let many = |count: usize| {
+        let policy = |i| format!("@id(\"p{i}\") @description(\"d\") forbid (principal, action, resource);\n");
+        (0..count).map(policy).collect::<String>()
+    };
+    assert!(policies(&many(MAX_POLICIES + 1)).unwrap_err().to_string().contains("at most 1000 policies"));
+    assert!(policies(&" ".repeat(MAX_FILE_BYTES + 1)).unwrap_err().to_string().contains("bytes"));
+}
+
+#[test]
+fn a_policy_that_cannot_be_evaluated_denies() {
+    // Cedar passes over a forbid that errs: alone, the baseline would allow this.
+    let erring =
+        "@id(\"errs\") @description(\"d\") forbid (principal, action, resource) when { 9223372036854775807 + 1 == 0 };";
+    let policies = policies(erring).unwrap();
+    let public = resource("MEX", Audience::Public, None);
+    let ask = |owner: &Resource, now| {
+        policies.decide(&Question {
+            subject: &Subject::Anonymous,
+            action: Action::Read,
+            resource: owner,
+            purpose: None,
+            now,
+        })
+    };
+    let decision = ask(&public, 100);
+    assert!(!decision.allowed, "{decision:?}");
+    assert_eq!(decision.policies, ["error"]);
+    assert!(decision.reason.contains("overflow"), "{}", decision.reason);
+    // Another owner's releases are not touched by it.
+    assert!(ask(&resource("GTM", Audience::Public, None), 100).allowed);
+    // A time that no calendar has.
+    assert_eq!(ask(&resource("GTM", Audience::Public, None), i64::MAX).policies, ["error"]);
+    assert_eq!(ask(&resource("GTM", Audience::Public, Some(i64::MIN)), 100).policies, ["error"]);
+}
+
+#[test]
+fn an_explanation_asks_every_policy() {
+    let policies = policies(
+        "@id(\"quiet\") @description(\"Nothing to observers.\") forbid (principal, action, resource) when { principal.role == Chancery::Role::\"observer\" };",
+    )
+    .unwrap();
+    let held = resource("MEX", Audience::Forum, Some(101));
+    let observer = member("UNHCR", Some(Role::Observer));
+    let question = Question { subject: &observer, action: Action::Read, resource: &held, purpose: None, now: 100 };
+    let explanation = policies.explain(&question);
+    let applying: Vec<_> = explanation
+        .policies
+        .iter()
+        .filter(|p| p.applies == Some(true))
+        .map(|p| (p.policy.as_str(), p.decided))
+        .collect();
+    assert_eq!(applying, [("embargo", true), ("forum", false), ("MEX/quiet", true)]);
+    assert_eq!(explanation.decision.policy(), "MEX/quiet embargo");
+    assert!(explanation.decision.reason.contains("Nothing to observers."));
+}
+
+#[test]
+fn every_word_of_the_code_is_in_the_schema() {
+    let policies = Policies::baseline().unwrap();
+    let named = Audience::Named(vec!["GTM".to_owned()]);
+    for subject in ["anonymous", "GTM", "GTM/operator", "BLZ", "BLZ/operator"] {
+        for role in [Role::MemberState, Role::Observer, Role::Secretariat] {
+            let subject = Subject::parse(subject, |id| (id == "GTM").then_some(role));
+            for audience in [Audience::Public, Audience::Forum, named.clone()] {
+                for action in Action::ALL {
+                    for purpose in Purpose::ALL.into_iter().map(Some).chain([None]) {
+                        let resource = resource("MEX", audience.clone(), Some(5));
+                        let question = Question { subject: &subject, action, resource: &resource, purpose, now: 6 };
+                        let schema = &policies.baseline.schema;
+                        let request = CedarRequest::new(&question, schema).unwrap();
+                        Entities::from_entities(request.entities, Some(schema)).unwrap();
+                    }
+                }
+            }
+        }
+    }
+    let words = |all: &[&str]| all.iter().all(|word| schema_text().contains(&format!("\"{word}\"")));
+    assert!(words(&Purpose::ALL.map(Purpose::as_str)));
+}
+
+/// A condition a member may write, from a few pieces.
+fn conditions() -> impl Strategy<Value = String> {
+    let atom = prop::sample::select(vec![
+        "principal is Chancery::Anonymous",
+        "principal.role == Chancery::Role::\"observer\"",
+        "principal in Chancery::Member::\"GTM\"",
+        "principal in resource.named",
+        "resource.audience == Chancery::Audience::\"forum\"",
+        "context has purpose && context.purpose == Chancery::Purpose::\"research\"",
+        "resource has embargo",
+        "context.now < datetime(\"1970-01-01T00:01:40Z\")",
+        "9223372036854775807 + 1 == 0",
+        "true",
+    ]);
+    prop::collection::vec((atom, any::<bool>()), 1..4).prop_map(|atoms| {
+        let atoms = atoms.into_iter().map(|(atom, not)| format!("{}({atom})", if not { "!" } else { "" }));
+        atoms.collect::<Vec<_>>().join(" && ")
+    })
+}
+
+proptest! {
+    /// Whatever a member writes for its own data, nothing is allowed that the baseline denies, and nothing changes for other owners.
+    #[test]
+    fn a_members_own_policies_only_tighten(
+        conditions in prop::collection::vec((conditions(), prop::sample::select(vec!["when", "unless"])), 0..4),
+        asker in prop::sample::select(vec!["anonymous", "MEX", "MEX/operator", "GTM", "GTM/operator", "UNHCR", "BLZ"]),
+        action in prop::sample::select(Action::ALL.to_vec()),
+        audience in prop::sample::select(vec![Audience::Public, Audience::Forum, Audience::Named(vec!["GTM".to_owned()])]),
+        embargo in prop::option::of(95i64..105),
+        purpose in prop::option::of(prop::sample::select(Purpose::ALL.to_vec())),
+    ) {
+        let text: String = (0..).zip(&conditions).map(|(i, (condition, word)): (usize, _)| {
+            format!("@id(\"p{i}\") @description(\"d\") forbid (principal, action, resource) {word} {{ {condition} }};\n")
+        }).collect();
+        // Some of these can never apply, and are refused for that.
+        let Ok(own) = policies(&text) else { return Ok(()) };
+        let baseline = Policies::baseline().unwrap();
+        let role = |id: &str| match id { "MEX" | "GTM" => Some(Role::MemberState), "UNHCR" => Some(Role::Observer), _ => None };
+        let subject = Subject::parse(asker, role);
+        for owner in ["MEX", "GTM"] {
+            let resource = resource(owner, audience.clone(), embargo);
+            let question = Question { subject: &subject, action, resource: &resource, purpose, now: 100 };
+            let (loose, tight) = (baseline.decide(&question), own.decide(&question));
+            prop_assert!(loose.allowed || !tight.allowed, "{loose:?} {tight:?}");
+            if owner == "GTM" {
+                prop_assert_eq!(&loose, &tight);
+            }
+            let explained = own.explain(&question);
+            prop_assert_eq!(explained.decision, tight);
+        }
+    }
+}
