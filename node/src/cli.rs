@@ -1,8 +1,12 @@
 //! The command line: every command, its arguments and the help that teaches them.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use policy::{Explain, Policy};
 
 const ABOUT: &str = "Exchange migration statistics between states: signed, policy-filtered, provable";
 
@@ -81,6 +85,11 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show and check a member's log.
     Log(Log),
+    /// Check and test access policies, and say why somebody may or may not see a release.
+    Policy {
+        #[command(subcommand)]
+        command: Policy,
+    },
     /// Show, check, compare and map structures: dataflows, code lists, maps.
     Schema {
         #[command(subcommand)]

@@ -6,6 +6,7 @@ mod figures;
 pub(crate) mod forum;
 mod mapping;
 pub(crate) mod node;
+mod policy;
 mod problems;
 mod publishing;
 mod schema;
@@ -28,9 +29,9 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Opens the node in the folder.
+    /// Opens the node in the folder, for an operator of its member: whoever can read its keys.
     pub(crate) async fn node(&self) -> Result<Node> {
-        open(&self.dir).await
+        Ok(open(&self.dir).await?.as_operator())
     }
 }
 
@@ -68,6 +69,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Query(args) => figures::query(&context, args).await?,
         Command::Verify(args) => return verify::verify(&context, args).await,
         Command::Log(args) => return verify::log(&context, args).await,
+        Command::Policy { command } => return policy::run(&context, command).await,
         Command::Schema { command } => return schema::run(&context, command),
         Command::Doctor => return node::doctor(&context).await,
         Command::Demo(args) => demo::run(&context.dir, args).await?,

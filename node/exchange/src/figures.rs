@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
 use chancery_ledger::time;
+use chancery_policies::access::Action;
 use chancery_query::{QueryFailure, QueryStream, Source};
 use chancery_schema::DataQuery;
 use chancery_schema::data::Texts;
@@ -86,9 +87,9 @@ impl Node {
         Ok(by_release.into_iter().map(|(release, artefacts)| Source { release, artefacts }).collect())
     }
 
-    /// Figures that anybody may read, as they stream from the files.
+    /// Figures that the asker may read, as they stream from the files.
     pub async fn data(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
-        let rows = self.releases_of(schema, query).await?;
+        let rows = self.releases_of(Action::Read, schema, query).await?;
         let mut releases: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
         releases.sort();
         let updated_at = rows.iter().map(|r| r.received_at).max();
@@ -97,10 +98,10 @@ impl Node {
         Ok(Data { schema: schema.clone(), releases, updated_at, stream })
     }
 
-    /// The releases a query reads: those that anybody may read and that were in force at its time.
-    async fn releases_of(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<ReleaseRow>> {
+    /// The releases a query reads: those with which the asker may do this and that were in force at its time.
+    async fn releases_of(&self, action: Action, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<ReleaseRow>> {
         let at = query.as_of.unwrap_or_else(|| self.now());
-        let mut rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
+        let mut rows = self.readable(action, Some(schema.dataflow.to_string()), at).await?;
         if !query.providers.is_empty() {
             rows.retain(|r| query.providers.contains(&r.member));
         }
@@ -119,7 +120,7 @@ impl Node {
         dimensions: &[String],
         each_alone: bool,
     ) -> Result<Availability> {
-        let sources = self.sources(&self.releases_of(schema, query).await?).await?;
+        let sources = self.sources(&self.releases_of(Action::Query, schema, query).await?).await?;
         let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();
         let ids: Vec<[&str; 1]> = asked.iter().map(|(_, d)| [d.id.as_str()]).collect();
         let time = [schema.time.id.as_str()];
@@ -149,7 +150,7 @@ impl Node {
 
     /// How many observations a query asks for.
     pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
-        let sources = self.sources(&self.releases_of(schema, query).await?).await?;
+        let sources = self.sources(&self.releases_of(Action::Query, schema, query).await?).await?;
         Ok(self.engine().summarize(schema, &sources, query, &[]).await.map_err(failed)?.observations)
     }
 
@@ -190,7 +191,7 @@ impl Node {
         let used: BTreeSet<&str> =
             view.series.iter().flat_map(|s| &s.observations).map(|o| o.release.as_str()).collect();
         let at = query.as_of.unwrap_or_else(|| self.now());
-        let rows = self.readable(Some(schema.dataflow.to_string()), at).await?;
+        let rows = self.readable(Action::Read, Some(schema.dataflow.to_string()), at).await?;
         let rows = rows.into_iter().filter(|r| used.contains(r.id.as_str())).collect();
         view.releases = self.release_views(rows).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
         Ok(view)

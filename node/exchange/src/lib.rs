@@ -6,6 +6,7 @@
 //!
 //! The only place that joins store, query, network and policies. Functions authorise, then act.
 
+mod access;
 mod approve;
 mod budget;
 mod compare;
@@ -26,6 +27,7 @@ mod tombstone;
 mod verify;
 pub mod views;
 
+pub use access::{AccessExplanation, OwnPolicy, PoliciesView};
 pub use approve::Stage;
 pub use budget::Budget;
 pub use compare::{Comparison, Revision, YearTotals};

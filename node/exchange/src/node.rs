@@ -13,14 +13,17 @@ use chancery_schema::{Reference, Structures};
 use chancery_store::workspace::Workspace;
 use chancery_store::{ArtefactFiles, DataFolder, Store};
 
+use crate::access::{Access, Asker};
 use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};
 use crate::keyring::Keyring;
 
-/// A node. Cheap to clone.
+/// A node, as somebody asks it. Cheap to clone.
 #[derive(Clone)]
 pub struct Node {
     inner: Arc<Inner>,
+    /// On whose behalf: anybody's, unless it is said.
+    pub(crate) asker: Asker,
 }
 
 struct Inner {
@@ -37,6 +40,7 @@ struct Inner {
     pulling: Mutex<HashSet<String>>,
     /// Files whose hash was found right, with the size and time they had then.
     checked_files: Mutex<HashMap<String, (u64, SystemTime)>>,
+    access: Access,
 }
 
 impl Node {
@@ -56,7 +60,9 @@ impl Node {
             spill_dir: workspace.path().to_path_buf(),
             time_limit: Duration::from_secs(config.query.time_limit_s),
         });
+        let access = Access::load(root, &config.member.id)?;
         let inner = Inner {
+            access,
             files: ArtefactFiles::new(&folder),
             engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
             structures: chancery_schema::shared::structures()
@@ -70,7 +76,7 @@ impl Node {
             folder,
             store,
         };
-        let node = Self { inner: Arc::new(inner) };
+        let node = Self { inner: Arc::new(inner), asker: Asker::default() };
         node.reload_trust().await?;
         Ok(node)
     }
@@ -115,6 +121,10 @@ impl Node {
 
     pub(crate) fn engine(&self) -> &QueryEngine {
         &self.inner.engine
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.inner.access
     }
 
     pub(crate) fn network(&self) -> Option<&NetworkHandle> {
@@ -187,6 +197,15 @@ impl Node {
         self.files().verify(sha256).map_err(|e| e.to_string())?;
         self.inner.checked_files.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256.to_owned(), now);
         Ok(())
+    }
+}
+
+impl Drop for Inner {
+    /// What was decided since the last look is kept, also by a command that ends.
+    fn drop(&mut self) {
+        if let Err(error) = self.access.keep(&self.store) {
+            tracing::error!(%error, "cannot keep access decisions");
+        }
     }
 }
 

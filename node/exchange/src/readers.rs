@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chancery_ledger::audience::Audience;
 use chancery_ledger::proof::{LogPlace, ProofBundle};
 use chancery_ledger::release::Release;
 use chancery_ledger::{Envelope, Purpose, RecordKind, Trust, time};
-use chancery_policies::access::{Action, Audience as For, Resource, Subject, decide};
+use chancery_policies::access::Action;
 use chancery_schema::DataQuery;
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
 use chancery_store::Store;
@@ -68,17 +67,6 @@ pub struct LogEntry {
     pub held: bool,
 }
 
-/// What access decisions need to know of a release.
-pub(crate) fn resource_of(row: &ReleaseRow) -> Resource {
-    let audience = match Audience::parse(&row.audience) {
-        Some(Audience::Public) => For::Public,
-        Some(Audience::Forum) => For::Forum,
-        Some(Audience::Members(members)) => For::Named(members),
-        None => For::Named(Vec::new()),
-    };
-    Resource { owner: row.member.clone(), audience, embargo: row.embargo }
-}
-
 impl Node {
     /// This node.
     pub fn view(&self) -> NodeView {
@@ -138,21 +126,8 @@ impl Node {
         })
     }
 
-    /// Whether anybody may do this with a release: what HTTP is asked with.
-    pub(crate) fn may(&self, action: Action, row: &ReleaseRow) -> bool {
-        let decision = decide(&Subject::Anonymous, action, &resource_of(row), self.now());
-        tracing::trace!(
-            release = row.id,
-            action = action.as_str(),
-            policy = decision.policy,
-            allowed = decision.allowed,
-            "decision"
-        );
-        decision.allowed
-    }
-
-    /// Releases that anybody may read, of one dataflow or all, in force at a time.
-    pub(crate) async fn readable(&self, dataflow: Option<String>, at: i64) -> Result<Vec<ReleaseRow>> {
+    /// Releases of one dataflow or all, in force at a time, with which the asker may do this.
+    pub(crate) async fn readable(&self, action: Action, dataflow: Option<String>, at: i64) -> Result<Vec<ReleaseRow>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
         let selection = ReleaseSelection { dataflow, member: None, in_force_at: Some(at) };
@@ -161,12 +136,12 @@ impl Node {
             .run(move |s| s.release_list(&forum, &selection))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        Ok(rows.into_iter().filter(|r| self.may(Action::Read, r)).collect())
+        Ok(rows.into_iter().filter(|r| self.may(action, r)).collect())
     }
 
     /// Every dataflow of the schema, and what is published under it.
     pub async fn dataflows_view(&self) -> Result<Vec<DataflowView>> {
-        let rows = self.readable(None, self.now()).await?;
+        let rows = self.readable(Action::Query, None, self.now()).await?;
         let references = self.structures().dataflows.iter().map(|d| d.maintainable.reference());
         references.map(|r| Ok(self.summary(&self.schema_of(&r)?, &rows))).collect()
     }
@@ -193,7 +168,7 @@ impl Node {
     /// A dataflow with the codes and corridors that occur.
     pub async fn dataflow_view(&self, id: &str) -> Result<DataflowDetail> {
         let schema = self.dataset_schema(id)?;
-        let rows = self.readable(Some(schema.dataflow.to_string()), self.now()).await?;
+        let rows = self.readable(Action::Query, Some(schema.dataflow.to_string()), self.now()).await?;
         let sources = self.sources(&rows).await?;
         let failed = || "cannot read the figures".to_owned();
         let ids: Vec<[&str; 1]> = schema.dimensions.iter().map(|d| [d.id.as_str()]).collect();
@@ -305,8 +280,9 @@ impl Node {
             issued_at: time::format(row.issued_at),
             received_at: time::format(row.received_at),
             state: state.to_owned(),
-            replaces: row.replaces.clone(),
-            replaced_by: row.replaced_by.clone(),
+            // Of another release nothing is told that the asker may not discover, its id neither.
+            replaces: row.replaces.clone().filter(|id| self.may_discover(id)),
+            replaced_by: row.replaced_by.clone().filter(|id| self.may_discover(id)),
             rows: row.rows.max(0) as u64,
             bytes: row.bytes.max(0) as u64,
             periods: [row.period_start.clone(), row.period_end.clone()],
@@ -391,7 +367,7 @@ impl Node {
         tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?
     }
 
-    /// The file of a release that anybody may read.
+    /// The file of a release that the asker may read.
     pub async fn artefact_path(&self, sha256: &str) -> Result<std::path::PathBuf> {
         let not_here = || Error::not_found("there is no such artefact here");
         if !chancery_ledger::record::is_sha256(sha256) {

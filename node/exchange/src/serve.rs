@@ -164,6 +164,7 @@ impl Worker {
     }
 
     async fn look_after_own(&mut self, known_head: &mut String) -> Result<()> {
+        self.node.keep_decisions().await?;
         self.node.reload_trust().await?;
         let peers = admitted(&self.node)?;
         self.network.admit(peers).await.or_unavailable(|| "the network has stopped".to_owned())?;

@@ -4,24 +4,24 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_ledger::RecordKind;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::Tree;
 use chancery_ledger::proof::encode_hashes;
 use chancery_ledger::release::{Artefact, CHUNK_BYTES, verify_withdrawal};
-use chancery_ledger::{Audience, RecordKind};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{
     ChunkRequest, ChunkResponse, HeadHint, HeadInfo, MAX_LEAVES, RecordItem, RecordPage, SyncRequest, SyncResponse,
 };
-use chancery_policies::access::{Action, Resource, Subject, decide};
+use chancery_policies::access::Action;
 use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
-use chancery_store::notes::NewDecision;
+use chancery_store::releases::ReleaseRow;
 use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
 
+use crate::access::resource_of;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
-use crate::readers::resource_of;
 use crate::seal::{StoredHashes, new_release};
 use crate::verify::{CheckedPage, CheckedRecord, check_page, check_release};
 
@@ -428,25 +428,18 @@ impl Node {
             return Ok(true);
         }
         let release = self.store().release_get(&row.id).or_storage(|| "cannot read a release".to_owned())?;
-        let resource = match &release {
-            Some(release) => resource_of(release),
-            None => Resource { owner: row.issuer.clone(), audience: named(&row.audience), embargo: None },
-        };
-        self.decide(peer, &resource, &row.id)
+        // A release is stored with its row: without one, nobody can say for whom it is.
+        match &release {
+            Some(release) => self.decide(peer, release),
+            None => Ok(false),
+        }
     }
 
-    /// Decides whether a peer may hold a copy, and keeps the decision.
-    fn decide(&self, peer: &str, resource: &Resource, id: &str) -> Result<bool> {
-        let decision = decide(&Subject::Member(peer.to_owned()), Action::Replicate, resource, self.now());
-        let row = NewDecision {
-            at: self.now(),
-            subject: peer.to_owned(),
-            action: Action::Replicate.as_str().to_owned(),
-            resource: id.to_owned(),
-            allowed: decision.allowed,
-            policy: decision.policy.to_owned(),
-        };
-        self.store().decision_put(&[row]).or_storage(|| "cannot keep the decision".to_owned())?;
+    /// Decides whether a peer may hold a copy, and keeps the decision before anything is sent.
+    fn decide(&self, peer: &str, release: &ReleaseRow) -> Result<bool> {
+        let subject = self.peer(peer);
+        let decision = self.judge(&subject, Action::Replicate, &resource_of(release), self.now());
+        self.note_decision(&subject, Action::Replicate, &release.id, &decision)?;
         Ok(decision.allowed)
     }
 
@@ -473,13 +466,11 @@ impl Node {
             .or_storage(|| "cannot read the releases".to_owned())?;
         let mut allowed = false;
         for release in &releases {
-            let resource = resource_of(release);
-            let subject = Subject::Member(peer.to_owned());
             // The first chunk's decision is kept; the others are the same one.
             allowed |= if request.offset == 0 {
-                self.decide(peer, &resource, &release.id)?
+                self.decide(peer, release)?
             } else {
-                decide(&subject, Action::Replicate, &resource, self.now()).allowed
+                self.judge(&self.peer(peer), Action::Replicate, &resource_of(release), self.now()).allowed
             };
         }
         if !allowed {
@@ -521,16 +512,6 @@ fn record_row(record: &CheckedRecord, checked: &CheckedPage, member: &str, now: 
         envelope: record.envelope.to_bytes().or_storage(|| "cannot write the record".to_owned())?,
         salt: record.salt.map(|s| s.to_vec()),
     })
-}
-
-fn named(text: &str) -> chancery_policies::access::Audience {
-    use chancery_policies::access::Audience as For;
-    match Audience::parse(text) {
-        Some(Audience::Public) => For::Public,
-        Some(Audience::Forum) => For::Forum,
-        Some(Audience::Members(members)) => For::Named(members),
-        None => For::Named(Vec::new()),
-    }
 }
 
 /// Whether a log is held as far as its signed head.

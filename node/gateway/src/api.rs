@@ -3,6 +3,7 @@
 pub(crate) mod dataflows;
 pub(crate) mod figures;
 pub(crate) mod forum;
+pub(crate) mod policies;
 pub(crate) mod releases;
 
 use actix_web::web::ServiceConfig;
@@ -12,6 +13,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .service(forum::show_node)
         .service(forum::show_forum)
+        .service(policies::show)
         .service(dataflows::list)
         .service(dataflows::show)
         .service(releases::list)

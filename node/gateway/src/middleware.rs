@@ -1,11 +1,16 @@
 //! What holds for every request: an id for the log and for questions, a bound on its length.
 
+use std::rc::Rc;
+
 use actix_web::Error;
 use actix_web::body::MessageBody;
+use actix_web::dev::Extensions;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue, VARY};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
+use chancery_exchange::Node;
 use tracing::Instrument as _;
 
 use crate::error::HttpError;
@@ -32,6 +37,29 @@ pub(crate) async fn identify(
     };
     let mut response = answer.instrument(span).await?;
     response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+/// What the reader says the figures are for.
+const PURPOSE: HeaderName = HeaderName::from_static("chancery-purpose");
+
+/// Lets handlers ask the node on behalf of whoever asks, for the purpose the request states. Without accounts, that is anybody.
+pub(crate) async fn purpose(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some(stated) = request.headers().get(PURPOSE) {
+        let stated = stated.to_str().unwrap_or("");
+        let node = request.app_data::<Data<Node>>().map(|node| node.for_purpose(stated));
+        if let Some(node) = node {
+            let mut data = Extensions::new();
+            data.insert(Data::new(node.map_err(HttpError::from)?));
+            request.add_data_container(Rc::new(data));
+        }
+    }
+    let mut response = next.call(request).await?;
+    // A policy may answer by purpose: a cache must not give one reader's answer to another.
+    response.headers_mut().append(VARY, HeaderValue::from_static("chancery-purpose"));
     Ok(response)
 }
 

@@ -17,6 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
     paths(
         crate::api::forum::show_node,
         crate::api::forum::show_forum,
+        crate::api::policies::show,
         crate::api::dataflows::list,
         crate::api::dataflows::show,
         crate::api::figures::list,

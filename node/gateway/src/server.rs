@@ -46,6 +46,7 @@ impl Server {
                 .app_data(
                     web::QueryConfig::default().error_handler(|e, _| HttpError::bad_request(e.to_string()).into()),
                 )
+                .wrap(from_fn(middleware::purpose))
                 .wrap(Compress::default())
                 .wrap(from_fn(middleware::identify))
                 // Published figures are for every page on the web.

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::database::{Doing, Store, StoreError};
+use crate::database::{AnyConnection, Doing, Store, StoreError};
 use crate::schema::{decisions, peers, refusals, settings};
 
 /// Decisions and refusals kept; older ones are dropped.
@@ -26,7 +26,7 @@ pub struct RefusalRow {
     pub at: i64,
 }
 
-/// An access decision.
+/// An access decision, or as many equal ones as `count` says within the hour from `at`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = decisions)]
 pub struct NewDecision {
@@ -40,8 +40,12 @@ pub struct NewDecision {
     pub resource: String,
     /// The answer.
     pub allowed: bool,
-    /// By which policy.
+    /// By which policies.
     pub policy: String,
+    /// What the asker said it was for; empty if nothing.
+    pub purpose: String,
+    /// How many times.
+    pub count: i64,
 }
 
 impl Store {
@@ -108,16 +112,26 @@ impl Store {
 
     /// Notes decisions.
     pub fn decision_put(&self, new: &[NewDecision]) -> Result<(), StoreError> {
+        self.write(|c| insert_decisions(c, new))
+    }
+
+    /// Adds counted decisions to the rows that are equal to them but for the count.
+    pub fn decision_count(&self, counted: &[NewDecision]) -> Result<(), StoreError> {
+        use crate::schema::decisions::dsl as d;
+        let mut new = Vec::new();
         self.write(|c| {
-            let newest: Option<i64> =
-                decisions::table.select(diesel::dsl::max(decisions::id)).first(c).doing("count the decisions")?;
-            diesel::delete(decisions::table.filter(decisions::id.lt(newest.unwrap_or(0) - KEPT)))
-                .execute(c)
-                .doing("drop old decisions")?;
-            for decision in new {
-                diesel::insert_into(decisions::table).values(decision).execute(c).doing("note the decision")?;
+            new.clear();
+            for one in counted {
+                let equal = d::decisions
+                    .filter(d::at.eq(one.at).and(d::resource.eq(&one.resource)).and(d::subject.eq(&one.subject)))
+                    .filter(d::action.eq(&one.action).and(d::allowed.eq(one.allowed)).and(d::policy.eq(&one.policy)))
+                    .filter(d::purpose.eq(&one.purpose));
+                let updated = diesel::update(equal).set(d::count.eq(d::count + one.count)).execute(c);
+                if updated.doing("count the decision")? == 0 {
+                    new.push(one.clone());
+                }
             }
-            Ok(())
+            insert_decisions(c, &new)
         })
     }
 
@@ -145,6 +159,18 @@ impl Store {
         let query = settings::table.find(format!("{SETTING_PREFIX}{name}")).select(settings::value);
         query.first(c).optional().doing("read the setting")
     }
+}
+
+fn insert_decisions(c: &mut AnyConnection, new: &[NewDecision]) -> Result<(), StoreError> {
+    let newest: Option<i64> =
+        decisions::table.select(diesel::dsl::max(decisions::id)).first(c).doing("count the decisions")?;
+    diesel::delete(decisions::table.filter(decisions::id.lt(newest.unwrap_or(0) - KEPT)))
+        .execute(c)
+        .doing("drop old decisions")?;
+    for decision in new {
+        diesel::insert_into(decisions::table).values(decision).execute(c).doing("note the decision")?;
+    }
+    Ok(())
 }
 
 /// The text without what is too long, and without the null character, which PostgreSQL cannot store.

@@ -55,6 +55,7 @@ diesel::table! {
 diesel::table! {
     decisions (id) {
         id -> BigInt, at -> BigInt, subject -> Text, action -> Text, resource -> Text, allowed -> Bool, policy -> Text,
+        purpose -> Text, count -> BigInt,
     }
 }
 diesel::table! {

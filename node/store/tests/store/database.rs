@@ -86,6 +86,8 @@ fn forums_peers_refusals_and_decisions_are_noted() {
             resource: "a".into(),
             allowed: at == 2,
             policy: "default".into(),
+            purpose: String::new(),
+            count: 1,
         };
         store.decision_put(&[decision(1), decision(2)]).unwrap();
         assert_eq!(store.decision_list(1).unwrap(), [decision(2)]);
