@@ -30,7 +30,7 @@ fn python_clients_read_a_node() {
     let gtm = &forum.nodes[0];
     gtm.publish("Returns", &[("2023-12", 8), ("2024-01", 10), ("2024-02", 2), ("2024-03", 12)]).unwrap();
     let serving = gtm.serve().unwrap();
-    for script in ["clients.py", "catalogue.py"] {
+    for script in ["clients.py", "catalogue.py", "schemas.py"] {
         let output = Command::new(venv.join("bin/python")).arg(here.join(script)).arg(&serving.url).output().unwrap();
         println!("{}", String::from_utf8_lossy(&output.stdout));
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));

@@ -9,3 +9,4 @@ pub mod structure;
 mod tree;
 pub mod v2_1;
 pub mod v3_0;
+pub mod xsd;

@@ -1,6 +1,8 @@
 //! Figures as bytes: one batch after the other, in a thread of their own, so that neither memory nor other answers suffer from a
 //! large one.
 
+pub(crate) mod xlsx;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use chancery_schema::data::DataFormat;
 use chancery_schema::language::Languages;
+use chancery_schema::xml::xsd::XsdVersion;
 
 use crate::error::HttpError;
 
@@ -31,18 +32,20 @@ impl Api {
 pub(crate) enum StructureFormat {
     Json1,
     Json2,
+    Json21,
     Xml21,
     Xml30,
 }
 
 impl StructureFormat {
-    const ALL: [Self; 4] = [Self::Json1, Self::Json2, Self::Xml21, Self::Xml30];
+    const ALL: [Self; 5] = [Self::Json1, Self::Json2, Self::Json21, Self::Xml21, Self::Xml30];
 
     pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Json1 => "application/vnd.sdmx.structure+json;version=1.0.0",
             Self::Xml21 => "application/vnd.sdmx.structure+xml;version=2.1",
             Self::Json2 => "application/vnd.sdmx.structure+json;version=2.0.0",
+            Self::Json21 => "application/vnd.sdmx.structure+json;version=2.1.0",
             Self::Xml30 => "application/vnd.sdmx.structure+xml;version=3.0.0",
         }
     }
@@ -54,11 +57,12 @@ pub(crate) enum Figures {
     Text(DataFormat),
     Parquet,
     Arrow,
+    Xlsx,
 }
 
 impl Figures {
     fn all() -> impl Iterator<Item = Self> {
-        DataFormat::ALL.into_iter().map(Self::Text).chain([Self::Parquet, Self::Arrow])
+        DataFormat::ALL.into_iter().map(Self::Text).chain([Self::Parquet, Self::Arrow, Self::Xlsx])
     }
 
     pub(crate) fn media_type(self) -> &'static str {
@@ -66,6 +70,7 @@ impl Figures {
             Self::Text(format) => format.media_type(),
             Self::Parquet => "application/vnd.apache.parquet",
             Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
 
@@ -77,6 +82,7 @@ impl Figures {
             Self::Text(_) => "xml",
             Self::Parquet => "parquet",
             Self::Arrow => "arrows",
+            Self::Xlsx => "xlsx",
         }
     }
 }
@@ -153,7 +159,9 @@ pub(crate) fn structure(
     };
     if let Some(format) = format {
         let versions: &[_] = match format {
-            "jsonstructure" | "json" | "sdmx-json" => &[("1", StructureFormat::Json1), ("2", StructureFormat::Json2)],
+            "jsonstructure" | "json" | "sdmx-json" => {
+                &[("1", StructureFormat::Json1), ("2.1", StructureFormat::Json21), ("2", StructureFormat::Json2)]
+            }
             "structure" | "xml" | "sdmx-ml" => &[("2.1", StructureFormat::Xml21), ("3", StructureFormat::Xml30)],
             other => return Err(unknown(other, "jsonstructure, structure")),
         };
@@ -171,6 +179,54 @@ pub(crate) fn structure(
     let all = StructureFormat::ALL.into_iter();
     choose(&ranges, all.clone(), StructureFormat::media_type, short)
         .ok_or_else(|| refused("structures", all.map(StructureFormat::media_type)))
+}
+
+/// What `/schema` answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SchemaFormat {
+    /// The structures that figures need.
+    Structures(StructureFormat),
+    /// The XML schema of structure-specific messages.
+    Xsd(XsdVersion),
+}
+
+impl SchemaFormat {
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Structures(format) => format.media_type(),
+            Self::Xsd(XsdVersion::V2_1) => "application/vnd.sdmx.schema+xml;version=2.1",
+            Self::Xsd(XsdVersion::V3_0) => "application/vnd.sdmx.schema+xml;version=3.0.0",
+        }
+    }
+}
+
+/// For `/schema`: an XML schema if one is asked for, else as for structures.
+pub(crate) fn schema(
+    request: &HttpRequest,
+    format: Option<&str>,
+    version: Option<&str>,
+) -> Result<SchemaFormat, HttpError> {
+    let api = Api::of(request);
+    if matches!(format, Some("schema" | "xsd")) {
+        let versions = [("2.1", SchemaFormat::Xsd(XsdVersion::V2_1)), ("3", SchemaFormat::Xsd(XsdVersion::V3_0))];
+        return versioned(api, "schema", &versions, version);
+    }
+    let of_structures = structure(request, format, version).map(SchemaFormat::Structures);
+    let Some(ranges) = accepted(request).filter(|_| format.is_none()) else { return of_structures };
+    let both = [XsdVersion::V2_1, XsdVersion::V3_0].map(SchemaFormat::Xsd);
+    let newest = if api == Api::V1 { both[0] } else { both[1] };
+    let short =
+        |range: &Range| (range.media == "application/vnd.sdmx.schema+xml" && range.version.is_none()).then_some(newest);
+    let preferred = choose(&ranges, both.into_iter(), SchemaFormat::media_type, short);
+    // One that a structure's type beats is not preferred.
+    let first = |format: SchemaFormat| {
+        ranges.iter().position(|range| short(range) == Some(format) || range.takes(format.media_type()))
+    };
+    match (preferred, of_structures) {
+        (Some(xsd), Err(_)) => Ok(xsd),
+        (Some(xsd), Ok(structures)) if first(xsd) <= first(structures).or(Some(usize::MAX)) => Ok(xsd),
+        (_, of_structures) => of_structures,
+    }
 }
 
 /// The version of a format that was asked for, or the one that goes with the service.
@@ -225,6 +281,7 @@ fn named(api: Api, format: &str, version: Option<&str>) -> Result<Figures, HttpE
     let versions: &[_] = match format {
         "parquet" => return Ok(Figures::Parquet),
         "arrow" => return Ok(Figures::Arrow),
+        "xlsx" | "excel" => return Ok(Figures::Xlsx),
         "csvdata" | "csv" | "csvfile" | "csvfilewithlabels" | "csvdatawithlabels" | "sdmx-csv" => {
             &[("1", DataFormat::Csv1), ("2", DataFormat::Csv2)]
         }
@@ -234,7 +291,7 @@ fn named(api: Api, format: &str, version: Option<&str>) -> Result<Figures, HttpE
             &[("2.1", DataFormat::Specific21), ("3", DataFormat::Specific30)]
         }
         other => {
-            return Err(unknown(other, "csvdata, jsondata, genericdata, structurespecificdata, parquet, arrow"));
+            return Err(unknown(other, "csvdata, jsondata, genericdata, structurespecificdata, parquet, arrow, xlsx"));
         }
     };
     versioned(api, format, versions, version).map(Figures::Text)
@@ -343,7 +400,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_offered_is_given_at_any_quality(index in 0usize..9, quality in 1u32..=1000, noise in "[a-z]{1,8}/[a-z]{1,8}") {
+        fn what_is_offered_is_given_at_any_quality(index in 0usize..10, quality in 1u32..=1000, noise in "[a-z]{1,8}/[a-z]{1,8}") {
             let all: Vec<_> = Figures::all().collect();
             let accept = format!("{noise};q=0, {};q={}", all[index].media_type(), f64::from(quality) / 1000.0);
             prop_assert_eq!(chosen("/sdmx/3/data/x", Some(&accept)), Some(all[index]));

@@ -20,10 +20,15 @@ pub(crate) struct Version {
     /// Namespace of common types.
     pub(crate) common: &'static str,
     /// Namespace of structure-specific data sets.
-    specific: &'static str,
+    pub(crate) specific: &'static str,
     naming: Naming,
-    /// The attribute that tells a data set's action.
-    action: &'static str,
+    /// Whether a data set says what it is scoped by.
+    scoped: bool,
+}
+
+/// The namespace of a dataflow's own types.
+pub(crate) fn namespace(schema: &DatasetSchema, at_observation: &str) -> String {
+    format!("{}:ObsLevelDim:{at_observation}", schema.dataflow.urn("datastructure.Dataflow"))
 }
 
 /// 2.1.
@@ -32,7 +37,7 @@ pub(crate) const V2_1: Version = Version {
     common: "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/common",
     specific: "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/structurespecific",
     naming: Naming::Ref,
-    action: "ss:action",
+    scoped: true,
 };
 
 /// 3.0.
@@ -41,7 +46,7 @@ pub(crate) const V3_0: Version = Version {
     common: super::v3_0::COMMON,
     specific: "http://www.sdmx.org/resources/sdmxml/schemas/v3_0/data/structurespecific",
     naming: Naming::Urn,
-    action: "action",
+    scoped: false,
 };
 
 /// Writes SDMX-ML, structure-specific.
@@ -64,8 +69,7 @@ impl SpecificWriter {
             return Ok(());
         }
         self.begun = true;
-        let urn = self.schema.dataflow.urn("datastructure.Dataflow");
-        let namespace = format!("{urn}:ObsLevelDim:{}", self.at_observation());
+        let namespace = namespace(&self.schema, self.at_observation());
         let version = self.version;
         declaration(out)?;
         start(
@@ -80,16 +84,13 @@ impl SpecificWriter {
             ],
         )?;
         header(out, &self.header, &self.schema, version.naming, Some(&namespace), self.at_observation())?;
-        start(
-            out,
-            "mes:DataSet",
-            &[
-                ("ss:structureRef", &self.schema.dataflow.id),
-                ("xsi:type", "ns1:DataSetType"),
-                ("ss:dataScope", "DataStructure"),
-                (version.action, "Information"),
-            ],
-        )
+        let mut attributes =
+            vec![("ss:structureRef", self.schema.dataflow.id.as_str()), ("xsi:type", "ns1:DataSetType")];
+        if version.scoped {
+            attributes.push(("ss:dataScope", "DataStructure"));
+        }
+        attributes.push(("ss:action", "Information"));
+        start(out, "mes:DataSet", &attributes)
     }
 
     fn at_observation(&self) -> &str {

@@ -14,6 +14,7 @@ use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
 
 use super::params::{Params, address, dataflow, header, http_date, segment};
+use crate::encode::xlsx::{MAX_FIGURES, XlsxEncoder};
 use crate::encode::{self, ArrowEncoder, ParquetEncoder};
 use crate::error::HttpError;
 use crate::negotiate::{self, Api, Figures};
@@ -21,7 +22,7 @@ use crate::negotiate::{self, Api, Figures};
 /// Most releases named in the header of an answer; its message names all.
 const MAX_LINKS: usize = 20;
 
-/// Figures, in SDMX-JSON, SDMX-ML, SDMX-CSV, Parquet or Arrow. Filters are further parameters: `c[SEX]=F`, `c[TIME_PERIOD]=ge:2020`.
+/// Figures, in SDMX-JSON, SDMX-ML, SDMX-CSV, Parquet, Arrow or XLSX. Filters are further parameters: `c[SEX]=F`, `c[TIME_PERIOD]=ge:2020`.
 #[utoipa::path(
     get, path = "/sdmx/3/data/{context}/{agency}/{id}/{version}/{key}", tag = "SDMX REST 2",
     params(
@@ -41,7 +42,7 @@ const MAX_LINKS: usize = 20;
         ("measures" = Option<String>, Query, description = "`all`, `none` or ids"),
         ("offset" = Option<u64>, Query, description = "Observations skipped"),
         ("limit" = Option<u64>, Query, description = "Most observations"),
-        ("format" = Option<String>, Query, description = "`csvdata`, `jsondata`, `genericdata`, `structurespecificdata`, `parquet`, `arrow`"),
+        ("format" = Option<String>, Query, description = "`csvdata`, `jsondata`, `genericdata`, `structurespecificdata`, `parquet`, `arrow`, `xlsx`"),
         ("formatVersion" = Option<String>, Query, description = "Its version"),
         ("labels" = Option<String>, Query, description = "SDMX-CSV: `id`, `name` or `both`"),
         ("keys" = Option<String>, Query, description = "SDMX-CSV: `none`, `series`, `obs` or `both`"),
@@ -89,6 +90,9 @@ pub(super) async fn answer(
     let schema = &schema.in_languages(&languages);
     let format = negotiate::figures(request, params.get("format"), params.get("formatVersion"))?;
     let csv = csv_options(params)?;
+    if format == Figures::Xlsx {
+        fits_sheet(node, schema, query).await?;
+    }
     let mut figures = node.data(schema, query).await?;
     let links = links(node, request, &figures.releases);
     let mut response = HttpResponse::Ok();
@@ -115,7 +119,7 @@ pub(super) async fn answer(
         return Ok(response.finish());
     }
     let name = format!("attachment; filename=\"{}.{}\"", schema.dataflow.id, format.extension());
-    if params.get("download").is_some() || matches!(format, Figures::Parquet | Figures::Arrow) {
+    if params.get("download").is_some() || matches!(format, Figures::Parquet | Figures::Arrow | Figures::Xlsx) {
         response.insert_header(("Content-Disposition", name));
     }
     let writer = writer(node, schema, query, format, csv, &figures, links)?;
@@ -143,8 +147,21 @@ fn writer(
         Figures::Parquet => {
             Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
         }
+        Figures::Xlsx => Box::new(XlsxEncoder::new(schema, query, csv.labels, links).map_err(unwritten)?),
         Figures::Arrow => Box::new(ArrowEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?),
     })
+}
+
+/// A sheet has an end; what does not fit it is refused while a status can still be sent.
+async fn fits_sheet(node: &Node, schema: &DatasetSchema, query: &DataQuery) -> Result<(), HttpError> {
+    let figures = node.count(schema, query).await?;
+    if figures <= MAX_FIGURES {
+        return Ok(());
+    }
+    let what = format!(
+        "{figures} figures do not fit a sheet, which has {MAX_FIGURES} rows: ask for less, or for `format=csv` or `format=parquet`"
+    );
+    Err(HttpError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", what))
 }
 
 /// The releases read, each with the address of its signed record.

@@ -11,12 +11,12 @@ use chancery_schema::structure::{
     Annotation, Attachment, ConstraintRole, CubeRegion, DataConstraint, Maintainable, Names, SelectedValue, Selection,
     rest,
 };
-use chancery_schema::{DatasetSchema, Structures, json, xml};
+use chancery_schema::{DataQuery, DatasetSchema, Structures, json, xml};
 
 use super::data::wrong;
 use super::params::{Params, dataflow, header, segment};
 use crate::error::HttpError;
-use crate::negotiate::{self, StructureFormat};
+use crate::negotiate::{self, SchemaFormat, StructureFormat};
 
 /// Structures are part of the program: their messages carry the day they were fixed.
 const PREPARED: i64 = 1_793_491_200;
@@ -103,7 +103,8 @@ fn keep_items(found: &mut Structures, items: &str) {
     found.agency_schemes.retain(|scheme| !scheme.agencies.is_empty());
 }
 
-/// The structures that figures of a dataflow need, code lists reduced to the codes its constraints allow.
+/// What figures of a dataflow must be: its structures, code lists reduced to the codes its constraints allow; or, with `format=schema`,
+/// the XML schema of its structure-specific messages.
 #[utoipa::path(
     get, path = "/sdmx/3/schema/{context}/{agency}/{id}/{version}", tag = "SDMX REST 2",
     params(
@@ -111,8 +112,11 @@ fn keep_items(found: &mut Structures, items: &str) {
         ("agency" = String, Path, description = "Agency or `*`", example = "RCP"),
         ("id" = String, Path, description = "Dataflow", example = "RETURNS"),
         ("version" = String, Path, description = "Version, `+`, `~` or `*`", example = "1.0.0"),
+        ("format" = Option<String>, Query, description = "`jsonstructure`, `structure` or `schema`"),
+        ("formatVersion" = Option<String>, Query, description = "Its version"),
+        ("dimensionAtObservation" = Option<String>, Query, description = "Of the messages that the XML schema is for"),
     ),
-    responses((status = 200, description = "The structures", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object))
+    responses((status = 200, description = "The structures, or the XML schema", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object))
 )]
 pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
     schema_of(&node, &request, &dataflow(&node, &request)?)
@@ -121,8 +125,19 @@ pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<Htt
 /// The same, for a dataflow found already.
 pub(super) fn schema_of(node: &Node, request: &HttpRequest, schema: &DatasetSchema) -> Result<HttpResponse, HttpError> {
     let params = Params::of(request)?;
-    let format = negotiate::structure(request, params.get("format"), params.get("formatVersion"))?;
-    answer(node, request, with_everything(node, schema, References::Descendants, Detail::ReferencePartial), format)
+    let found = with_everything(node, schema, References::Descendants, Detail::ReferencePartial);
+    let version = match negotiate::schema(request, params.get("format"), params.get("formatVersion"))? {
+        SchemaFormat::Structures(format) => return answer(node, request, found, format),
+        SchemaFormat::Xsd(version) => version,
+    };
+    let allowed = found.dataset_schema(&schema.dataflow).map_err(|e| internal(e.to_string()))?;
+    let mut query = DataQuery::all(&allowed);
+    query.set_at_observation(&allowed, params.get("dimensionAtObservation").unwrap_or("dsd")).map_err(wrong)?;
+    let body = xml::xsd::write(&allowed, &query, version).map_err(|e| internal(e.to_string()))?;
+    Ok(HttpResponse::Ok()
+        .insert_header(("Vary", "Accept, Accept-Encoding"))
+        .content_type(SchemaFormat::Xsd(version).media_type())
+        .body(body))
 }
 
 /// Which codes have figures, and how many: a data constraint.
@@ -273,6 +288,10 @@ fn constraint(schema: &DatasetSchema, found: &Availability) -> DataConstraint {
     }
 }
 
+fn internal(error: String) -> HttpError {
+    HttpError::new(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", error)
+}
+
 fn with_everything(node: &Node, schema: &DatasetSchema, references: References, detail: Detail) -> Structures {
     let query = StructureQuery {
         kinds: vec![ArtefactKind::Dataflow],
@@ -298,9 +317,9 @@ fn answer(
         StructureFormat::Json1 => json::v1_0::structure::write(&found, &header).map_err(|e| e.to_string()),
         StructureFormat::Xml21 => xml::v2_1::structure::write(&found, &header).map_err(|e| e.to_string()),
         StructureFormat::Json2 => json::v2_0::structure::write(&found, &header).map_err(|e| e.to_string()),
+        StructureFormat::Json21 => json::v2_1::structure::write(&found, &header).map_err(|e| e.to_string()),
         StructureFormat::Xml30 => xml::v3_0::structure::write(&found, &header).map_err(|e| e.to_string()),
     };
-    let internal = |e| HttpError::new(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "internal", e);
     Ok(HttpResponse::Ok()
         .insert_header(("Content-Language", languages.of_message().join(", ")))
         .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))

@@ -1,0 +1,3 @@
+//! SDMX-JSON 2.1.
+
+pub mod structure;
