@@ -1,6 +1,7 @@
 //! The command line: every command, its arguments and the help that teaches them.
 
 mod policy;
+pub(crate) mod proof;
 
 use std::path::PathBuf;
 
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Query(Query),
     /// Check a proof bundle or an artefact, offline.
     Verify(Verify),
+    /// Write the file that proves a release offline: a C2SP tlog-proof, which `verify` and other tools read.
+    Proof(proof::Proof),
     /// Show and check a member's log.
     Log(Log),
     /// Check and test access policies, and say why somebody may or may not see a release.
@@ -366,7 +369,7 @@ pub(crate) enum QueryFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// A proof bundle (`.json`) or an artefact (`.parquet`), or a release id this node holds.
+    /// A proof (`.tlog-proof` or `.json`) or an artefact (`.parquet`), or a release id this node holds.
     pub(crate) what: String,
     /// The proof bundle that goes with an artefact.
     #[arg(long)]

@@ -68,6 +68,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Serve(args) => node::serve(&context, args).await?,
         Command::Query(args) => figures::query(&context, args).await?,
         Command::Verify(args) => return verify::verify(&context, args).await,
+        Command::Proof(args) => verify::proof(&context, args).await?,
         Command::Log(args) => return verify::log(&context, args).await,
         Command::Policy { command } => return policy::run(&context, command).await,
         Command::Schema { command } => return schema::run(&context, command),

@@ -44,7 +44,7 @@ pub fn draft(name: &str, months: u32, four_eyes: bool, members: Vec<Member>, now
         previous: None,
         members,
         thresholds: Thresholds { admit: fraction(2, 3)?, remove: fraction(2, 3)?, amend: fraction(3, 4)? },
-        rules: Rules { four_eyes, schema: "RCP 1.0.0".to_owned() },
+        rules: Rules { four_eyes, schema: "RCP 1.0.0".to_owned(), witness_quorum: None },
         expires: time::format(now + i64::from(months) * 30 * 24 * 3600),
     };
     let payload = Payload {

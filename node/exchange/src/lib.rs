@@ -23,6 +23,7 @@ mod readers;
 mod seal;
 mod serve;
 mod sync;
+mod tiles;
 mod tombstone;
 mod verify;
 pub mod views;

@@ -352,12 +352,13 @@ impl Node {
                 record.zip(head).ok_or_else(|| Error::not_found("the release's record is not here"))?;
             let proof = node.prove(&trust, &record, &head)?;
             let salt = salt_of(&record)?;
+            let note = crate::tiles::cosigned_note(node.store(), &head).or_storage(failed)?;
             let place = LogPlace {
                 salt: salt.as_ref(),
                 index: record.position.max(0) as u64,
                 tree_size: proof.checkpoint.size,
                 inclusion: &proof.inclusion,
-                checkpoint: &head.checkpoint,
+                checkpoint: &note,
             };
             let envelope = Envelope::parse(&record.envelope).or_unverified(failed)?;
             let bundle =

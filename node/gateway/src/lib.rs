@@ -5,6 +5,7 @@ mod artefacts;
 mod catalogue;
 mod encode;
 mod error;
+mod log;
 mod middleware;
 mod negotiate;
 mod openapi;

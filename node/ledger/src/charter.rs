@@ -127,6 +127,10 @@ pub struct Rules {
     pub four_eyes: bool,
     /// The shared schema's version.
     pub schema: String,
+    /// How many other member states must have cosigned a head before it is published; half of them, rounded up, where it is
+    /// not said. More than there are counts as all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness_quorum: Option<u32>,
 }
 
 /// What a charter says.
@@ -227,6 +231,12 @@ impl Charter {
     /// The member states.
     pub fn states(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.role == Role::MemberState)
+    }
+
+    /// How many member states other than `owner` must have cosigned a head of its log.
+    pub fn witness_quorum(&self, owner: &str) -> usize {
+        let others = self.states().filter(|m| m.id != owner).count();
+        self.rules.witness_quorum.map_or(others.div_ceil(2), |quorum| others.min(quorum as usize))
     }
 
     /// Unix seconds.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use signed_note::{Note, Signer, Verifier, VerifierList};
 use tlog_tiles::checkpoint::Checkpoint as CheckpointBody;
 use tlog_tiles::tlog::Hash;
@@ -46,9 +48,12 @@ pub enum CheckpointError {
     NotSigned(String),
 }
 
+/// What every log's name begins with.
+pub(crate) const ORIGIN_PREFIX: &str = "chancery/";
+
 /// The name of a member's log in a forum.
 pub fn origin(forum: &str, member: &str) -> String {
-    format!("chancery/{forum}/{member}")
+    format!("{ORIGIN_PREFIX}{forum}/{member}")
 }
 
 struct NoteKey<'a> {
@@ -92,6 +97,23 @@ impl Signer for NoteSigner<'_> {
 /// Key id of an Ed25519 note key: type byte 0x01 before the key (C2SP signed-note).
 fn note_key_id(name: &str, key: &PublicKey) -> u32 {
     signed_note::key_id(name, &[&[1u8], key.as_bytes().as_slice()].concat())
+}
+
+/// A log key's verifier key, as signed-note's tools read it.
+pub fn verifier_key(name: &str, key: &PublicKey) -> String {
+    vkey(name, note_key_id(name, key), 1, key)
+}
+
+/// `name+id+base64(algorithm, key)` (C2SP signed-note).
+pub(crate) fn vkey(name: &str, id: u32, algorithm: u8, key: &PublicKey) -> String {
+    let bytes = [&[algorithm], key.as_bytes().as_slice()].concat();
+    format!("{name}+{id:08x}+{}", STANDARD.encode(bytes))
+}
+
+/// Whether `a` and `b` prove that the log `origin` was forked: both signed, of one size, with different roots.
+pub fn contradict(a: &str, b: &str, origin: &str, keys: &[PublicKey]) -> Result<bool, CheckpointError> {
+    let (a, b) = (Checkpoint::verify(a, origin, keys)?, Checkpoint::verify(b, origin, keys)?);
+    Ok(a.size == b.size && a.root != b.root)
 }
 
 impl Checkpoint {

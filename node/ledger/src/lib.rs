@@ -6,6 +6,7 @@
 pub mod audience;
 pub mod charter;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod delegation;
 pub mod json;
 pub mod keys;
@@ -13,8 +14,10 @@ pub mod log;
 pub mod proof;
 pub mod record;
 pub mod release;
+pub mod tiles;
 pub mod time;
 pub mod trust;
+pub mod witness;
 
 pub use audience::Audience;
 pub use keys::{KeyPair, PublicKey, Purpose};

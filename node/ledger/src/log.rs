@@ -56,13 +56,16 @@ pub trait HashStore {
 }
 
 /// Gives `tlog_tiles` the store's hashes. Its error type cannot carry ours, so the cause is kept beside.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     store: &'a dyn HashStore,
     cause: RefCell<Option<LogError>>,
 }
 
 impl<'a> Reader<'a> {
-    fn run<T>(store: &'a dyn HashStore, work: impl FnOnce(&Self) -> Result<T, tlog::Error>) -> Result<T, LogError> {
+    pub(crate) fn run<T>(
+        store: &'a dyn HashStore,
+        work: impl FnOnce(&Self) -> Result<T, tlog::Error>,
+    ) -> Result<T, LogError> {
         let reader = Self { store, cause: RefCell::new(None) };
         work(&reader).map_err(|e| reader.cause.take().unwrap_or_else(|| LogError::Read(e.to_string())))
     }

@@ -1,11 +1,14 @@
 //! Proof bundles: one file that proves a release offline, given only the forum's genesis id.
 
+mod tlog_proof;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::audience::{Audience, excerpt};
 use crate::checkpoint::{self, Checkpoint};
+use crate::cosignature::{self, Cosignature};
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
 use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
@@ -72,6 +75,10 @@ pub struct ProofReport {
     pub release: VerifiedRelease,
     /// The signed head it stands in.
     pub checkpoint: Checkpoint,
+    /// Who cosigned that head.
+    pub cosignatures: Vec<Cosignature>,
+    /// How many member states must have, by the charter.
+    pub quorum: usize,
     /// What was checked, one line each.
     pub steps: Vec<String>,
 }
@@ -98,7 +105,13 @@ impl ProofBundle {
         let payload = record.payload::<release::Release>(RecordKind::Release).map_err(malformed)?;
         let id = record.id().map_err(malformed)?;
         let leaf = log::leaf(RecordKind::Release, &payload.body.intent.audience, &id, place.salt);
-        let of_issuer = trust.delegations().filter(|d| d.member == payload.issuer);
+        // The issuer's, and those of the witnesses who cosigned the head.
+        let cosigned =
+            cosignature::verified(trust, place.checkpoint).map_err(|e| ProofError::Malformed(e.to_string()))?;
+        let of_issuer = trust.delegations().filter(|d| {
+            d.member == payload.issuer
+                || d.delegation.purpose == Purpose::Witness && cosigned.iter().any(|c| c.member == d.member)
+        });
         Ok(Self {
             format: FORMAT.to_owned(),
             charters: trust.chain().envelopes().to_vec(),
@@ -113,8 +126,11 @@ impl ProofBundle {
         })
     }
 
-    /// Reads a bundle.
+    /// Reads a bundle, as JSON or as a tlog-proof.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
+        if Self::is_tlog_proof(bytes) {
+            return Self::parse_tlog_proof(bytes);
+        }
         let malformed = |reason: String| ProofError::Malformed(reason);
         if bytes.len() > MAX_BUNDLE_BYTES {
             return Err(malformed(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
@@ -186,7 +202,12 @@ impl ProofBundle {
         );
         steps
             .push(format!("leaf {} of {} in the log of `{issuer}`, whose head is signed", self.index, checkpoint.size));
+        let cosignatures = step("cosignatures", cosignature::verified(&trust, &self.checkpoint))?;
+        let quorum = trust.charter().witness_quorum(&issuer);
+        steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
         Ok(ProofReport {
+            cosignatures,
+            quorum,
             forum: trust.forum().to_owned(),
             forum_name: trust.charter().forum_name.clone(),
             charter_expires: trust.charter().expires_s(),
@@ -202,6 +223,22 @@ impl ProofBundle {
             return Err(ProofError::Malformed("a salt belongs to a release that is not public, and only there".into()));
         }
         Ok(log::leaf(RecordKind::Release, audience, id, salt.as_ref()))
+    }
+}
+
+/// The report's line on who cosigned.
+fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: usize) -> String {
+    let counted = cosignature::counted(trust, issuer, cosignatures);
+    let names: Vec<&str> = cosignatures.iter().map(|c| c.member.as_str()).collect();
+    match (names.is_empty(), counted >= quorum) {
+        (true, true) => "no cosignature is asked for by the charter".to_owned(),
+        (true, false) => {
+            format!("note: pending: nobody has cosigned the head; the charter asks for {quorum} other states")
+        }
+        (false, true) => format!("head cosigned by {}: {counted} states of the {quorum} needed", names.join(", ")),
+        (false, false) => {
+            format!("note: pending: head cosigned by {}: {counted} states of the {quorum} needed", names.join(", "))
+        }
     }
 }
 

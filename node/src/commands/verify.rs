@@ -1,4 +1,4 @@
-//! `verify` and `log`.
+//! `verify`, `proof` and `log`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +10,7 @@ use chancery_ledger::record::is_sha256;
 use chancery_store::artefacts::sha256_of;
 
 use super::Context;
+use crate::cli::proof::Proof;
 use crate::cli::{Log, Verify};
 use crate::{output, settings};
 
@@ -52,7 +53,8 @@ pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> 
         let intent = &report.release.payload.body.intent;
         output::json(&serde_json::json!({
             "ok": true, "release": report.release.id, "issuer": intent.issuer, "dataflow": intent.dataflow, "title": intent.title,
-            "forum": report.forum, "forum_name": report.forum_name, "genesis_given": !unanchored, "artefact_checked": artefact.is_some(), "steps": steps,
+            "forum": report.forum, "forum_name": report.forum_name, "genesis_given": !unanchored, "artefact_checked": artefact.is_some(),
+            "cosigned_by": report.cosignatures.iter().map(|c| &c.member).collect::<Vec<_>>(), "quorum": report.quorum, "steps": steps,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -66,6 +68,23 @@ pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> 
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a release's proof beside whatever it proves.
+pub(crate) async fn proof(context: &Context, args: Proof) -> Result<()> {
+    let text = context.node().await?.release_tlog_proof(&args.release).await?;
+    let path = args.output.unwrap_or_else(|| format!("{}.tlog-proof", args.release).into());
+    if path.as_os_str() == "-" {
+        output::line(text.trim_end());
+        return Ok(());
+    }
+    std::fs::write(&path, text).map_err(|e| Error::file("write", &path, e))?;
+    if context.json {
+        output::json(&serde_json::json!({ "proof": path }))?;
+    } else {
+        output::line(format!("written to `{}`: check it with `chancery verify`", path.display()));
+    }
+    Ok(())
 }
 
 fn check_artefact(path: &Path, release: &chancery_ledger::release::VerifiedRelease) -> Result<String> {

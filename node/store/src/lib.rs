@@ -11,7 +11,9 @@ pub mod notes;
 pub mod privacy;
 pub mod releases;
 mod schema;
+pub mod signer;
 pub mod stages;
+pub mod witnessing;
 pub mod workspace;
 
 pub use artefacts::ArtefactFiles;

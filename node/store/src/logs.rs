@@ -8,6 +8,11 @@ use crate::database::{AnyConnection, Doing, Store, StoreError};
 use crate::releases::{NewRelease, insert_release};
 use crate::schema::{evidence, forums, hashes, heads, leaves, records, stages};
 
+/// Most pairs of heads read at once: one proves a fork, more say nothing new.
+const MAX_EVIDENCE: i64 = 100;
+/// Most pairs kept of one log.
+const MAX_EVIDENCE_OF_LOG: i64 = 10;
+
 /// A forum this node has joined.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = forums)]
@@ -64,6 +69,20 @@ pub struct HeadRow {
     pub checkpoint: String,
     /// When this node stored it, unix seconds.
     pub updated_at: i64,
+}
+
+/// Two heads of one log that cannot both be of an append-only log.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = evidence)]
+pub struct EvidenceRow {
+    /// Whose log.
+    pub member: String,
+    /// The head that was seen.
+    pub checkpoint: String,
+    /// The head held before.
+    pub against: String,
+    /// When, unix seconds.
+    pub seen_at: i64,
 }
 
 /// An extension of a log, stored as a whole or not at all.
@@ -204,6 +223,45 @@ impl Store {
             .doing("read the log's records")
     }
 
+    /// Positions of the leaves of a log, up to `limit`, behind which no record is held.
+    pub fn gap_list(&self, forum: &str, member: &str, limit: i64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let c = &mut *self.connection()?;
+        let held = records::table
+            .filter(
+                records::forum.eq(forum).and(records::issuer.eq(member)).and(records::position.eq(leaves::position)),
+            )
+            .select(records::position);
+        let rows: Vec<(i64, Vec<u8>)> = leaves::table
+            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)))
+            .filter(diesel::dsl::not(diesel::dsl::exists(held)))
+            .order(leaves::position)
+            .limit(limit)
+            .select((leaves::position, leaves::leaf))
+            .load(c)
+            .doing("read what is missing of the log")?;
+        Ok(rows.into_iter().map(|(p, leaf)| (p.max(0) as u64, leaf)).collect())
+    }
+
+    /// Stores a record whose leaf has been there before it, and its release.
+    pub fn record_fill(&self, record: &RecordRow, release: Option<&NewRelease>) -> Result<(), StoreError> {
+        self.write(|c| {
+            let there = leaves::table
+                .find((&record.forum, &record.issuer, record.position))
+                .select(leaves::position)
+                .first::<i64>(c)
+                .optional();
+            if there.doing("look for the record's leaf")?.is_none() {
+                return Err(StoreError::Inconsistent(format!("the record `{}` has no leaf", record.id)));
+            }
+            if insert_record(c, record)?
+                && let Some(release) = release
+            {
+                insert_release(c, release)?;
+            }
+            Ok(())
+        })
+    }
+
     /// A record by its id.
     pub fn record_get(&self, id: &str) -> Result<Option<RecordRow>, StoreError> {
         let c = &mut *self.connection()?;
@@ -251,7 +309,7 @@ impl Store {
         })
     }
 
-    /// Keeps two contradicting heads of one log.
+    /// Keeps two contradicting heads of one log; true if they were new. A few of one log are enough.
     pub fn evidence_put(
         &self,
         forum: &str,
@@ -259,10 +317,13 @@ impl Store {
         seen: &str,
         against: &str,
         at: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(|c| {
             let here = evidence::table.find((forum, member, seen)).select(evidence::seen_at);
-            if here.first::<i64>(c).optional().doing("read the evidence")?.is_none() {
+            let known = here.first::<i64>(c).optional().doing("read the evidence")?.is_some();
+            let of_log = evidence::table.filter(evidence::forum.eq(forum).and(evidence::member.eq(member))).count();
+            let new = !known && of_log.get_result::<i64>(c).doing("count the evidence")? < MAX_EVIDENCE_OF_LOG;
+            if new {
                 diesel::insert_into(evidence::table)
                     .values((
                         evidence::forum.eq(forum),
@@ -274,8 +335,15 @@ impl Store {
                     .execute(c)
                     .doing("store the evidence")?;
             }
-            Ok(())
+            Ok(new)
         })
+    }
+
+    /// Every pair of heads by which a log contradicts itself.
+    pub fn evidence_pairs(&self, forum: &str) -> Result<Vec<EvidenceRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = evidence::table.filter(evidence::forum.eq(forum)).select(EvidenceRow::as_select());
+        query.order((evidence::seen_at, evidence::member)).limit(MAX_EVIDENCE).load(c).doing("read the evidence")
     }
 
     /// Members whose log was seen to contradict itself, and when.

@@ -64,6 +64,20 @@ diesel::table! {
     }
 }
 diesel::table! {
+    cosignatures (forum, member, witness) {
+        forum -> Text, member -> Text, witness -> Text, size -> BigInt, root -> Binary, at -> BigInt, line -> Text,
+    }
+}
+diesel::table! {
+    published_heads (forum, member) {
+        forum -> Text, member -> Text, size -> BigInt, root -> Binary, checkpoint -> Text, at -> BigInt,
+    }
+}
+diesel::table! {
+    witnessed (forum, member) { forum -> Text, member -> Text, size -> BigInt, root -> Binary, at -> BigInt, }
+}
+diesel::table! {
     settings (name) { name -> Text, value -> Text, }
 }
 diesel::allow_tables_to_appear_in_same_query!(releases, release_artefacts);
+diesel::allow_tables_to_appear_in_same_query!(leaves, records);

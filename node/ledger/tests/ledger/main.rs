@@ -13,4 +13,5 @@ mod delegation;
 mod log;
 mod proof;
 mod release;
+mod witness;
 mod world;

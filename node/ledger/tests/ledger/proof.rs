@@ -32,7 +32,7 @@ fn bundle_signed_by(signer: u8, audience: Audience) -> ProofBundle {
     ProofBundle::new(&trust(), record, place).unwrap()
 }
 
-fn proof(audience: Audience) -> ProofBundle {
+pub(crate) fn proof(audience: Audience) -> ProofBundle {
     bundle_signed_by(LOG, audience)
 }
 

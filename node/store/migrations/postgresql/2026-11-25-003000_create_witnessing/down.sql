@@ -1,0 +1,3 @@
+DROP TABLE witnessed;
+DROP TABLE published_heads;
+DROP TABLE cosignatures;

@@ -1,0 +1,113 @@
+//! The signer's mark: a file beside the database that says how far this node's log was signed, and on which file it was written.
+//!
+//! A database put back from a backup has fewer leaves than the mark says; a whole folder put back, or copied, has a mark that is
+//! another file than the one it names. Either way this node may have signed more than it knows, and must ask its peers first.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+use crate::folder::DataFolder;
+
+/// What the mark says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignerMark {
+    /// Forum id.
+    pub forum: String,
+    /// Leaves signed.
+    pub size: u64,
+    /// The mark's own file.
+    file: String,
+}
+
+/// What the folder says of its own past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// This is the folder that signed last, and its log is no shorter than it was.
+    Unbroken,
+    /// Nothing was ever signed in this folder, as far as it knows.
+    Unmarked,
+    /// The folder was put back or copied.
+    Copied,
+    /// The log is shorter than what was signed: so many leaves.
+    Shorter(u64),
+}
+
+impl DataFolder {
+    fn signer_mark(&self) -> PathBuf {
+        self.root().join("signer.mark")
+    }
+
+    /// Marks that this node has signed a head of `size` leaves, or has learnt from its peers that it signed no more.
+    pub fn signer_mark_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
+        let path = self.signer_mark();
+        let failed = |e| StoreError::file("write the signer's mark", &path, e);
+        let mut file = tempfile::NamedTempFile::new_in(self.root()).map_err(failed)?;
+        let mark = SignerMark { forum: forum.to_owned(), size, file: identity(file.as_file()).map_err(failed)? };
+        let bytes = serde_json::to_vec(&mark).map_err(|e| failed(e.into()))?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        File::open(self.root()).and_then(|dir| dir.sync_all()).map_err(failed)
+    }
+
+    /// What the mark says of a log that has `size` leaves now.
+    pub fn continuity(&self, forum: &str, size: u64) -> Result<Continuity, StoreError> {
+        let path = self.signer_mark();
+        let failed = |e| StoreError::file("read the signer's mark", &path, e);
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Continuity::Unmarked),
+            read => read.map_err(failed)?,
+        };
+        let Ok(mark) = serde_json::from_slice::<SignerMark>(&bytes) else { return Ok(Continuity::Copied) };
+        let found = File::open(&path).and_then(|file| identity(&file)).map_err(failed)?;
+        Ok(match mark {
+            mark if mark.forum != forum => Continuity::Unmarked,
+            mark if mark.size > size => Continuity::Shorter(mark.size),
+            mark if mark.file != found => Continuity::Copied,
+            _ => Continuity::Unbroken,
+        })
+    }
+}
+
+/// What tells a file from a copy of it: where it is on which disk, and when it was made.
+fn identity(file: &File) -> std::io::Result<String> {
+    let metadata = file.metadata()?;
+    #[cfg(unix)]
+    let place = {
+        use std::os::unix::fs::MetadataExt as _;
+        format!("{}:{}", metadata.dev(), metadata.ino())
+    };
+    #[cfg(not(unix))]
+    let place = String::new();
+    let born = metadata.created().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+    Ok(format!("{place}:{}", born.map_or(0, |d| d.as_nanos())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_back_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(root.path()).unwrap();
+        assert_eq!(folder.continuity("f", 0).unwrap(), Continuity::Unmarked);
+        folder.signer_mark_put("f", 7).unwrap();
+        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity("f", 6).unwrap(), Continuity::Shorter(7));
+        assert_eq!(folder.continuity("g", 6).unwrap(), Continuity::Unmarked);
+        let path = folder.signer_mark();
+        fs::copy(&path, path.with_extension("copy")).unwrap();
+        fs::rename(path.with_extension("copy"), &path).unwrap();
+        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
+        folder.signer_mark_put("f", 7).unwrap();
+        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
+        fs::write(&path, "{").unwrap();
+        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
+    }
+}
