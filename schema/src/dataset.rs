@@ -48,6 +48,11 @@ impl CodeSet {
         self.codes.by_id(code).is_some()
     }
 
+    /// The title of a code's annotation of `kind`.
+    pub fn annotation(&self, code: &str, kind: &str) -> Option<&str> {
+        self.codes.by_id(code).and_then(|item| item.annotation(kind))
+    }
+
     /// A code's name in the language the schema is for, or English.
     pub fn name(&self, code: &str) -> Option<&str> {
         self.codes.by_id(code).map(|item| self.languages.name(&item.names))

@@ -25,7 +25,7 @@ pub use components::{
 pub use constraint::{Attachment, ConstraintRole, CubeRegion, DataConstraint, SelectedValue, Selection};
 pub use items::{
     AgencyScheme, Categorisation, CategoryScheme, Codelist, Codes, Concept, ConceptScheme, HierarchicalCode, Hierarchy,
-    Item, Level, VALID_TO,
+    Item, Level, SUCCESSOR, VALID_TO,
 };
 pub use map::{ComponentMap, FixedValueMap, RepresentationMap, SourceValue, StructureMap, ValueKind, ValueMapping};
 pub use names::{Annotation, Names, Texts};

@@ -14,10 +14,10 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use column::{Column, Fault, Role};
-use packing::{Cell, PackedBuilder};
+use packing::{Cell, PackedBuilder, sorted};
 pub use packing::{KEY, Packing, Repeated};
 pub use problem::{KindCount, MAX_LISTED, MAX_PROBLEMS, Problem, ProblemKind, Problems, Severity};
-pub use totals::{Slices, Totals};
+pub use totals::{Parts, Slices, Totals};
 
 use crate::mapping::{BoundMapping, Keep, Shape, Source};
 pub use crate::rows::Row;
@@ -48,6 +48,10 @@ pub struct Validator {
     unit: Option<usize>,
     status: Option<usize>,
     frequency: Option<usize>,
+    /// Columns that need a look at each row: after the first, those whose text is not the same in all.
+    varying: Vec<usize>,
+    /// Columns of codes that can have ended.
+    dated: Vec<usize>,
 }
 
 impl Validator {
@@ -71,9 +75,14 @@ impl Validator {
         let columns = schema.components().zip(sources);
         let columns =
             columns.map(|(component, (i, source))| Column::new(component.clone(), source.clone(), role(i), i));
+        let columns: Vec<Column> = columns.collect();
+        let dated =
+            columns.iter().enumerate().filter(|(_, column)| column.has_ends()).map(|(index, _)| index).collect();
         let constant = |id: &str| position(id).and_then(|i| mapping.sources.get(i)).and_then(Source::constant);
         let mut validator = Self {
-            columns: columns.collect(),
+            varying: (0..columns.len()).collect(),
+            columns,
+            dated,
             batch: PackedBuilder::new(Packing::new(schema, constant)),
             problems: Problems::new(limit),
             time,
@@ -129,7 +138,8 @@ impl Validator {
         let before = self.problems.errors();
         // A problem that is only counted needs no advice; one that is kept was judged when there was still room.
         let advise = self.problems.has_room();
-        for index in 0..self.columns.len() {
+        for place in 0..self.varying.len() {
+            let index = self.varying[place];
             let column = &mut self.columns[index];
             column.look(column.field().map_or("", field), self.batch.packing(), line, advise);
             if let Some(fault) = &column.current().fault {
@@ -139,6 +149,11 @@ impl Validator {
         }
         let value = self.value(line, row);
         self.check_frequency(line, row);
+        self.check_ends(line, row);
+        if self.varying.len() == self.columns.len() {
+            let columns = &self.columns;
+            self.varying.retain(|index| !columns[*index].is_settled());
+        }
         if self.problems.errors() == before {
             // What the mapping says of all rows is not true of a row that the file marks as missing.
             let unsaid = value.is_none().then_some(self.status).flatten();
@@ -231,12 +246,12 @@ impl Validator {
         coded.map(|column| (column.component.id.clone(), met(column))).collect()
     }
 
-    /// The rows since the last call, packed for sorting.
+    /// The rows since the last call, packed, in the order of their keys.
     pub fn take_packed(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.batch.finish()
+        sorted(&self.batch.finish()?)
     }
 
-    /// The rows since the last call, as [`Packing::schema`] has them. At most 65,536 of them.
+    /// The rows since the last call, in the file's order, as [`Packing::schema`] has them. At most 65,536 of them.
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         let packed = self.batch.finish()?;
         self.packing().unpack(&packed)
@@ -289,6 +304,16 @@ impl Validator {
         if !frequency.is_empty() && !length.fits(frequency) {
             let expected = format!("a period of frequency `{frequency}`");
             self.report(line, self.time, row, Fault { kind: ProblemKind::ImpossiblePeriod, expected, nearest: None });
+        }
+    }
+
+    fn check_ends<R: Row + ?Sized>(&mut self, line: u64, row: &R) {
+        let Some(start) = self.columns[self.time].current().start else { return };
+        for place in 0..self.dated.len() {
+            let index = self.dated[place];
+            if let Some(fault) = self.columns[index].expired(start) {
+                self.report(line, index, row, fault);
+            }
         }
     }
 

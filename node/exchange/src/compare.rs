@@ -1,19 +1,23 @@
 //! Compare: what new figures would change of this member's release in force.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod years;
+
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use chancery_query::artefact;
 use chancery_query::earlier::{Change, Earlier};
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::mapping::Mapping;
+use chancery_schema::structure::Structures;
 use serde::Serialize;
 
 use crate::approve::Stage;
 use crate::error::{Doing as _, Error, Result};
 use crate::import::{Checks, Findings, Progress, all_of};
 use crate::node::Node;
+
+pub use years::YearTotals;
 
 /// Revisions listed.
 const LISTED: usize = 20;
@@ -54,45 +58,18 @@ impl Revision {
     }
 }
 
-/// A year's observations and the sum of their figures, totals and parts alike.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct YearTotals {
-    /// The year.
-    pub year: String,
-    /// Observations of the release in force.
-    pub rows_before: u64,
-    /// Observations now.
-    pub rows_after: u64,
-    /// Their sum in the release in force.
-    pub before: f64,
-    /// Their sum now.
-    pub after: f64,
-}
-
 #[derive(Default)]
 struct Tally {
     comparison: Comparison,
-    years: BTreeMap<String, YearTotals>,
 }
 
 impl Tally {
     fn tell(&mut self, key: &[&str], change: Change) {
-        let period = key.last().copied().unwrap_or("");
-        let year = period.get(..4).unwrap_or(period);
-        if !self.years.contains_key(year) {
-            self.years.insert(year.to_owned(), YearTotals { year: year.to_owned(), ..YearTotals::default() });
-        }
         let (before, after) = match change {
             Change::New(after) => (None, Some(after)),
             Change::Gone(before) => (Some(before), None),
             Change::Both(before, after) => (Some(before), Some(after)),
         };
-        if let Some(totals) = self.years.get_mut(year) {
-            totals.rows_before += u64::from(before.is_some());
-            totals.rows_after += u64::from(after.is_some());
-            totals.before += before.flatten().unwrap_or(0.0);
-            totals.after += after.flatten().unwrap_or(0.0);
-        }
         match (before, after) {
             (None, _) => self.comparison.new += 1,
             (_, None) => self.comparison.gone += 1,
@@ -113,27 +90,42 @@ impl Tally {
         largest.truncate(LISTED);
     }
 
-    fn finish(mut self, release: Option<String>) -> Comparison {
+    fn finish(mut self, release: Option<String>, years: Vec<YearTotals>) -> Comparison {
         self.keep_largest();
-        Comparison { release, years: self.years.into_values().collect(), ..self.comparison }
+        Comparison { release, years, ..self.comparison }
     }
 }
 
-fn compare(path: &Path, measure: usize, mut earlier: Option<Earlier>, release: Option<String>) -> Result<Comparison> {
+/// The release in force.
+struct InForce {
+    id: String,
+    file: PathBuf,
+}
+
+fn compare(
+    path: &Path,
+    schema: &DatasetSchema,
+    structures: &Structures,
+    in_force: Option<InForce>,
+) -> Result<Comparison> {
     let failed = || "cannot compare the figures".to_owned();
     let mut tally = Tally::default();
+    let opened = in_force.as_ref().map(|release| Earlier::open(&release.file, schema)).transpose();
+    let mut earlier = opened.or_storage(|| "cannot read the release in force".to_owned())?.flatten();
+    // A release of other dimensions has no figure to compare with.
+    let release = in_force.filter(|_| earlier.is_some());
     for batch in artefact::read(path).or_storage(failed)? {
         let batch = batch.or_storage(failed)?;
         match &mut earlier {
             Some(earlier) => earlier.pass(&batch, |_, key, change| tally.tell(key, change)).or_storage(failed)?,
-            None => each_new(&batch, measure, &mut tally),
+            None => each_new(&batch, schema.measure_index(), &mut tally),
         }
     }
-    let release = release.filter(|_| earlier.is_some());
     if let Some(earlier) = earlier {
         earlier.finish(|_, key, change| tally.tell(key, change)).or_storage(failed)?;
     }
-    Ok(tally.finish(release))
+    let years = years::years(release.as_ref().map(|release| release.file.as_path()), path, schema, structures)?;
+    Ok(tally.finish(release.map(|release| release.id), years))
 }
 
 fn each_new(batch: &RecordBatch, measure: usize, tally: &mut Tally) {
@@ -173,10 +165,11 @@ impl Node {
     }
 
     async fn compare(&self, schema: &DatasetSchema, path: &Path) -> Result<Comparison> {
-        let release = self.in_force(&schema.dataflow.to_string()).await?;
-        let earlier = self.earlier_of(schema).await?;
-        let (path, measure) = (path.to_path_buf(), schema.measure_index());
-        let work = move || compare(&path, measure, earlier, release);
+        let dataflow = schema.dataflow.to_string();
+        let (id, file) = (self.in_force(&dataflow).await?, self.in_force_file(&dataflow).await?);
+        let in_force = id.zip(file).map(|(id, file)| InForce { id, file });
+        let (path, schema, node) = (path.to_path_buf(), schema.clone(), self.clone());
+        let work = move || compare(&path, &schema, node.structures(), in_force);
         tokio::task::spawn_blocking(work).await.or_storage(|| "the comparison was cut off".to_owned())?
     }
 }

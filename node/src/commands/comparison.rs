@@ -1,7 +1,9 @@
 //! `preview`: what would change of the release in force.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
-use chancery_exchange::{Comparison, Error, Progress};
+use chancery_exchange::{Comparison, Error, Progress, YearTotals};
 
 use super::Context;
 use super::problems;
@@ -55,15 +57,36 @@ pub(crate) fn show(comparison: &Comparison) {
         }
         output::line(table.to_string());
     }
-    let mut table = output::table(&["year", "observations before", "now", "sum before", "sum now"]);
+    show_years(years);
+}
+
+/// What figures of a year have in common, where not all years' have the same.
+fn kind(year: &YearTotals, all: &[YearTotals]) -> String {
+    let varies = |id: &str, text: &str| all.iter().any(|other| other.of.get(id).map(String::as_str) != Some(text));
+    year.of.iter().filter(|(id, text)| varies(id, text)).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn show_years(years: &[YearTotals]) {
+    let mut table =
+        output::table(&["year", "of", "observations before", "now", "summed before", "now", "sum before", "now"]);
     for year in years {
         table.add_row([
             year.year.clone(),
+            kind(year, years),
             year.rows_before.to_string(),
             year.rows_after.to_string(),
+            year.summed_before.to_string(),
+            year.summed_after.to_string(),
             year.before.to_string(),
             year.after.to_string(),
         ]);
     }
     output::line(table.to_string());
+    let narrowed: BTreeSet<&str> = years.iter().flat_map(|year| &year.totals_only).map(String::as_str).collect();
+    if !narrowed.is_empty() {
+        let dimensions = narrowed.into_iter().collect::<Vec<_>>().join(", ");
+        output::line(format!(
+            "of {dimensions} only totals are summed where a reporting area has them beside their parts: no figure counts twice"
+        ));
+    }
 }

@@ -13,6 +13,19 @@ use crate::rows::{Bounded, Observations, SourceError};
 
 /// Most values of one component, and most components: more than any message of figures has.
 const MAX_VALUES: usize = 1_000_000;
+/// What a data set says beside its figures.
+const PLAIN: [&str; 10] = [
+    "reportingBegin",
+    "reportingEnd",
+    "validFrom",
+    "validTo",
+    "publicationYear",
+    "publicationPeriod",
+    "links",
+    "annotations",
+    "name",
+    "id",
+];
 /// What an error says when the reader of the observations has enough.
 const ENOUGH: &str = "enough";
 
@@ -274,7 +287,12 @@ impl<'de> Visitor<'de> for DataSet<'_, '_> {
                     };
                     map.next_value_seed(parts)?;
                 }
-                _ => _ = map.next_value::<IgnoredAny>()?,
+                known if PLAIN.contains(&known) => _ = map.next_value::<IgnoredAny>()?,
+                other => {
+                    return Err(A::Error::custom(format!(
+                        "`{other}` is no part of a data set: its figures would be lost"
+                    )));
+                }
             }
         }
         Ok(())
@@ -369,19 +387,29 @@ impl<'de> Visitor<'de> for Series<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut begun = false;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
+                "attributes" if begun => {
+                    return Err(A::Error::custom("`attributes` of a series stand behind its figures"));
+                }
                 "attributes" => {
                     let values: Vec<Value> = map.next_value()?;
                     attributes(&self.structure.attributes.series, &values, &mut self.fields)
                         .map_err(A::Error::custom)?;
                 }
                 "observations" => {
+                    begun = true;
                     let (structure, fields) = (self.structure, &self.fields);
                     let (out, failure) = (&mut *self.out, &mut *self.failure);
                     map.next_value_seed(Items { structure, out, failure, fields, series: false })?;
                 }
-                _ => _ = map.next_value::<IgnoredAny>()?,
+                "annotations" => _ = map.next_value::<IgnoredAny>()?,
+                other => {
+                    return Err(A::Error::custom(format!(
+                        "`{other}` is no part of a series: its figures would be lost"
+                    )));
+                }
             }
         }
         Ok(())

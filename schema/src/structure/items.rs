@@ -10,6 +10,8 @@ use super::{Annotation, Maintainable, Names, Representation};
 
 /// Annotation type of the last day an item is valid.
 pub const VALID_TO: &str = "VALID_TO";
+/// Annotation type of the codes that took an item's place, separated by spaces.
+pub const SUCCESSOR: &str = "SUCCESSOR";
 
 /// An item of a scheme or list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
+
 use super::packing::{Cell, Packing};
 use super::{ProblemKind, systems};
 use crate::dataset::{CodeSet, Component};
 use crate::mapping::{Source, nearest};
 use crate::period::{Length, Period};
+use crate::structure::{SUCCESSOR, VALID_TO};
 
 /// Most judged texts kept for a component; more than the codes of any list, so only a broken file reaches it.
 const MAX_KEPT: usize = 16_384;
@@ -39,6 +42,10 @@ pub(super) struct Judged {
     pub(super) fault: Option<Fault>,
     /// How long the period is, if it is one.
     pub(super) length: Option<Length>,
+    /// When the period begins.
+    pub(super) start: Option<NaiveDate>,
+    /// The last day the code is valid, if it is one that ended.
+    pub(super) until: Option<NaiveDate>,
     /// Its number, if it is a code.
     number: u16,
     /// The line it was first met in.
@@ -60,8 +67,16 @@ pub(super) struct Column {
 }
 
 /// What a column has before its first row.
-static UNREAD: Judged =
-    Judged { text: String::new(), given: false, fault: None, length: None, number: u16::MAX, line: 0 };
+static UNREAD: Judged = Judged {
+    text: String::new(),
+    given: false,
+    fault: None,
+    length: None,
+    start: None,
+    until: None,
+    number: u16::MAX,
+    line: 0,
+};
 /// Texts met lately that are found without hashing them.
 const RECENT: usize = 1_024;
 
@@ -86,6 +101,17 @@ impl Column {
     /// Position of its column in the file; none if the mapping gives the value.
     pub(super) fn field(&self) -> Option<usize> {
         self.source.column()
+    }
+
+    /// Whether its text is the mapping's, judged, and right: no row changes that.
+    pub(super) fn is_settled(&self) -> bool {
+        self.field().is_none() && self.judged.first().is_some_and(|judged| judged.fault.is_none())
+    }
+
+    /// Whether some of its codes have ended.
+    pub(super) fn has_ends(&self) -> bool {
+        let codes = self.component.codes.iter().flat_map(|codes| codes.items());
+        codes.into_iter().any(|code| code.annotation(VALID_TO).is_some())
     }
 
     /// Judges this row's text. Without `advise` no nearest code is looked for, which takes most of the time.
@@ -148,12 +174,13 @@ impl Column {
         if judged.text.is_empty() {
             judged.fault = self.absent();
         } else if self.role == Role::Time {
-            match Period::standard(&judged.text).map(|(text, period)| (text.into_owned(), period.length)) {
-                Some((text, length)) if !matches!(length, Length::Instant | Length::Range) => {
+            match Period::standard(&judged.text).map(|(text, period)| (text.into_owned(), period)) {
+                Some((text, period)) if !matches!(period.length, Length::Instant | Length::Range) => {
                     judged.text = text;
-                    judged.length = Some(length);
+                    judged.length = Some(period.length);
+                    judged.start = Some(period.start);
                 }
-                _ => judged.fault = Some(no_period(self.source.cuts_dates())),
+                _ => judged.fault = Some(no_period(&judged.text, self.source.cuts_dates())),
             }
         } else if self.role != Role::Measure {
             judged.fault = match &self.component.codes {
@@ -161,8 +188,23 @@ impl Column {
                 None => unfit_text(&judged.text),
             };
             judged.number = packing.number(self.index, &judged.text);
+            judged.until = self.annotation(&judged.text, VALID_TO).and_then(|day| day.parse().ok());
         }
         judged
+    }
+
+    fn annotation(&self, code: &str, kind: &str) -> Option<&str> {
+        self.component.codes.as_ref().and_then(|codes| codes.annotation(code, kind))
+    }
+
+    /// What is wrong with this row's code in a period that begins on `start`: it is one of an area, or of anything else, that had ended.
+    pub(super) fn expired(&self, start: NaiveDate) -> Option<Fault> {
+        let judged = self.current();
+        let until = judged.until.filter(|until| *until < start)?;
+        let successors = self.annotation(&judged.text, SUCCESSOR).unwrap_or("none").replace(' ', ", ");
+        let expected =
+            format!("a code that is valid then: `{}` ended on {until}; its successors are {successors}", judged.text);
+        Some(Fault { kind: ProblemKind::ExpiredCode, expected, nearest: None })
     }
 
     fn absent(&self) -> Option<Fault> {
@@ -209,8 +251,18 @@ fn unfit_text(text: &str) -> Option<Fault> {
     unwritable.then(|| Fault { kind: ProblemKind::WrongType, expected: expected(), nearest: None })
 }
 
-fn no_period(date: bool) -> Fault {
+fn no_period(text: &str, date: bool) -> Fault {
     let expected =
         if date { "a date such as 2020-01-31" } else { "a time period such as 2020, 2020-Q1, 2020-01 or 2020-01-31" };
-    Fault { kind: ProblemKind::ImpossiblePeriod, expected: expected.to_owned(), nearest: None }
+    let mut expected = expected.to_owned();
+    // `FY2023`, `2022/23`, `mid-2023`.
+    let years = text.split_once(['/', '-', '–']).is_some_and(|(from, to)| {
+        from.len() == 4 && to.len() <= 4 && [from, to].iter().all(|part| part.parse::<u16>().is_ok())
+    });
+    let lower = text.to_lowercase();
+    if years || lower.starts_with("fy") || lower.contains("mid") {
+        expected
+            .push_str("; a year that is not the calendar's is named by one year, with REF_DATE `FISCAL` or `MID_YEAR`");
+    }
+    Fault { kind: ProblemKind::ImpossiblePeriod, expected, nearest: None }
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayBuilder as _, ArrayRef, AsArray as _, BinaryBuilder, DictionaryArray, Float64Builder, Int64Array,
-    RecordBatch, StringArray, StringBuilder, UInt16Array, UInt16Builder,
+    RecordBatch, StringArray, StringBuilder, UInt16Array, UInt16Builder, UInt32Array,
 };
+use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type};
 use arrow::error::ArrowError;
 
@@ -283,6 +284,22 @@ impl PackedBuilder {
         }
         RecordBatch::try_new(self.packing.packed_schema(), columns)
     }
+}
+
+/// The rows by their keys. Whoever sorts the batches finds each in order, and need only merge them; most keys differ in the bytes that
+/// are compared as one number here.
+pub(super) fn sorted(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let keys = batch.column(0).as_binary::<i32>();
+    let head = |key: &[u8]| {
+        let mut head = [0u8; 16];
+        let length = key.len().min(16);
+        head[..length].copy_from_slice(&key[..length]);
+        u128::from_be_bytes(head)
+    };
+    let mut order: Vec<(u128, u32)> = (0..).zip(keys.iter().flatten()).map(|(row, key)| (head(key), row)).collect();
+    let whole = |row: u32| keys.value(row as usize);
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| whole(a.1).cmp(whole(b.1))));
+    take_record_batch(batch, &UInt32Array::from_iter_values(order.into_iter().map(|(_, row)| row)))
 }
 
 /// Runs of rows with the same key in sorted packed batches; a run may reach into the next batch.

@@ -65,6 +65,8 @@ pub enum ProblemKind {
     Malformed,
     /// Codes that are another system's: UNHCR's, the IOC's, ISO's two letters, M49 numbers.
     OtherSystem,
+    /// A code of what had ended before the period: a state that is no more.
+    ExpiredCode,
     /// What a rule found, by the rule's name.
     Rule {
         /// The rule's name.
@@ -76,7 +78,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Kinds that are not rules'.
-    pub const BUILT_IN: [Self; 15] = [
+    pub const BUILT_IN: [Self; 16] = [
         Self::UnknownCode,
         Self::WrongType,
         Self::FigureMark,
@@ -92,6 +94,7 @@ impl ProblemKind {
         Self::MixedUnits,
         Self::Malformed,
         Self::OtherSystem,
+        Self::ExpiredCode,
     ];
 
     /// The name people and commands use.
@@ -112,6 +115,7 @@ impl ProblemKind {
             Self::MixedUnits => "mixed-units",
             Self::Malformed => "malformed",
             Self::OtherSystem => "other-system",
+            Self::ExpiredCode => "expired-code",
             Self::Rule { name, .. } => name,
         }
     }
@@ -119,7 +123,7 @@ impl ProblemKind {
     /// Whether it is an error or a warning.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::OtherSystem => Severity::Warning,
+            Self::OtherSystem | Self::ExpiredCode => Severity::Warning,
             Self::Rule { severity, .. } => *severity,
             _ => Severity::Error,
         }

@@ -1,11 +1,12 @@
 //! Totals against their parts: `_T` against men and women, a region against its countries, an age group against the narrower ones.
 //!
-//! Which code is part of which comes from the code list (parents, `_T`), from hierarchies of its codes, and for ages from their bounds.
 //! The figures that differ in one dimension only are a group; in sorted figures the groups of the last dimensions lie close together
 //! and are done with early, those of the first may need more memory than there is: they are then looked at in slices.
 
+mod parts;
+
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::compute::cast;
@@ -15,134 +16,39 @@ use arrow::error::ArrowError;
 use super::rules::{TotalsCheck, TotalsRule};
 use super::{MAX_QUOTE, Problem, ProblemKind, Problems, ROW};
 use crate::dataset::{Component, DatasetSchema};
-use crate::structure::{Structures, item_of};
+use crate::structure::Structures;
+
+pub use parts::Parts;
 
 /// Most figures of one dimension that wait for the rest of their group.
 const MAX_OPEN: usize = 1 << 20;
-/// Longest code list whose codes are compared with each other.
-const MAX_CODES: usize = 2_048;
-/// All of a dimension's codes together.
-const TOTAL: &str = "_T";
-/// Codes that are no part of a total: not applicable, not broken down.
-const NO_PART: [&str; 2] = ["_Z", "_N"];
-
-/// Which codes of a component are parts of which.
-#[derive(Debug, Clone)]
-struct Parts {
-    /// Places of the codes in `within`.
-    places: HashMap<String, u16>,
-    /// Whether the second code is part of the first.
-    within: Vec<Vec<bool>>,
-    /// Bounds of ages and how they are accompanied; none for other codes.
-    ages: Vec<Option<Age>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Age {
-    from: u16,
-    to: u16,
-    kind: String,
-}
-
-impl Age {
-    /// `Y0T4`, `Y_LT18`, `Y_GE60`, `Y12T17_UNA`.
-    fn parse(code: &str) -> Option<Self> {
-        let rest = code.strip_prefix('Y')?;
-        let (bounds, kind) = match rest.get(1..).and_then(|tail| tail.find('_')) {
-            Some(at) => (&rest[..at + 1], rest[at + 2..].to_owned()),
-            None => (rest, String::new()),
-        };
-        let number = |text: &str| text.parse::<u16>().ok();
-        let (from, to) = if let Some(to) = bounds.strip_prefix("_LT") {
-            (0, number(to)?.checked_sub(1)?)
-        } else if let Some(from) = bounds.strip_prefix("_GE") {
-            (number(from)?, u16::MAX)
-        } else {
-            let (from, to) = bounds.split_once('T')?;
-            (number(from)?, number(to)?)
-        };
-        Some(Self { from, to, kind })
-    }
-
-    fn holds(&self, part: &Self) -> bool {
-        self != part && self.from <= part.from && part.to <= self.to && (self.kind.is_empty() || self.kind == part.kind)
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        let apart = !self.kind.is_empty() && !other.kind.is_empty() && self.kind != other.kind;
-        self.from <= other.to && other.from <= self.to && !apart
-    }
-}
-
-impl Parts {
-    fn of(component: &Component, structures: &Structures) -> Option<Self> {
-        let codes = component.codes.as_ref()?;
-        let items = codes.items();
-        if items.len() > MAX_CODES || !codes.contains(TOTAL) {
-            return None;
-        }
-        let places: HashMap<String, u16> = (0..).zip(items).map(|(place, item)| (item.id.clone(), place)).collect();
-        let ages: Vec<Option<Age>> = items.iter().map(|item| Age::parse(&item.id)).collect();
-        let mut within = vec![vec![false; items.len()]; items.len()];
-        let mut put = |whole: &str, part: &str| {
-            if let (Some(whole), Some(part)) = (places.get(whole), places.get(part)) {
-                within[usize::from(*whole)][usize::from(*part)] = whole != part;
-            }
-        };
-        for item in items {
-            if item.id != TOTAL && !NO_PART.contains(&item.id.as_str()) {
-                put(TOTAL, &item.id);
-            }
-            let mut above = item.parent.as_deref();
-            // A list has no cycles that are longer than it.
-            for _ in 0..items.len() {
-                let Some(parent) = above else { break };
-                put(parent, &item.id);
-                above = items.iter().find(|other| other.id == parent).and_then(|other| other.parent.as_deref());
-            }
-        }
-        for hierarchy in &structures.hierarchies {
-            hierarchy.walk(&mut |above, node| {
-                if item_of(&node.code).is_some_and(|(list, _)| list == codes.reference) {
-                    above.iter().for_each(|whole| put(whole, &node.id));
-                }
-            });
-        }
-        for (whole, age) in ages.iter().enumerate() {
-            for (part, other) in ages.iter().enumerate() {
-                if let (Some(age), Some(other)) = (age, other) {
-                    within[whole][part] |= age.holds(other);
-                }
-            }
-        }
-        Some(Self { places, within, ages })
-    }
-
-    fn is_within(&self, whole: u16, part: u16) -> bool {
-        self.within.get(usize::from(whole)).and_then(|row| row.get(usize::from(part))).copied().unwrap_or(false)
-    }
-
-    /// The widest parts of `whole` among `there`, which make it up together; none if some overlap.
-    fn widest(&self, whole: u16, there: &[Cell]) -> Option<Vec<Cell>> {
-        let parts: Vec<Cell> = there.iter().filter(|cell| self.is_within(whole, cell.code)).copied().collect();
-        let hidden = |cell: &Cell| parts.iter().any(|other| self.is_within(other.code, cell.code));
-        let widest: Vec<Cell> = parts.iter().filter(|cell| !hidden(cell)).copied().collect();
-        let age = |cell: &Cell| self.ages.get(usize::from(cell.code)).and_then(Option::as_ref);
-        let overlap = |(index, cell): (usize, &Cell)| {
-            widest[index + 1..]
-                .iter()
-                .any(|other| matches!((age(cell), age(other)), (Some(a), Some(b)) if a.overlaps(b)))
-        };
-        (!widest.iter().enumerate().any(overlap)).then_some(widest)
-    }
-}
-
 /// A figure in the dimension that its group differs in.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     code: u16,
     value: Option<f64>,
     line: u64,
+}
+
+/// Figures by the hashes of what they share.
+type Groups = HashMap<u128, Vec<Cell>, BuildHasherDefault<Hashed>>;
+
+/// Takes what is a hash already, of keys nobody outside knows, as it is.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = (hash >> 64) as u64 ^ hash as u64;
+    }
 }
 
 /// One dimension's totals.
@@ -154,7 +60,7 @@ struct Axis {
     parts: Parts,
     rules: Vec<TotalsRule>,
     /// Groups that are not complete.
-    open: HashMap<u128, Vec<Cell>>,
+    open: Groups,
     waiting: usize,
     /// What the open groups share.
     prefix: Option<u128>,
@@ -195,7 +101,7 @@ impl Totals {
                 codes.iter().find(|whole| codes.iter().any(|part| parts.is_within(**whole, *part)))?;
             }
             let id = component.id.clone();
-            Some(Axis { index, id, parts, rules, open: HashMap::new(), waiting: 0, prefix: None, too_large: false })
+            Some(Axis { index, id, parts, rules, open: Groups::default(), waiting: 0, prefix: None, too_large: false })
         };
         let axes: Vec<Axis> = schema.dimensions.iter().enumerate().filter_map(axis).collect();
         (!axes.is_empty()).then(|| Self {
@@ -313,7 +219,7 @@ impl Axis {
             id: self.id.clone(),
             parts: self.parts.clone(),
             rules: self.rules.clone(),
-            open: HashMap::new(),
+            open: Groups::default(),
             waiting: 0,
             prefix: None,
             too_large: false,
@@ -325,7 +231,7 @@ impl Axis {
         self.waiting += 1;
         if self.waiting > MAX_OPEN {
             self.too_large = true;
-            self.open = HashMap::new();
+            self.open = Groups::default();
         }
     }
 

@@ -17,6 +17,11 @@ const MAX_GROUPS: usize = 1_000_000;
 /// Namespaces whose attributes are not components.
 const PREFIXES: [&str; 3] = ["xmlns", "xsi", "xml"];
 
+/// Elements of a data set that hold values.
+const PARTS: [&str; 4] = ["SeriesKey", "ObsKey", "GroupKey", "Attributes"];
+/// Elements of a data set that hold no figures.
+const OPAQUE: [&str; 3] = ["Annotations", "DataProvider", "Metadata"];
+
 type Fields = Vec<(String, String)>;
 
 /// What stands at the elements that hold others: the attributes of the data set, the series, the observation.
@@ -169,9 +174,21 @@ impl Message {
                 (self.texts, self.text) = (true, String::new());
                 self.path.push(name);
             }
-            _ => self.path.push(name),
+            _ => {
+                self.check_part(&name)?;
+                self.path.push(name);
+            }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Refuses an element of a data set that is none of the standards': what it holds would be lost.
+    fn check_part(&self, name: &str) -> Result<(), SourceError> {
+        let open = self.path.iter().any(|open| OPAQUE.contains(&open.as_str()));
+        if open || OPAQUE.contains(&name) || PARTS.contains(&name) {
+            return Ok(());
+        }
+        Err(SourceError::Format(format!("`{name}` is no part of a data set: its figures would be lost")))
     }
 
     /// The element's attributes that are components.

@@ -176,7 +176,9 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
             .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
         Format::Parquet => parquet::ParquetSource::open(file).map(|rows| Box::new(rows) as _),
         Format::Sdmx(grammar) => {
-            sdmx::SdmxSource::open(file, grammar, progress, &mut found).map(|rows| Box::new(rows) as _)
+            let wanted = mapping.components.iter().filter(|(id, component)| component.column.as_ref() == Some(id));
+            let wanted = wanted.map(|(id, _)| id.clone());
+            sdmx::SdmxSource::open(file, grammar, progress, wanted, &mut found).map(|rows| Box::new(rows) as _)
         }
     };
     Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found })

@@ -69,6 +69,8 @@ struct Record<'a> {
     text: &'a [u8],
     ends: &'a [usize],
     line: u64,
+    /// Whether its quotation marks are not in pairs around fields.
+    unpaired: bool,
 }
 
 impl Record<'_> {
@@ -82,6 +84,10 @@ impl Record<'_> {
     fn put(&self, width: usize, batch: &mut RowBatch) {
         if self.text.iter().all(u8::is_ascii_whitespace) {
             return;
+        }
+        if self.unpaired {
+            let expected = "quotation marks in pairs around a field, and doubled within it: lines can be lost behind one left open";
+            return batch.faults.push(self.fault(expected.to_owned()));
         }
         let (kept, more) = self.ends.split_at(width.min(self.ends.len()));
         let length = kept.last().copied().unwrap_or(0);
@@ -115,6 +121,45 @@ impl Record<'_> {
     }
 }
 
+/// Where a record's text stands among its quotation marks. The reader takes what follows a closing mark as more of the field, so that
+/// one mark that is lost, or too many, would swallow lines unseen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    FieldStart,
+    Plain,
+    Open,
+    Closed,
+    Unpaired,
+}
+
+impl Quotes {
+    /// After `text`, the next part of a record.
+    fn after(self, text: &[u8], layout: Layout) -> Self {
+        if self == Self::Unpaired || matches!(self, Self::FieldStart | Self::Plain) && !text.contains(&layout.quote) {
+            return match text.last() {
+                Some(last) if self != Self::Unpaired && *last == layout.delimiter => Self::FieldStart,
+                Some(_) if self != Self::Unpaired => Self::Plain,
+                _ => self,
+            };
+        }
+        text.iter().fold(self, |at, byte| match at {
+            Self::Unpaired => at,
+            Self::Open if *byte == layout.quote => Self::Closed,
+            Self::Open => at,
+            Self::Closed if *byte == layout.quote => Self::Open,
+            Self::FieldStart if *byte == layout.quote => Self::Open,
+            _ if *byte == layout.delimiter => Self::FieldStart,
+            Self::Closed if !byte.is_ascii_whitespace() => Self::Unpaired,
+            Self::Closed => at,
+            Self::FieldStart | Self::Plain => Self::Plain,
+        })
+    }
+
+    fn are_unpaired(self) -> bool {
+        matches!(self, Self::Open | Self::Unpaired)
+    }
+}
+
 /// Cuts a text into records.
 struct Records<R> {
     input: R,
@@ -123,6 +168,7 @@ struct Records<R> {
     at: usize,
     end: usize,
     core: Reader,
+    layout: Layout,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -135,6 +181,7 @@ impl<R: Read> Records<R> {
             at: 0,
             end: 0,
             core: csv_core::ReaderBuilder::new().delimiter(layout.delimiter).quote(layout.quote).build(),
+            layout,
             text: vec![0; 16 << 10],
             ends: vec![0; MAX_FIELDS],
         }
@@ -178,7 +225,7 @@ impl<R: Read> Records<R> {
 
     fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
         let line = self.next_line()?;
-        let (mut length, mut fields) = (0, 0);
+        let (mut length, mut fields, mut quotes) = (0, 0, Quotes::FieldStart);
         loop {
             self.fill()?;
             let (result, read, wrote, ended) = self.core.read_record(
@@ -186,6 +233,7 @@ impl<R: Read> Records<R> {
                 &mut self.text[length..],
                 &mut self.ends[fields..],
             );
+            quotes = quotes.after(&self.buffer[self.at..self.at + read], self.layout);
             self.at += read;
             length += wrote;
             fields += ended;
@@ -201,7 +249,8 @@ impl<R: Read> Records<R> {
                     return Err(SourceError::TooLarge(format!("line {line} has more than {MAX_FIELDS} columns")));
                 }
                 ReadRecordResult::Record => {
-                    return Ok(Some(Record { text: &self.text[..length], ends: &self.ends[..fields], line }));
+                    let (text, ends) = (&self.text[..length], &self.ends[..fields]);
+                    return Ok(Some(Record { text, ends, line, unpaired: quotes.are_unpaired() }));
                 }
                 ReadRecordResult::End => return Ok(None),
             }
@@ -266,6 +315,20 @@ mod tests {
         let (rows, faults) = read(b"a,b\n1\n1,2,\n1,2,3\n\xc3,\xa9\n4,5\n");
         assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 6]);
         assert_eq!(faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4, 5], "{faults:?}");
+    }
+
+    #[test]
+    fn no_line_is_lost_behind_a_quotation_mark() {
+        for (text, lines, wrong) in [
+            ("a,b\n1,\"x\n2,\"y\"\n3,z\n", vec![4], vec![2]),
+            ("a,b\n1,\"x\n2,y\n", vec![], vec![2]),
+            ("a,b\n1,5\" pipe\n2,\"\"\"q\"\"\"\n3,\"\" \n", vec![2, 3, 4], vec![]),
+            ("a,b\n1,\"x\ny\"\n2,z\n", vec![2, 4], vec![]),
+        ] {
+            let (rows, faults) = read(text.as_bytes());
+            assert_eq!(rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), lines, "{text}");
+            assert_eq!(faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), wrong, "{text}");
+        }
     }
 
     #[test]

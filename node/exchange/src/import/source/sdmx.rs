@@ -28,10 +28,12 @@ pub(super) struct SdmxSource {
 }
 
 impl SdmxSource {
+    /// Opens a message; of the components that are `wanted`, those it does not have are empty.
     pub(super) fn open(
         file: File,
         grammar: Grammar,
         progress: &Progress,
+        wanted: impl Iterator<Item = String>,
         found: &mut Vec<Found>,
     ) -> Result<Self, SourceError> {
         let outline = match grammar {
@@ -43,6 +45,9 @@ impl SdmxSource {
         source.observe(false, &mut components)?;
         found.extend(components.structure.map(|structure| Found::new("structure", structure)));
         source.headings = components.ids;
+        // A message leaves out what none of its observations has.
+        let absent: Vec<String> = wanted.filter(|id| !source.headings.contains(id)).collect();
+        source.headings.extend(absent);
         if components.seen == 0 {
             return Err(SourceError::Format("it is no SDMX data message, or one without observations".to_owned()));
         }

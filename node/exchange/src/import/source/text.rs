@@ -90,10 +90,13 @@ fn encoding_of(sample: &[u8], whole: bool) -> &'static Encoding {
         Ok(_) => UTF_8,
         // The sample can end within a character.
         Err(error) if !whole && error.error_len().is_none() => UTF_8,
-        Err(error) => {
-            // One broken character in a long text of others is a mistake in it, not another encoding.
-            let good = sample[..error.valid_up_to()].iter().filter(|b| !b.is_ascii()).count();
-            if good >= 20 { UTF_8 } else { WINDOWS_1252 }
+        Err(_) => {
+            // A letter of several bytes is hardly ever met in text of single bytes: broken ones among whole ones are mistakes in UTF-8.
+            let (whole, broken) = sample.utf8_chunks().fold((0, 0), |(whole, broken), chunk| {
+                let letters = chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+                (whole + letters, broken + usize::from(!chunk.invalid().is_empty()))
+            });
+            if whole > broken { UTF_8 } else { WINDOWS_1252 }
         }
     }
 }
