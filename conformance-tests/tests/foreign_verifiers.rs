@@ -1,0 +1,131 @@
+//! Programs that share no code with Chancery check its proof bundles, and catch one changed byte of any part.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_conformance::{TestForum, get, program};
+use serde_json::Value;
+
+fn here() -> PathBuf {
+    // Told when the test runs: a target folder kept between clones remembers the folder of another.
+    std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned()).into()
+}
+
+/// A Python that has `cryptography`; none, with the reason printed, if it cannot be had.
+fn python() -> Option<PathBuf> {
+    let venv = program().unwrap().with_file_name("python-verify-venv");
+    let python = venv.join("bin/python");
+    let has = |python: &Path| {
+        Command::new(python).args(["-c", "import cryptography"]).output().is_ok_and(|o| o.status.success())
+    };
+    if !has(&python) {
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status();
+        let pip = Command::new(venv.join("bin/pip")).args(["install", "--quiet", "cryptography>=45,<50"]).status();
+        if !made.is_ok_and(|s| s.success()) || !pip.is_ok_and(|s| s.success()) {
+            println!("skipped: Python's `cryptography` cannot be installed (python3-venv and PyPI are needed)");
+            return None;
+        }
+    }
+    Some(python)
+}
+
+/// The Go program, built; none, with the reason printed, if Debian's Go packages are not there.
+fn go(root: &Path) -> Option<PathBuf> {
+    let built = root.join("verify-go");
+    let build = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&built)
+        .arg(here().join("go/verify.go"))
+        .env("GO111MODULE", "off")
+        .env("GOPATH", "/usr/share/gocode")
+        .env("GOCACHE", root.join("go-cache"))
+        .output();
+    match build {
+        Ok(output) if output.status.success() => Some(built),
+        found => {
+            println!("skipped: no Go program (golang-go and golang-golang-x-mod-dev are needed): {found:?}");
+            None
+        }
+    }
+}
+
+/// The text with one bit of the byte at the middle of its base64 content changed.
+fn flipped(text: &str) -> String {
+    let mut bytes = STANDARD.decode(text).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    STANDARD.encode(bytes)
+}
+
+/// The bundle with one changed byte in each part, by the part's name.
+fn damaged(bundle: &Value, part: &str) -> Value {
+    let mut wrong = bundle.clone();
+    if part == "/checkpoint" {
+        let text = bundle["checkpoint"].as_str().unwrap();
+        let (body, signature) = text.split_once("\n\n").unwrap();
+        let root = body.lines().nth(2).unwrap();
+        wrong["checkpoint"] = format!("{}\n\n{signature}", body.replace(root, &flipped(root))).into();
+    } else {
+        let at = wrong.pointer_mut(part).unwrap();
+        *at = flipped(at.as_str().unwrap()).into();
+    }
+    wrong
+}
+
+/// What each kind of program must notice.
+const OF_THE_LOG: [&str; 3] = ["/checkpoint", "/leaf", "/inclusion/0"];
+const OF_THE_RECORDS: [&str; 5] = [
+    "/record/payload",
+    "/record/signatures/0/sig",
+    "/charters/0/payload",
+    "/charters/0/signatures/0/sig",
+    "/delegations/0/signatures/0/sig",
+];
+
+#[test]
+fn foreign_programs_check_proofs_and_catch_a_changed_byte() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let gtm = &forum.nodes[0];
+    let release = gtm.publish("Returns é", &[("2024-01", 120), ("2024-02", 2)]).unwrap();
+    let serving = gtm.serve().unwrap();
+    let (_, text) = get(&format!("{}/api/v1/releases/{release}/proof", serving.url)).unwrap();
+    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let check = |command: &mut Command, bundle: &Value, more: &[&str]| -> Output {
+        let file = gtm.write("bundle.json", &bundle.to_string()).unwrap();
+        command.arg(file).args(more).output().unwrap()
+    };
+    if let Some(python) = python() {
+        let script = here().join("python/verify.py");
+        let run = |bundle: &Value, more: &[&str]| check(Command::new(&python).arg(&script), bundle, more);
+        let artefacts = walk(&gtm.dir.join("artefacts"));
+        let artefact = artefacts[0].to_str().unwrap();
+        let sound = run(&bundle, &[&forum.genesis, artefact]);
+        assert!(sound.status.success(), "{sound:?}");
+        for part in OF_THE_LOG.iter().chain(&OF_THE_RECORDS) {
+            let refused = run(&damaged(&bundle, part), &[&forum.genesis]);
+            assert!(!refused.status.success(), "{part}: {refused:?}");
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("refused:"), "{part}: {refused:?}");
+        }
+        assert!(!run(&bundle, &[&"0".repeat(64)]).status.success());
+        let mut bytes = std::fs::read(artefact).unwrap();
+        bytes[100] ^= 1;
+        let wrong = forum.root.path().join("wrong.parquet");
+        std::fs::write(&wrong, bytes).unwrap();
+        assert!(!run(&bundle, &[&forum.genesis, wrong.to_str().unwrap()]).status.success());
+    }
+    if let Some(go) = go(forum.root.path()) {
+        let sound = check(&mut Command::new(&go), &bundle, &[]);
+        assert!(sound.status.success(), "{sound:?}");
+        for part in OF_THE_LOG {
+            let refused = check(&mut Command::new(&go), &damaged(&bundle, part), &[]);
+            assert!(String::from_utf8_lossy(&refused.stderr).contains("refused:"), "{part}: {refused:?}");
+        }
+    }
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
