@@ -1,5 +1,7 @@
 //! Programs that share no code with Chancery check its proof bundles, and catch one changed byte of any part.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test: what fails here fails the test")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
