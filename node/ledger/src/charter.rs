@@ -127,8 +127,8 @@ pub struct Rules {
     pub four_eyes: bool,
     /// The shared schema's version.
     pub schema: String,
-    /// How many other member states must have cosigned a head before it is published; half of them, rounded up, where it is
-    /// not said. More than there are counts as all.
+    /// How many other member states must have cosigned a head before it is published; none where it is not said. More than there
+    /// are counts as all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness_quorum: Option<u32>,
 }
@@ -236,7 +236,7 @@ impl Charter {
     /// How many member states other than `owner` must have cosigned a head of its log.
     pub fn witness_quorum(&self, owner: &str) -> usize {
         let others = self.states().filter(|m| m.id != owner).count();
-        self.rules.witness_quorum.map_or(others.div_ceil(2), |quorum| others.min(quorum as usize))
+        others.min(self.rules.witness_quorum.unwrap_or(0) as usize)
     }
 
     /// Unix seconds.

@@ -51,7 +51,7 @@ pub(crate) fn genesis() -> Charter {
         previous: None,
         members: MEMBERS.iter().map(|(id, seed)| member(id, *seed, role(*seed))).collect(),
         thresholds: Thresholds { admit: fraction(2, 3), remove: fraction(2, 3), amend: fraction(1, 2) },
-        rules: Rules { four_eyes: true, schema: "RCP 1.0.0".to_owned(), witness_quorum: None },
+        rules: Rules { four_eyes: true, schema: "RCP 1.0.0".to_owned(), witness_quorum: Some(2) },
         expires: time::format(START + 365 * DAY),
     }
 }
