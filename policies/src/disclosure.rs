@@ -11,6 +11,7 @@ mod profile;
 pub mod ptable;
 pub mod rounding;
 mod sums;
+pub mod suppression;
 pub mod table;
 
 use std::collections::BTreeMap;

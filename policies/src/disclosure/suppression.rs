@@ -1,0 +1,94 @@
+//! Secondary suppression: withholds more cells so that no sensitive one can be computed, or known too closely, from what is published.
+//!
+//! 1. **Cover.** Around each exposed cell all cheap cells of a window are taken; then those that are not needed are given back, the costliest first
+//!    (Gauss elimination, modulo a prime). What is left is a witness for each sensitive cell: a change of withheld cells that keeps every sum.
+//! 2. **Improve.** The same in small windows drawn at random, with the costs disturbed; what is cheaper stays.
+//! 3. **Reach.** Where a witness does not let a cell move as far as its levels ask, or needs a cell that a respondent knows, the cheapest other one is
+//!    found, by a linear program or without that cell, and what it needs is taken for good.
+//!
+//! The result depends on the table and the seed alone. It is no certificate: that is the audit's, which shares nothing with this.
+
+mod field;
+mod kernel;
+mod pattern;
+mod reach;
+mod search;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use super::table::{State, Table, TableError};
+use pattern::{Pattern, Role};
+
+/// How far sums may miss, as a share of the greatest value in them.
+const TOLERANCE: f64 = 1e-9;
+
+/// How to protect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Decides which exchanges are tried.
+    pub seed: u64,
+    /// Work spent on exchanges, in coefficients computed: about 5·10⁷ a second.
+    pub effort: u64,
+    /// Whether respondents who are alone in a cell, and so know it, are attackers too.
+    pub respondents: bool,
+    /// Whether the attacker knows that all values are whole: witnesses must then be whole too.
+    pub whole: bool,
+    /// Whether zeros may be withheld to protect others.
+    pub zeros: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 1, effort: 25_000_000, respondents: false, whole: false, zeros: false }
+    }
+}
+
+/// What protection did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// Cells withheld to protect others.
+    pub secondary: usize,
+    /// What those cost.
+    pub cost: f64,
+    /// Primary cells that can be computed, or known more closely than their levels allow, whatever else is withheld. The table must not be published.
+    pub unprotected: Vec<u32>,
+    /// Coefficients computed.
+    pub work: u64,
+    /// Linear programs solved.
+    pub programs: u64,
+}
+
+/// Withholds cells of the table ([`State::Secondary`]) so that its primary ones are protected. `go_on` is asked now and then whether to go on looking for a
+/// cheaper pattern.
+pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> bool) -> Result<Outcome, TableError> {
+    table.check(TOLERANCE)?;
+    let mut pattern = Pattern::new(table, options.zeros);
+    let mut scratch = window::Scratch::new();
+    search::cover(&mut pattern, &mut scratch);
+    let end = scratch.work.saturating_add(options.effort);
+    search::improve(&mut pattern, &mut scratch, options.seed, &mut |work| work < end && go_on());
+    let mut unprotected = pattern.exposed();
+    let mut reach = reach::Reach::new(table, options.whole, options.seed);
+    unprotected.extend(reach.extend(&mut pattern, &mut scratch));
+    let programs = reach.programs;
+    if options.respondents {
+        unprotected.extend(reach::against_respondents(table, &mut pattern, &mut scratch));
+    }
+    unprotected.sort_unstable();
+    unprotected.dedup();
+    let mut outcome = Outcome { unprotected, work: scratch.work, programs, ..Outcome::default() };
+    for (cell, role) in table.cells.iter_mut().zip(&pattern.roles) {
+        match (cell.state, *role) {
+            (State::Published | State::Secondary, Role::Taken | Role::Held) => {
+                cell.state = State::Secondary;
+                outcome.secondary += 1;
+                outcome.cost += cell.cost;
+            }
+            (State::Secondary, _) => cell.state = State::Published,
+            _ => {}
+        }
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,62 @@
+//! Whole numbers modulo a prime, in which ranks are found without rounding; and random numbers from a seed.
+
+/// 2³¹ − 1. That it divides a minor of a table's sums, which are small whole numbers, is all but impossible; the audit would show it.
+const PRIME: u64 = (1 << 31) - 1;
+
+pub(super) fn sub(a: u32, b: u32) -> u32 {
+    ((u64::from(a) + PRIME - u64::from(b)) % PRIME) as u32
+}
+
+pub(super) fn neg(a: u32) -> u32 {
+    sub(0, a)
+}
+
+pub(super) fn mul(a: u32, b: u32) -> u32 {
+    (u64::from(a) * u64::from(b) % PRIME) as u32
+}
+
+/// The inverse of `a`, which is not 0, by Fermat.
+pub(super) fn inverse(a: u32) -> u32 {
+    let (mut result, mut power, mut exponent) = (1, a, PRIME - 2);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = mul(result, power);
+        }
+        power = mul(power, power);
+        exponent >>= 1;
+    }
+    result
+}
+
+/// 1 or −1.
+pub(super) fn sign(sign: i8) -> u32 {
+    if sign < 0 { (PRIME - 1) as u32 } else { 1 }
+}
+
+/// The number nearest to 0 that this is modulo the prime: true coefficients are small.
+pub(super) fn small(a: u32) -> f64 {
+    if u64::from(a) > PRIME / 2 { f64::from(a) - PRIME as f64 } else { f64::from(a) }
+}
+
+/// Numbers that look random and are the same for the same seed on every machine (SplitMix64).
+#[derive(Debug, Clone)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 to below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        ((u128::from(self.next()) * end as u128) >> 64) as usize
+    }
+
+    /// A number from 0 to below 1.
+    pub(super) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}

@@ -1,0 +1,236 @@
+//! How far each sensitive cell can be shown to move, and programs that make it move further.
+//!
+//! A witness is one direction in which withheld cells can change together. How far depends on what an attacker knows of each cell beforehand. What
+//! one witness shows of several cells counts for all of them.
+
+use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOutcome, Variable};
+
+use super::super::table::{State, Table};
+use super::field::Random;
+use super::pattern::{Pattern, Role, Witness};
+use super::window::Scratch;
+
+/// Sizes of the windows in which programs are solved, one after the other.
+const WINDOWS: [usize; 3] = [150, 500, 1500];
+/// Draws of the costs, where whole numbers are asked for and the cheapest solution is not whole.
+const DRAWS: usize = 4;
+/// Smallest change that counts.
+const LEAST: f64 = 1e-7;
+
+/// How far above and below its value each cell was shown to reach.
+pub(super) struct Reach<'a> {
+    table: &'a Table,
+    whole: bool,
+    up: Vec<f64>,
+    down: Vec<f64>,
+    random: Random,
+    /// Linear programs solved.
+    pub(super) programs: u64,
+}
+
+impl<'a> Reach<'a> {
+    pub(super) fn new(table: &'a Table, whole: bool, seed: u64) -> Self {
+        let zero = vec![0.0; table.cells.len()];
+        Self { table, whole, up: zero.clone(), down: zero, random: Random(seed), programs: 0 }
+    }
+
+    /// What is still missing above and below, of a cell of this index.
+    fn missing(&self, cell: u32) -> (f64, f64) {
+        let levels = &self.table.cells[cell as usize].levels;
+        let (up, down) = (self.up[cell as usize], self.down[cell as usize]);
+        // Any change at all is the least that protects.
+        let below = if levels.lower > down + LEAST { levels.lower } else { 0.0 };
+        let above = levels.upper.max(levels.sliding - down.max(levels.lower)).max(if levels.lower > 0.0 {
+            0.0
+        } else {
+            LEAST * 2.0
+        });
+        let above = if above > up + LEAST { above } else { 0.0 };
+        (above, below)
+    }
+
+    /// Makes all primary cells reach their levels, taking more cells where they must. Returns those that do not.
+    pub(super) fn extend(&mut self, pattern: &mut Pattern, scratch: &mut Scratch) -> Vec<u32> {
+        let cells = 0..self.table.cells.len() as u32;
+        let primary: Vec<u32> = cells.filter(|c| self.table.cells[*c as usize].state == State::Primary).collect();
+        for cell in &primary {
+            let witness = pattern.witness(*cell).clone();
+            if keeps_sums(pattern, &witness) {
+                self.learn(&witness);
+                self.learn(&witness.iter().map(|(c, share)| (*c, -share)).collect());
+            }
+        }
+        let mut narrow = Vec::new();
+        for cell in primary {
+            for direction in [1.0, -1.0] {
+                let (above, below) = self.missing(cell);
+                let level = if direction > 0.0 { above } else { below };
+                if level > 0.0 && !self.push(pattern, scratch, cell, direction * level) {
+                    narrow.push(cell);
+                    break;
+                }
+            }
+        }
+        narrow
+    }
+
+    /// Counts what a direction shows, as far as one can go in it.
+    fn learn(&mut self, witness: &Witness) {
+        let step = witness.iter().map(|(cell, share)| {
+            let cell = &self.table.cells[*cell as usize];
+            let room = if *share > 0.0 { cell.bounds.1 - cell.value } else { cell.value - cell.bounds.0 };
+            room / share.abs()
+        });
+        let step = step.fold(f64::INFINITY, f64::min);
+        let step = if self.whole { step.floor() } else { step };
+        let whole = !self.whole || witness.iter().all(|(_, share)| share.fract() == 0.0);
+        if witness.is_empty() || step <= 0.0 || !whole {
+            return;
+        }
+        for (cell, share) in witness {
+            let side = if *share > 0.0 { &mut self.up } else { &mut self.down };
+            let reach = &mut side[*cell as usize];
+            *reach = reach.max(share.abs() * step.min(1e15));
+        }
+    }
+
+    /// Finds the cheapest way for `cell` to change by `change`, and takes the cells it needs.
+    fn push(&mut self, pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, change: f64) -> bool {
+        let change = if self.whole { change.signum() * change.abs().ceil() } else { change };
+        for size in WINDOWS {
+            let cells = scratch.around(pattern, &[cell], size, None);
+            for draw in 0..if self.whole { DRAWS } else { 1 } {
+                let Some(witness) = self.cheapest(pattern, &cells, cell, change, draw > 0) else { break };
+                let fraction = self.whole && witness.iter().any(|(_, share)| share.fract() != 0.0);
+                if fraction || !keeps_sums(pattern, &witness) {
+                    continue;
+                }
+                for (used, _) in &witness {
+                    pattern.pin(*used);
+                }
+                self.learn(&witness);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The cheapest direction within `cells`, as a linear program.
+    fn cheapest(&mut self, pattern: &Pattern, cells: &[u32], cell: u32, change: f64, noise: bool) -> Option<Witness> {
+        self.programs += 1;
+        let mut problem = Problem::new(OptimizationDirection::Minimize);
+        let mut rows: std::collections::BTreeMap<u32, Vec<(Variable, f64)>> = std::collections::BTreeMap::new();
+        let mut variables = Vec::new();
+        for other in cells {
+            let of = self.table.cells.get(*other as usize)?;
+            let taken = pattern.roles[*other as usize].withheld();
+            // Short witnesses are better than long ones where both are free.
+            let cost = if taken { 1e-3 } else { pattern.costs[*other as usize] + 1e-3 };
+            let cost = if noise { cost * (0.5 + self.random.unit()) } else { cost };
+            let most = change.abs() * 64.0;
+            let room = |room: f64, sign: f64| match *other == cell {
+                true if sign == change.signum() && room >= change.abs() => (change.abs(), change.abs()),
+                true if sign == change.signum() => (1.0, 0.0),
+                true => (0.0, 0.0),
+                false => (0.0, room.min(most)),
+            };
+            let up = room(of.bounds.1 - of.value, 1.0);
+            let down = room(of.value - of.bounds.0, -1.0);
+            if up.0 > up.1 || down.0 > down.1 {
+                return None;
+            }
+            let (up, down) = (problem.add_var(cost, up), problem.add_var(cost, down));
+            for (row, sign) in &pattern.columns[*other as usize] {
+                rows.entry(*row).or_default().extend([(up, f64::from(*sign)), (down, -f64::from(*sign))]);
+            }
+            variables.push((*other, up, down));
+        }
+        for row in rows.into_values() {
+            problem.add_constraint(row, ComparisonOp::Eq, 0.0);
+        }
+        let Ok(SolveOutcome::Solution(solution)) = problem.solve() else { return None };
+        let change = |(other, up, down): &(u32, Variable, Variable)| {
+            (*other, solution.var_value(*up) - solution.var_value(*down))
+        };
+        let witness = variables.iter().map(change).filter(|(_, c)| c.abs() > LEAST * 1e-2);
+        let whole = |c: f64| if (c - c.round()).abs() < 1e-6 { c.round() } else { c };
+        Some(witness.map(|(other, c)| (other, if self.whole { whole(c) } else { c })).collect())
+    }
+}
+
+/// Whether every sum still holds after the change: shares found modulo a prime can be fractions, which look like great whole numbers.
+fn keeps_sums(pattern: &Pattern, witness: &Witness) -> bool {
+    let mut sums: std::collections::BTreeMap<u32, (f64, f64)> = std::collections::BTreeMap::new();
+    for (cell, share) in witness {
+        for (row, sign) in &pattern.columns[*cell as usize] {
+            let sum = sums.entry(*row).or_default();
+            sum.0 += share * f64::from(*sign);
+            sum.1 = sum.1.max(share.abs());
+        }
+    }
+    sums.values().all(|(sum, greatest)| sum.abs() <= greatest * 1e-9) && witness.iter().all(|(_, s)| s.abs() < 1e6)
+}
+
+/// Protects every sensitive cell also from respondents who know their own cells: takes cells until it can change while those stand still.
+/// Returns the cells for which that cannot be.
+pub(super) fn against_respondents(table: &Table, pattern: &mut Pattern, scratch: &mut Scratch) -> Vec<u32> {
+    let mut exposed = Vec::new();
+    let knows = |cell: u32| table.cells[cell as usize].contributors == 1;
+    for cell in 0..table.cells.len() as u32 {
+        if table.cells[cell as usize].state != State::Primary {
+            continue;
+        }
+        let near =
+            pattern.columns[cell as usize].iter().flat_map(|(row, _)| &pattern.rows[*row as usize]).map(|(c, _)| *c);
+        let in_witness = pattern.witness(cell).iter().map(|(c, _)| *c);
+        let near: Vec<u32> = near.chain(in_witness).filter(|c| *c != cell && knows(*c)).collect();
+        for attacker in near {
+            let own = known(table, pattern, attacker, cell);
+            let used = |witness: &Witness| witness.iter().any(|(c, _)| own.contains(c));
+            if own.is_empty() || !used(pattern.witness(cell)) || still_moves(pattern, scratch, cell, &own) {
+                continue;
+            }
+            if !super::search::cover_without(pattern, scratch, cell, &own) {
+                exposed.push(cell);
+                break;
+            }
+        }
+    }
+    exposed
+}
+
+/// The withheld cells whose value the respondent of `attacker` knows.
+fn known(table: &Table, pattern: &Pattern, attacker: u32, target: u32) -> Vec<u32> {
+    if !pattern.roles[attacker as usize].withheld() {
+        return Vec::new();
+    }
+    let near =
+        pattern.columns[target as usize].iter().flat_map(|(row, _)| &pattern.rows[*row as usize]).map(|(c, _)| *c);
+    let near = near.chain(pattern.witness(target).iter().map(|(c, _)| *c));
+    let who = table.cells[attacker as usize].contributor;
+    let same = |c: &u32| {
+        *c != target && table.cells[*c as usize].contributors == 1 && table.cells[*c as usize].contributor == who
+    };
+    match who {
+        Some(_) => near.filter(same).chain([attacker]).collect(),
+        None => vec![attacker],
+    }
+}
+
+/// Whether the cell can change within a window of withheld cells while `own` stand still.
+fn still_moves(pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, own: &[u32]) -> bool {
+    let cells = scratch.around(pattern, &[cell], WINDOWS[1], None);
+    let withheld = |c: &u32| pattern.roles[*c as usize].withheld() && !own.contains(c);
+    let cells: Vec<u32> = cells.into_iter().filter(withheld).collect();
+    let kernel = scratch.kernel(pattern, &cells);
+    let moves = kernel.moves(0) && cells.first() == Some(&cell);
+    if moves && let Some(free) = kernel.movers(0).into_iter().min_by_key(|f| kernel.circuit(*f).len()) {
+        for (place, _) in kernel.circuit(free) {
+            let used = cells[place as usize];
+            if pattern.roles[used as usize] == Role::Taken {
+                pattern.pin(used);
+            }
+        }
+    }
+    moves
+}
