@@ -1,9 +1,14 @@
 //! The command line: every command, its arguments and the help that teaches them.
 
+mod forum;
+mod keys;
 mod policy;
 pub(crate) mod proof;
 
 use std::path::PathBuf;
+
+pub(crate) use forum::{Amend, Forum};
+pub(crate) use keys::{Keys, Signing};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -58,10 +63,15 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Make a node: folder, configuration file and keys.
     Init(Init),
-    /// Found, sign, join and show a forum.
+    /// Found, sign, join, amend and show a forum.
     Forum {
         #[command(subcommand)]
         command: Forum,
+    },
+    /// Show, delegate, renew, revoke and rotate this member's keys.
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
     },
     /// Check a file of figures against the schema and stage it, privately.
     Import(Import),
@@ -160,57 +170,6 @@ pub(crate) enum RoleArg {
     MemberState,
     Observer,
     Secretariat,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Forum {
-    /// Write this node's card: member id, name, role, authority key, addresses.
-    Card {
-        /// Where to write it; `-` for the terminal.
-        #[arg(long, short, default_value = "-")]
-        output: PathBuf,
-    },
-    /// Draft the founding charter from the members' cards.
-    Draft {
-        /// The forum's name.
-        #[arg(long)]
-        name: String,
-        /// Months until the charter expires; expiry freezes membership, not data.
-        #[arg(long, default_value_t = 12)]
-        months: u32,
-        /// Let one operator import and approve alone.
-        #[arg(long)]
-        no_four_eyes: bool,
-        /// Where to write the draft.
-        #[arg(long, short)]
-        output: PathBuf,
-        /// The members' cards.
-        #[arg(required = true, value_name = "CARD")]
-        cards: Vec<PathBuf>,
-    },
-    /// Sign a draft with this member's authority key and add its delegations.
-    Sign {
-        /// The bundle to sign, changed in place unless `--output` is given.
-        bundle: PathBuf,
-        /// Where to write the signed bundle.
-        #[arg(long, short)]
-        output: Option<PathBuf>,
-    },
-    /// Show a bundle, or the forum this node has joined: members, thresholds, who signed.
-    Show {
-        /// A bundle file; without it, this node's forum.
-        bundle: Option<PathBuf>,
-    },
-    /// Verify a bundle against the genesis id told to you out of band, and join.
-    Join {
-        /// The bundle all founding members signed.
-        bundle: PathBuf,
-        /// The forum's genesis id (64 hexadecimal digits).
-        #[arg(long)]
-        genesis: String,
-    },
-    /// Renew this member's delegations before they expire.
-    Renew,
 }
 
 #[derive(Debug, Args)]

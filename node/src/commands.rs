@@ -4,6 +4,7 @@ mod bench;
 mod comparison;
 mod figures;
 pub(crate) mod forum;
+mod keys;
 mod mapping;
 pub(crate) mod node;
 mod policy;
@@ -59,6 +60,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(args) => node::init(&context, args)?,
         Command::Forum { command } => forum::run(&context, command).await?,
+        Command::Keys { command } => keys::run(&context, command).await?,
         Command::Map { command } => mapping::run(&context, command)?,
         Command::Import(args) => publishing::import(&context, args).await?,
         Command::Preview(args) => publishing::preview(&context, args).await?,

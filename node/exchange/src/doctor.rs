@@ -32,9 +32,23 @@ impl Node {
             return Ok(findings);
         };
         let charter = trust.charter();
-        let expired = time::parse(&charter.expires).is_none_or(|at| at <= self.now());
-        let detail = format!("`{}`, version {}, expires {}", charter.forum_name, charter.version, charter.expires);
-        findings.push(Finding { check: "charter", ok: !expired, detail });
+        let frozen = trust.frozen(self.now());
+        let mut detail = format!("`{}`, version {}, expires {}", charter.forum_name, charter.version, charter.expires);
+        if let Some(reason) = &frozen {
+            detail = format!("{detail}\nmembership is frozen, figures flow on: {reason}");
+        }
+        findings.push(Finding { check: "charter", ok: frozen.is_none(), detail });
+        let suspended = trust.suspensions().filter(|s| s.in_force(self.now()));
+        let suspended: Vec<String> = suspended
+            .map(|s| {
+                let signed = s.signed_by.join(", ");
+                let (member, reason) = (&s.suspension.member, &s.suspension.reason);
+                format!("`{member}` until {}, by {signed}: {reason}", s.suspension.until)
+            })
+            .collect();
+        if !suspended.is_empty() {
+            findings.push(Finding { check: "suspensions", ok: false, detail: suspended.join("\n") });
+        }
         findings.extend(self.check_delegations(&trust));
         findings.extend(self.check_logs(&trust).await?);
         findings.push(self.check_files(&trust).await?);
@@ -104,9 +118,9 @@ impl Node {
         let ends = purposes.into_iter().map(|purpose| {
             let longest = trust.in_force(self.member(), purpose, now).first().map(|d| d.not_after);
             match longest {
-                None => (false, format!("{purpose}: none in force; run `chancery forum renew`")),
+                None => (false, format!("{purpose}: none in force; run `chancery keys renew`")),
                 Some(end) if end - now < RENEW_WITHIN_S => {
-                    (false, format!("{purpose}: ends {}; run `chancery forum renew`", time::format(end)))
+                    (false, format!("{purpose}: ends {}; run `chancery keys renew`", time::format(end)))
                 }
                 Some(end) => (true, format!("{purpose}: until {}", time::format(end))),
             }

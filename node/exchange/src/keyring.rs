@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys/authority.pem   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
+//! keys/next-authority.pem (announced, never used)   keys/log.next.pem (waits for its delegation)   keys/retired/ (what was replaced)
 //! keys/disclosure.secret
 //! ```
 
@@ -9,7 +10,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use chancery_ledger::{KeyPair, Purpose};
+use chancery_ledger::{KeyPair, PublicKey, Purpose, Trust};
 use chancery_policies::disclosure::cell_key::{SECRET_BYTES, Secret};
 
 use crate::error::{Doing as _, Error, Result};
@@ -41,12 +42,7 @@ impl Keyring {
         let mut paths: Vec<PathBuf> =
             ["log", "witness", "publisher", "transport"].iter().map(|p| self.path(p)).collect();
         paths.extend(operators.iter().map(|name| self.operator_path(name)));
-        for path in paths {
-            let key = KeyPair::generate().or_storage(|| format!("cannot make the key `{}`", path.display()))?;
-            let pem = key.to_pem().or_storage(|| format!("cannot write the key `{}`", path.display()))?;
-            write_private(&path, pem.as_bytes())?;
-        }
-        Ok(())
+        paths.iter().try_for_each(|path| create(path))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -106,6 +102,96 @@ impl Keyring {
         Ok(names)
     }
 
+    /// A purpose's key, or the one that waits to take its place.
+    pub(crate) fn newest_key(&self, purpose: Purpose) -> Result<KeyPair> {
+        let waiting = self.path(&format!("{purpose}.next"));
+        if waiting.exists() { read(&waiting) } else { self.key(purpose) }
+    }
+
+    /// The key that waits to take the place of a purpose's; made if there is none.
+    pub(crate) fn next_key(&self, purpose: Purpose) -> Result<KeyPair> {
+        let path = self.path(&format!("{purpose}.next"));
+        if !path.exists() {
+            create(&path)?;
+        }
+        read(&path)
+    }
+
+    /// Makes an operator's key.
+    pub(crate) fn add_operator(&self, name: &str) -> Result<KeyPair> {
+        if !is_name(name) {
+            return Err(Error::invalid(format!("`{name}` is no operator's name: use letters, digits, `.`, `_`, `-`")));
+        }
+        let path = self.operator_path(name);
+        if path.exists() {
+            return Err(Error::conflict(format!("there is a key of an operator `{name}` already")));
+        }
+        create(&path)?;
+        read(&path)
+    }
+
+    /// Makes the key that is to follow the authority key, and is announced by its hash. Refuses to replace one.
+    pub fn create_next_authority(&self, passphrase: Option<&str>) -> Result<PublicKey> {
+        let path = self.path("next-authority");
+        if path.exists() {
+            return Err(Error::conflict("a next authority key is there already: it waits for `chancery keys rotate`"));
+        }
+        let key = KeyPair::generate().or_storage(|| "cannot make the key".to_owned())?;
+        let pem = match passphrase {
+            Some(passphrase) => key.to_encrypted_pem(passphrase),
+            None => key.to_pem(),
+        };
+        write_private(&path, pem.or_storage(|| "cannot write the key".to_owned())?.as_bytes())?;
+        let public = self.dir.join("next-authority.pub");
+        fs::write(&public, format!("{}\n", key.public())).map_err(|e| Error::file("write", &public, e))?;
+        Ok(key.public())
+    }
+
+    /// The public half of the key that is to follow the authority key, if it is made.
+    pub fn next_authority_public(&self) -> Result<Option<PublicKey>> {
+        let path = self.dir.join("next-authority.pub");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?;
+        let damaged = || format!("`{}` is damaged: restore it from the backup", path.display());
+        text.trim().parse().map(Some).or_invalid(damaged)
+    }
+
+    /// Puts keys that waited in their place once the forum knows them: a delegated key's successor, and the authority's.
+    pub(crate) fn promote(&self, trust: &Trust, member: &str, authority: &PublicKey, now: i64) -> Result<()> {
+        for purpose in [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport] {
+            let waiting = self.path(&format!("{purpose}.next"));
+            if waiting.exists() && trust.key_for(member, purpose, &read(&waiting)?.public(), now).is_ok() {
+                let old = self.key(purpose)?.public().fingerprint();
+                self.replace(&self.path(&purpose.to_string()), &waiting, &format!("{purpose}-{old}.pem"))?;
+            }
+        }
+        if self.next_authority_public()?.is_some_and(|next| next == *authority) {
+            let old: PublicKey =
+                self.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
+            for ending in ["pem", "pub"] {
+                let (there, next) =
+                    (self.dir.join(format!("authority.{ending}")), self.dir.join(format!("next-authority.{ending}")));
+                // Either may be kept on another machine.
+                if next.exists() {
+                    self.replace(&there, &next, &format!("authority-{}.{ending}", old.fingerprint()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the file `there` among the retired ones and puts `next` in its place.
+    fn replace(&self, there: &Path, next: &Path, retired: &str) -> Result<()> {
+        let dir = self.dir.join("retired");
+        fs::create_dir_all(&dir).map_err(|e| Error::file("create", &dir, e))?;
+        if there.exists() {
+            fs::rename(there, dir.join(retired)).map_err(|e| Error::file("retire", there, e))?;
+        }
+        fs::rename(next, there).map_err(|e| Error::file("put in place", next, e))
+    }
+
     /// The authority's public key, as text.
     pub fn authority_public(&self) -> Result<String> {
         let path = self.dir.join("authority.pub");
@@ -114,8 +200,17 @@ impl Keyring {
 
     /// The authority key; `passphrase` is asked only if it is encrypted.
     pub fn authority(&self, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
-        let path = self.path("authority");
-        let pem = fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?;
+        Self::authority_in(&self.path("authority"), passphrase)
+    }
+
+    /// The key that is to follow the authority key.
+    pub fn next_authority(&self, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
+        Self::authority_in(&self.path("next-authority"), passphrase)
+    }
+
+    /// The authority key in a file, wherever it is kept.
+    pub fn authority_in(path: &Path, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
+        let pem = fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
         if pem.contains("ENCRYPTED") {
             let passphrase = passphrase()?;
             return KeyPair::from_encrypted_pem(&pem, &passphrase)
@@ -126,7 +221,7 @@ impl Keyring {
 
     /// Key files that others can read.
     pub fn exposed(&self) -> Vec<PathBuf> {
-        let dirs = [self.dir.clone(), self.dir.join("operators")];
+        let dirs = [self.dir.clone(), self.dir.join("operators"), self.dir.join("retired")];
         let files =
             dirs.iter().filter_map(|d| fs::read_dir(d).ok()).flat_map(|entries| entries.flatten().map(|e| e.path()));
         let secret = |p: &PathBuf| p.extension().is_some_and(|e| e == "pem" || e == "secret");
@@ -140,6 +235,13 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.len() <= 64
         && !name.starts_with('.')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Makes a key.
+fn create(path: &Path) -> Result<()> {
+    let key = KeyPair::generate().or_storage(|| format!("cannot make the key `{}`", path.display()))?;
+    let pem = key.to_pem().or_storage(|| format!("cannot write the key `{}`", path.display()))?;
+    write_private(path, pem.as_bytes())
 }
 
 fn read(path: &Path) -> Result<KeyPair> {

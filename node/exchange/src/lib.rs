@@ -18,6 +18,7 @@ mod figures;
 mod forum;
 mod import;
 mod keyring;
+mod keys;
 mod node;
 mod readers;
 mod seal;
@@ -36,12 +37,13 @@ pub use disclose::profile_of;
 pub use doctor::Finding;
 pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
-pub use forum::{card, draft, sign};
+pub use forum::{Amendment, amend, card, draft, mandates, sign, sign_all, suspend};
 pub use import::{
     AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Progress, Trial, mark,
     propose_mapping, try_mapping,
 };
 pub use keyring::Keyring;
+pub use keys::{KeyName, KeyView, parse_key_name};
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};
 pub use serve::serve_network;

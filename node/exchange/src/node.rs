@@ -12,6 +12,7 @@ use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::{Reference, Structures};
 use chancery_store::workspace::Workspace;
 use chancery_store::{ArtefactFiles, DataFolder, Store};
+use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, Asker};
 use crate::config::NodeConfig;
@@ -35,6 +36,10 @@ struct Inner {
     workspace: Workspace,
     structures: Structures,
     trust: RwLock<Option<Arc<Trust>>>,
+    /// Hash of the stored bundle that `trust` was read from or written to.
+    bundle_sha256: Mutex<String>,
+    /// What each peer's forum was when it was last taken over, as one hash.
+    seen_forums: Mutex<HashMap<String, String>>,
     network: OnceLock<NetworkHandle>,
     /// Logs being pulled now: two peers must not feed one log at once.
     pulling: Mutex<HashSet<String>>,
@@ -69,6 +74,8 @@ impl Node {
                 .or_storage(|| "the built-in schema is damaged".to_owned())?,
             workspace,
             trust: RwLock::new(None),
+            bundle_sha256: Mutex::default(),
+            seen_forums: Mutex::default(),
             network: OnceLock::new(),
             pulling: Mutex::default(),
             checked_files: Mutex::default(),
@@ -146,23 +153,33 @@ impl Node {
         trust.ok_or_else(|| Error::invalid("this node has joined no forum yet: run `chancery forum join`"))
     }
 
-    pub(crate) fn set_trust(&self, trust: Trust) {
+    /// Believes `trust`, which is stored as `bundle`.
+    pub(crate) fn set_trust(&self, trust: Trust, bundle: &[u8]) {
         *self.inner.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trust));
+        *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) = hex::encode(Sha256::digest(bundle));
     }
 
-    /// Reads the forum's bundle again: another process may have renewed delegations.
-    pub(crate) async fn reload_trust(&self) -> Result<()> {
+    pub(crate) fn seen_forum(&self, peer: &str) -> String {
+        let seen = self.inner.seen_forums.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(peer).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_seen_forum(&self, peer: &str, digest: String) {
+        self.inner.seen_forums.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.to_owned(), digest);
+    }
+
+    /// Reads the forum's bundle again if another process has changed it. Returns it as it is stored.
+    pub(crate) async fn reload_trust(&self) -> Result<Option<Vec<u8>>> {
         let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
-        if let Some(row) = forums.first() {
+        let Some(row) = forums.into_iter().next() else { return Ok(None) };
+        let sha256 = hex::encode(Sha256::digest(&row.bundle));
+        if *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) != sha256 {
             let bundle =
                 ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
-            let known = self.trust().map_or(0, |t| t.delegations().count());
-            if known != bundle.delegations.len() {
-                let trust = Trust::verify(Some(&row.id), &bundle);
-                self.set_trust(trust.or_unverified(|| "the stored forum bundle does not hold".to_owned())?);
-            }
+            let trust = Trust::verify(Some(&row.id), &bundle);
+            self.set_trust(trust.or_unverified(|| "the stored forum bundle does not hold".to_owned())?, &row.bundle);
         }
-        Ok(())
+        Ok(Some(row.bundle))
     }
 
     /// A dataflow by what a user calls it.

@@ -1,5 +1,7 @@
 //! Sync: pull what is missing from a peer, and give peers what they may have.
 
+mod forum;
+
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 
 use base64::Engine as _;
@@ -34,12 +36,13 @@ impl Node {
     /// Pulls every log of which `peer` holds more than this node. Says what was refused, and goes on with the next log.
     pub(crate) async fn pull_from(&self, network: &NetworkHandle, peer: &str) -> Result<()> {
         let forum = self.trust()?.forum().to_owned();
+        if let Err(error) = self.pull_forum(network, peer).await {
+            self.note_refusal(peer, "forum", &error).await;
+        }
         let heads = match network.sync(peer, SyncRequest::Heads { forum: forum.clone() }).await {
             Ok(SyncResponse::Heads(heads)) => heads,
             Ok(SyncResponse::Refused(reason)) => return Err(Error::unavailable(format!("`{peer}` refused: {reason}"))),
-            Ok(SyncResponse::Records(_)) => {
-                return Err(Error::unverified(format!("`{peer}` answered another question")));
-            }
+            Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
             Err(e) => return Err(Error::unavailable(e.to_string())),
         };
         for head in heads.into_iter().take(1_000).filter(|h| h.member != self.member()) {
@@ -130,6 +133,10 @@ impl Node {
         let now = self.now();
         let work = move || check_page(node.store(), &trust, &owner, held.as_ref(), &page, now);
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;
+        if checked.mandates.envelopes().next().is_some() {
+            // They prove themselves, so they may be stored before the log is.
+            self.take_over(&checked.mandates).await?;
+        }
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
         for record in &checked.records {
             match record.kind {
@@ -152,7 +159,7 @@ impl Node {
                         self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
                     }
                 },
-                RecordKind::Delegation | RecordKind::Charter => {
+                RecordKind::Delegation | RecordKind::Revocation | RecordKind::Suspension | RecordKind::Charter => {
                     extension.records.push(record_row(record, &checked, member, now)?)
                 }
             }
@@ -163,15 +170,11 @@ impl Node {
             .run(move |s| s.log_extend(&extension))
             .await
             .or_storage(|| format!("cannot store the log of `{member}`"))?;
-        if checked.new_delegations {
-            self.set_trust(checked.trust);
-        }
         tracing::info!(member, peer, from = expected_size, leaves = checked.leaves.len(), "log extended");
         Ok(())
     }
 
     fn extension_of(&self, checked: &CheckedPage, member: &str, expected_size: i64, now: i64) -> Result<LogExtension> {
-        let bundle = checked.new_delegations.then(|| serde_json::to_vec(&checked.trust.bundle())).transpose();
         Ok(LogExtension {
             expected_size,
             head: HeadRow {
@@ -189,7 +192,7 @@ impl Node {
             releases: Vec::new(),
             withdrawn: Vec::new(),
             stage: None,
-            bundle: bundle.or_storage(|| "cannot write the bundle".to_owned())?,
+            bundle: None,
         })
     }
 
@@ -346,6 +349,7 @@ impl Node {
     pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
         let answer = match request {
             SyncRequest::Heads { forum } => self.answer_heads(&forum).await,
+            SyncRequest::Forum { forum, have, seen, from } => self.answer_forum(&forum, &have, &seen, from),
             SyncRequest::Records { forum, member: owner, from } => {
                 self.answer_records(member, &forum, owner, from).await
             }

@@ -3,7 +3,7 @@
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
-use chancery_ledger::{Audience, Envelope, Purpose, RecordKind, Trust, time};
+use chancery_ledger::{Audience, Envelope, ForumBundle, Purpose, RecordKind, Trust, time};
 use chancery_network::message::{RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
 use chancery_store::Store;
@@ -37,9 +37,10 @@ pub(crate) struct CheckedPage {
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) appended: log::Appended,
     pub(crate) records: Vec<CheckedRecord>,
-    /// With the delegations of the page.
+    /// With the delegations and revocations of the page.
     pub(crate) trust: Trust,
-    pub(crate) new_delegations: bool,
+    /// The delegations and revocations that are new.
+    pub(crate) mandates: ForumBundle,
 }
 
 /// Checks a page of the log of `member` against the head held before.
@@ -54,13 +55,19 @@ pub(crate) fn check_page(
     let from = held.map_or(0, |h| h.size.max(0) as u64);
     let leaves = page.leaves.iter().map(|l| STANDARD.decode(l)).collect::<Result<Vec<_>, _>>();
     let leaves = leaves.or_unverified(|| "a leaf is not base64".to_owned())?;
-    let (mut trust, mut new_delegations) = (trust.clone(), false);
+    let (mut trust, mut mandates) = (trust.clone(), ForumBundle::default());
     let mut records = Vec::new();
     for item in &page.records {
         let record = check_record(item, from, &leaves)?;
-        if record.kind == RecordKind::Delegation {
-            new_delegations |=
-                trust.add(&record.envelope).or_unverified(|| format!("the delegation {} is refused", record.id))?;
+        let refused = || format!("the {} {} is refused", record.kind.as_str(), record.id);
+        match record.kind {
+            RecordKind::Delegation if trust.add(&record.envelope).or_unverified(refused)? => {
+                mandates.delegations.push(record.envelope.clone());
+            }
+            RecordKind::Revocation if trust.revoke(&record.envelope).or_unverified(refused)? => {
+                mandates.revocations.push(record.envelope.clone());
+            }
+            _ => {}
         }
         records.push(record);
     }
@@ -77,7 +84,7 @@ pub(crate) fn check_page(
     log::check_consistency(&rest, head.size, head.root, appended.size, appended.root)
         .or_unverified(|| format!("the records of `{member}` are not those of its signed log"))?;
     let note = page.checkpoint.clone();
-    Ok(CheckedPage { note, leaves, appended, records, trust, new_delegations })
+    Ok(CheckedPage { note, leaves, appended, records, trust, mandates })
 }
 
 fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<CheckedRecord> {

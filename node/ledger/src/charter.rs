@@ -2,18 +2,25 @@
 //!
 //! Version N+1 names N's id, is exactly N+1, and counts when the thresholds of both N and N+1 signed it, one signature
 //! for each member state. Observers and the secretariat are never counted. The genesis needs every founding member state.
+//! Each act has its threshold, never less than a simple majority, so that two valid successors of one version share a signer.
 
+mod acts;
 mod chain;
+mod diff;
+mod thresholds;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use acts::{Acts, Requirement};
 pub use chain::{CharterChain, signed_states};
+pub use diff::{Act, Change, diff, requirements};
+pub use thresholds::{Fraction, Thresholds};
 
 use crate::audience::{excerpt, is_member_id, is_plain_text};
 use crate::keys::PublicKey;
-use crate::record::RecordError;
+use crate::record::{RecordError, is_sha256};
 use crate::time;
 
 /// Most members of a forum.
@@ -67,56 +74,12 @@ pub struct Member {
     pub role: Role,
     /// The offline key that delegates all others.
     pub authority_key: PublicKey,
+    /// SHA-256 of the authority key that will follow this one, announced while that key has never been used: who steals the
+    /// present key cannot choose the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_key_hash: Option<String>,
     /// libp2p multiaddresses.
     pub addresses: Vec<String>,
-}
-
-/// A fraction of the member states, as `2/3`; met when signatures ≥ fraction × states, rounded up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Fraction {
-    numerator: u32,
-    denominator: u32,
-}
-
-impl Fraction {
-    /// `numerator/denominator`, of (0, 1].
-    pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
-        (numerator > 0 && numerator <= denominator && denominator <= 1_000).then_some(Self { numerator, denominator })
-    }
-
-    /// How many of `states` it asks for; at least one.
-    pub fn of(self, states: usize) -> usize {
-        (states * self.numerator as usize).div_ceil(self.denominator as usize).max(1)
-    }
-}
-
-impl TryFrom<String> for Fraction {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.split_once('/')
-            .and_then(|(n, d)| Self::new(n.parse().ok()?, d.parse().ok()?))
-            .ok_or_else(|| format!("`{text}` is not a fraction such as `2/3`"))
-    }
-}
-
-impl From<Fraction> for String {
-    fn from(fraction: Fraction) -> Self {
-        format!("{}/{}", fraction.numerator, fraction.denominator)
-    }
-}
-
-/// How many member states each act asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Thresholds {
-    /// To admit a member.
-    pub admit: Fraction,
-    /// To remove one, who is not counted.
-    pub remove: Fraction,
-    /// To change anything else.
-    pub amend: Fraction,
 }
 
 /// Rules of the forum.
@@ -212,6 +175,16 @@ pub enum CharterError {
         /// Record id of the other.
         other: String,
     },
+    /// A member's key was changed in a way it did not agree to.
+    #[error("charter version {version}: the authority key of `{member}` {reason}")]
+    AuthorityKey {
+        /// Position in the chain, from 1.
+        version: usize,
+        /// Whose key.
+        member: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// The other chain ends before the one held.
     #[error("the charter ends at version {offered}, but version {held} is already known: it is out of date")]
     Rollback {
@@ -259,6 +232,9 @@ impl Charter {
             }
             if !keys.insert(member.authority_key) {
                 return refuse(format!("member `{}` shares its authority key with another", member.id));
+            }
+            if member.next_key_hash.as_ref().is_some_and(|hash| !is_sha256(hash)) {
+                return refuse(format!("the next key's hash of `{}` is not 64 hexadecimal digits", member.id));
             }
             if !is_plain_text(&member.name, MAX_NAME_CHARS)
                 || member.addresses.len() > MAX_ADDRESSES

@@ -1,4 +1,4 @@
-//! Delegations: the authority key gives one purpose to another key, for at most 90 days.
+//! Delegations: the authority key gives one purpose to another key, for at most 90 days. Both keys sign.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,9 @@ pub enum DelegationError {
     /// None of the member's authority keys signed.
     #[error("no authority key of `{0}` signed the delegation")]
     NotSigned(String),
+    /// The key itself did not sign: else a member could claim another's key before it is delegated.
+    #[error("the delegated key {0} has not signed its delegation, so nobody knows who holds it")]
+    NotHeld(PublicKey),
 }
 
 /// A delegation whose authority's signature holds.
@@ -104,6 +107,9 @@ pub fn verify(
     let body = payload.body;
     if !is_plain_text(&body.name, MAX_NAME_CHARS) {
         return Err(DelegationError::Name);
+    }
+    if !envelope.holds(&body.key, &message) {
+        return Err(DelegationError::NotHeld(body.key));
     }
     let shown = excerpt;
     let life = || DelegationError::Life { from: shown(&body.not_before), to: shown(&body.not_after) };

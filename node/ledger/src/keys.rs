@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use pkcs8::{ObjectIdentifier, SecretDocument};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -62,6 +62,9 @@ pub enum KeyError {
     /// Not a PKCS#8 private key, or the passphrase is wrong.
     #[error("cannot read the private key: {0}")]
     Private(String),
+    /// The token that holds the key did not sign.
+    #[error("the token did not sign: {0}")]
+    Token(String),
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness: {0}")]
     Randomness(String),
@@ -132,6 +135,24 @@ impl Serialize for PublicKey {
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Whatever can sign as a key: a key in memory, or one that never leaves its token.
+pub trait Signer {
+    /// The public half.
+    fn public_key(&self) -> PublicKey;
+    /// Signs `message`.
+    fn try_sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError>;
+}
+
+impl Signer for KeyPair {
+    fn public_key(&self) -> PublicKey {
+        self.public()
+    }
+
+    fn try_sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
+        Ok(self.sign(message))
     }
 }
 

@@ -14,12 +14,14 @@ pub mod log;
 pub mod proof;
 pub mod record;
 pub mod release;
+pub mod revocation;
+pub mod suspension;
 pub mod tiles;
 pub mod time;
 pub mod trust;
 pub mod witness;
 
 pub use audience::Audience;
-pub use keys::{KeyPair, PublicKey, Purpose};
+pub use keys::{KeyPair, PublicKey, Purpose, Signer};
 pub use record::{Envelope, Payload, RecordKind};
 pub use trust::{ForumBundle, Trust};

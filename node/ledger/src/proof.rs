@@ -29,6 +29,12 @@ pub struct ProofBundle {
     pub charters: Vec<Envelope>,
     /// The issuer's delegations.
     pub delegations: Vec<Envelope>,
+    /// Revocations of the issuer's keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<Envelope>,
+    /// Suspensions of the issuer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspensions: Vec<Envelope>,
     /// The release's record.
     pub record: Envelope,
     /// Hexadecimal salt of the leaf, if the release is not public.
@@ -116,6 +122,16 @@ impl ProofBundle {
             format: FORMAT.to_owned(),
             charters: trust.chain().envelopes().to_vec(),
             delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
+            revocations: trust
+                .revocations()
+                .filter(|r| r.member == payload.issuer)
+                .map(|r| r.envelope.clone())
+                .collect(),
+            suspensions: trust
+                .suspensions()
+                .filter(|s| s.suspension.member == payload.issuer)
+                .map(|s| s.envelope.clone())
+                .collect(),
             record,
             salt: place.salt.map(hex::encode),
             leaf: STANDARD.encode(leaf),
@@ -164,8 +180,14 @@ impl ProofBundle {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
             result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
         }
-        let forum = ForumBundle { charters: self.charters.clone(), delegations: self.delegations.clone() };
-        for envelope in forum.charters.iter().chain(&forum.delegations).chain([&self.record]) {
+        let forum = ForumBundle {
+            charters: self.charters.clone(),
+            delegations: self.delegations.clone(),
+            revocations: self.revocations.clone(),
+            suspensions: self.suspensions.clone(),
+            conflicting: Vec::new(),
+        };
+        for envelope in forum.envelopes().chain([&self.record]) {
             step("form", envelope.check_form())?;
         }
         let trust = step("charter and delegations", Trust::verify(genesis, &forum))?;

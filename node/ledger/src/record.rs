@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::audience::{excerpt, is_member_id};
 use crate::json::{self, JsonError};
-use crate::keys::{KeyPair, PublicKey};
+use crate::keys::{KeyError, PublicKey, Signer};
 use crate::time;
 
 /// Most signatures on one envelope.
@@ -30,6 +30,10 @@ pub enum RecordKind {
     Charter,
     /// A key's mandate.
     Delegation,
+    /// The end of a key's mandate before its time.
+    Revocation,
+    /// A member kept out for at most 14 days.
+    Suspension,
     /// A signed publication of one dataflow.
     Release,
     /// A release's tombstone.
@@ -38,7 +42,8 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Charter, Self::Delegation, Self::Release, Self::Withdrawal];
+    pub const ALL: [Self; 6] =
+        [Self::Charter, Self::Delegation, Self::Revocation, Self::Suspension, Self::Release, Self::Withdrawal];
 
     /// Reads [`RecordKind::as_str`]'s word.
     pub fn parse(text: &str) -> Option<Self> {
@@ -50,6 +55,8 @@ impl RecordKind {
         match self {
             Self::Charter => "charter",
             Self::Delegation => "delegation",
+            Self::Revocation => "revocation",
+            Self::Suspension => "suspension",
             Self::Release => "release",
             Self::Withdrawal => "withdrawal",
         }
@@ -100,6 +107,9 @@ pub enum RecordError {
     /// `issued_at` is not a time.
     #[error("`{0}` is not an RFC 3339 UTC time with whole seconds")]
     Time(String),
+    /// The key did not sign.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// No signature by the key.
     #[error("no valid signature by the key {0}")]
     NotSigned(PublicKey),
@@ -164,7 +174,7 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 
 impl Envelope {
     /// Writes `payload` in canonical form and signs it with every key.
-    pub fn seal<B: Serialize>(payload: &Payload<B>, keys: &[&KeyPair]) -> Result<Self, RecordError> {
+    pub fn seal<B: Serialize>(payload: &Payload<B>, keys: &[&dyn Signer]) -> Result<Self, RecordError> {
         let bytes = json::to_canonical(payload)?;
         let mut envelope = Self {
             payload_type: payload.kind.payload_type(),
@@ -172,18 +182,36 @@ impl Envelope {
             signatures: Vec::new(),
         };
         for key in keys {
-            envelope.sign(key)?;
+            envelope.sign(*key)?;
         }
         Ok(envelope)
     }
 
     /// Adds a signature; one by the same key is replaced.
-    pub fn sign(&mut self, key: &KeyPair) -> Result<(), RecordError> {
+    pub fn sign(&mut self, key: &dyn Signer) -> Result<(), RecordError> {
         let message = self.message()?;
-        let keyid = key.public().to_string();
+        let keyid = key.public_key().to_string();
+        let sig = STANDARD.encode(key.try_sign(&message)?);
         self.signatures.retain(|s| s.keyid != keyid);
-        self.signatures.push(EnvelopeSignature { keyid, sig: STANDARD.encode(key.sign(&message)) });
+        self.signatures.push(EnvelopeSignature { keyid, sig });
         Ok(())
+    }
+
+    /// Takes over the signatures of `other`, a copy of the same record, that hold and are not here. Returns how many.
+    pub fn collect(&mut self, other: &Self) -> Result<usize, RecordError> {
+        let (message, mut added) = (self.message()?, 0);
+        if other.payload_type != self.payload_type || other.payload != self.payload {
+            return Ok(0);
+        }
+        for signature in &other.signatures {
+            let Ok(key) = signature.keyid.parse() else { continue };
+            if self.signatures.len() < MAX_SIGNATURES && !self.holds(&key, &message) && other.holds(&key, &message) {
+                self.signatures.retain(|s| s.keyid != signature.keyid);
+                self.signatures.push(signature.clone());
+                added += 1;
+            }
+        }
+        Ok(added)
     }
 
     /// Reads an envelope and checks its form, not its signatures.
@@ -287,6 +315,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::keys::KeyPair;
 
     fn sealed() -> (Envelope, PublicKey) {
         let key = KeyPair::from_seed(&[1; 32]);

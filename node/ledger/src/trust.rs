@@ -1,44 +1,28 @@
 //! What a node believes: a verified charter chain and the delegations under it.
 
+mod bundle;
+mod merge;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use bundle::{ForumBundle, MAX_BUNDLE_BYTES};
+pub use merge::Merged;
 
 use crate::audience::excerpt;
 use crate::charter::{Charter, CharterChain, CharterError};
 use crate::delegation::{self, DelegationError, VerifiedDelegation};
 use crate::keys::{PublicKey, Purpose};
 use crate::record::{Envelope, RecordError};
+use crate::revocation::{self, RevocationError, VerifiedRevocation};
+use crate::suspension::{self, SuspensionError, VerifiedSuspension};
 use crate::time;
 
-/// Largest bundle file, in bytes.
-pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
 /// Most delegations held for one forum.
 const MAX_DELEGATIONS: usize = 100_000;
-
-/// The file a member passes on: every charter version and every delegation.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ForumBundle {
-    /// Charter versions, genesis first.
-    pub charters: Vec<Envelope>,
-    /// Delegations, in any order.
-    pub delegations: Vec<Envelope>,
-}
-
-impl ForumBundle {
-    /// Reads a bundle file and checks each envelope's form.
-    pub fn parse(bytes: &[u8]) -> Result<Self, TrustError> {
-        if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(TrustError::Bundle(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
-        }
-        let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(excerpt(&e.to_string())))?;
-        for envelope in bundle.charters.iter().chain(&bundle.delegations) {
-            envelope.check_form()?;
-        }
-        Ok(bundle)
-    }
-}
+/// Most revocations or suspensions held for one forum.
+const MAX_OTHERS: usize = 10_000;
 
 /// Why something is not trusted.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +39,39 @@ pub enum TrustError {
     /// A delegation is refused.
     #[error("{0}")]
     Delegation(#[from] DelegationError),
+    /// A revocation is refused.
+    #[error("{0}")]
+    Revocation(#[from] RevocationError),
+    /// A suspension is refused.
+    #[error("{0}")]
+    Suspension(#[from] SuspensionError),
+    /// Two valid charters of one number are known, or the charter has expired.
+    #[error("membership is frozen: {0}")]
+    Frozen(String),
+    /// The key was revoked.
+    #[error("the key {key} of `{member}` for {purpose} was revoked from {} on: {reason}", time::format(*from))]
+    Revoked {
+        /// The member.
+        member: String,
+        /// The purpose asked for.
+        purpose: Purpose,
+        /// The key.
+        key: PublicKey,
+        /// Unix seconds.
+        from: i64,
+        /// Why.
+        reason: String,
+    },
+    /// The member is suspended.
+    #[error("`{member}` is suspended until {}: {reason}", time::format(*until))]
+    Suspended {
+        /// The member.
+        member: String,
+        /// Unix seconds.
+        until: i64,
+        /// Why.
+        reason: String,
+    },
     /// One key, two purposes or two members.
     #[error(
         "the key {key} is delegated to `{first}` for {first_purpose} and to `{second}` for {second_purpose}: one key serves one purpose"
@@ -94,7 +111,7 @@ pub enum TrustError {
     },
     /// The delegation is not in force.
     #[error(
-        "the delegation of {key} by `{member}` for {purpose} runs from {} to {}, not at {}: ask the member to renew it (`chancery forum renew`)",
+        "the delegation of {key} by `{member}` for {purpose} runs from {} to {}, not at {}: ask the member to renew it (`chancery keys renew`)",
         time::format(*from), time::format(*to), time::format(*at)
     )]
     NotInForce {
@@ -112,8 +129,8 @@ pub enum TrustError {
         at: i64,
     },
     /// Too many.
-    #[error("more than {MAX_DELEGATIONS} delegations")]
-    TooMany,
+    #[error("more than {0} {1}")]
+    TooMany(usize, &'static str),
 }
 
 /// A verified charter chain and its delegations.
@@ -123,17 +140,100 @@ pub struct Trust {
     delegations: BTreeMap<String, VerifiedDelegation>,
     /// Each delegated key's one member and purpose.
     holders: BTreeMap<PublicKey, (String, Purpose)>,
+    /// By member and key, the one that reaches back furthest.
+    revocations: BTreeMap<(String, PublicKey), VerifiedRevocation>,
+    /// By record id.
+    suspensions: BTreeMap<String, VerifiedSuspension>,
+    /// Charters that contradict the chain.
+    conflicting: Vec<Envelope>,
 }
 
 impl Trust {
-    /// Verifies the chain and every delegation of `bundle`.
+    /// Verifies the chain and everything else in `bundle`: one wrong record refuses it all.
     pub fn verify(genesis_id: Option<&str>, bundle: &ForumBundle) -> Result<Self, TrustError> {
-        let chain = CharterChain::verify(genesis_id, &bundle.charters)?;
-        let mut trust = Self { chain, delegations: BTreeMap::new(), holders: BTreeMap::new() };
+        let mut trust = Self::new(CharterChain::verify(genesis_id, &bundle.charters)?);
+        for envelope in &bundle.revocations {
+            trust.revoke(envelope)?;
+        }
+        for envelope in &bundle.suspensions {
+            trust.suspend(envelope)?;
+        }
         for envelope in &bundle.delegations {
             trust.add(envelope)?;
         }
+        for envelope in &bundle.conflicting {
+            trust.add_conflicting(envelope)?;
+        }
         Ok(trust)
+    }
+
+    fn new(chain: CharterChain) -> Self {
+        Self {
+            chain,
+            delegations: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            revocations: BTreeMap::new(),
+            suspensions: BTreeMap::new(),
+            conflicting: Vec::new(),
+        }
+    }
+
+    /// Adds a revocation; true if it changed anything.
+    pub fn revoke(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
+        let verified = revocation::verify(envelope, &self.chain)?;
+        let place = (verified.member.clone(), verified.revocation.key);
+        // The earliest counts, and of two that are equal always the same.
+        let order = |r: &VerifiedRevocation| (r.from, r.id.clone());
+        if self.revocations.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
+            return Ok(false);
+        }
+        if self.revocations.len() >= MAX_OTHERS {
+            return Err(TrustError::TooMany(MAX_OTHERS, "revocations"));
+        }
+        self.revocations.insert(place, verified);
+        Ok(true)
+    }
+
+    /// Adds a suspension; true if it was new.
+    pub fn suspend(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
+        let verified = suspension::verify(envelope, &self.chain)?;
+        if self.suspensions.contains_key(&verified.id) {
+            return Ok(false);
+        }
+        if let Some(other) = self.suspensions.values().find(|held| held.too_near(&verified)) {
+            let (member, until) = (verified.suspension.member, other.until);
+            return Err(SuspensionError::TooSoon { member, until }.into());
+        }
+        if self.suspensions.len() >= MAX_OTHERS {
+            return Err(TrustError::TooMany(MAX_OTHERS, "suspensions"));
+        }
+        self.suspensions.insert(verified.id.clone(), verified);
+        Ok(true)
+    }
+
+    /// The suspension of `member` in force at `at`.
+    pub fn suspended(&self, member: &str, at: i64) -> Option<&VerifiedSuspension> {
+        self.suspensions.values().find(|s| s.suspension.member == member && s.in_force(at))
+    }
+
+    /// Every suspension.
+    pub fn suspensions(&self) -> impl Iterator<Item = &VerifiedSuspension> {
+        self.suspensions.values()
+    }
+
+    /// The revocation of a member's key.
+    pub fn revocation(&self, member: &str, key: &PublicKey) -> Option<&VerifiedRevocation> {
+        self.revocations.get(&(member.to_owned(), *key))
+    }
+
+    /// Every revocation.
+    pub fn revocations(&self) -> impl Iterator<Item = &VerifiedRevocation> {
+        self.revocations.values()
+    }
+
+    /// Charters that contradict the chain held: both valid, both successors of one version.
+    pub fn conflicting(&self) -> &[Envelope] {
+        &self.conflicting
     }
 
     /// Adds a delegation; true if it was new.
@@ -155,7 +255,7 @@ impl Trust {
             return Err(reused(member.clone(), *purpose));
         }
         if self.delegations.len() >= MAX_DELEGATIONS {
-            return Err(TrustError::TooMany);
+            return Err(TrustError::TooMany(MAX_DELEGATIONS, "delegations"));
         }
         self.holders.insert(key, serves);
         Ok(self.delegations.insert(verified.id.clone(), verified).is_none())
@@ -181,9 +281,20 @@ impl Trust {
         self.chain.at(at)
     }
 
-    /// Whether the charter in force at `at` has expired: membership is frozen, data flows on.
+    /// Whether the charter has expired at `at`, or another contradicts it: membership is frozen, data flows on.
     pub fn is_frozen(&self, at: i64) -> bool {
-        self.charter().expires_s() <= at
+        self.frozen(at).is_some()
+    }
+
+    /// Why membership is frozen at `at`.
+    pub fn frozen(&self, at: i64) -> Option<String> {
+        if !self.conflicting.is_empty() {
+            let text = "two valid charters of one number are known, so somebody signed twice; talk to the other members; a \
+                 further version signed by every member state settles it";
+            return Some(text.to_owned());
+        }
+        let expires = &self.charter().expires;
+        (self.charter().expires_s() <= at).then(|| format!("the charter expired at {expires}; the members renew it"))
     }
 
     /// The libp2p identities to let in at `at`: each with its member.
@@ -202,7 +313,11 @@ impl Trust {
     /// Whether `delegation` is in force at `at` under an authority that the charter named then.
     fn holds(&self, delegation: &VerifiedDelegation, at: i64) -> bool {
         let member = self.charter_at(at).member(&delegation.member);
-        delegation.in_force(at) && member.is_some_and(|m| m.authority_key == delegation.authority)
+        let revoked = self.revocation(&delegation.member, &delegation.delegation.key).is_some_and(|r| r.from <= at);
+        delegation.in_force(at)
+            && member.is_some_and(|m| m.authority_key == delegation.authority)
+            && !revoked
+            && self.suspended(&delegation.member, at).is_none()
     }
 
     /// Every delegation, in no particular order.
@@ -232,6 +347,14 @@ impl Trust {
         let Some(named) = self.charter_at(at).member(member) else {
             return Err(TrustError::NotAMember(excerpt(member)));
         };
+        if let Some(s) = self.suspended(member, at) {
+            let (member, reason) = (member.to_owned(), s.suspension.reason.clone());
+            return Err(TrustError::Suspended { member, until: s.until, reason });
+        }
+        if let Some(r) = self.revocation(member, key).filter(|r| r.from <= at) {
+            let (member, reason) = (member.to_owned(), r.revocation.reason.clone());
+            return Err(TrustError::Revoked { member, purpose, key: *key, from: r.from, reason });
+        }
         let mut last = None;
         for delegation in self.delegations.values() {
             let d = &delegation.delegation;
@@ -257,6 +380,19 @@ impl Trust {
         ForumBundle {
             charters: self.chain.envelopes().to_vec(),
             delegations: self.delegations.values().map(|d| d.envelope.clone()).collect(),
+            revocations: self.revocations.values().map(|r| r.envelope.clone()).collect(),
+            suspensions: self.suspensions.values().map(|s| s.envelope.clone()).collect(),
+            conflicting: self.conflicting.clone(),
         }
+    }
+
+    /// Names everything held, so that two nodes can tell whether they hold the same: SHA-256 of the sorted record ids.
+    pub fn digest(&self) -> String {
+        let charters = self.chain.envelopes().iter().chain(&self.conflicting).filter_map(|e| e.id().ok());
+        let mut ids: Vec<String> = charters.collect();
+        ids.extend(self.delegations.keys().chain(self.suspensions.keys()).cloned());
+        ids.extend(self.revocations.values().map(|r| r.id.clone()));
+        ids.sort();
+        hex::encode(Sha256::digest(ids.join("\n")))
     }
 }

@@ -29,6 +29,8 @@ pub const MAX_LEAVES: usize = 512;
 pub const MAX_HEADS: usize = 1_000;
 /// Most hashes in one proof: a tree of 2^63 leaves needs no more.
 pub const MAX_PROOF: usize = 64;
+/// Most envelopes in one part of a forum.
+pub const MAX_ENVELOPES: usize = 4_096;
 /// Longest leaf, base64.
 pub const MAX_LEAF: usize = 8 << 10;
 
@@ -62,6 +64,17 @@ pub enum SyncRequest {
         /// First leaf wanted: the size the asker holds.
         from: u64,
     },
+    /// Charters, revocations, suspensions and delegations, unless both hold the same.
+    Forum {
+        /// Forum id.
+        forum: String,
+        /// What the asker holds, as one hash.
+        have: String,
+        /// What it has seen of this peer before, as one hash; empty the first time.
+        seen: String,
+        /// How many envelopes of the answer it has already.
+        from: u64,
+    },
 }
 
 /// What is answered.
@@ -72,6 +85,8 @@ pub enum SyncResponse {
     Heads(Vec<HeadInfo>),
     /// Leaves, records and what proves them.
     Records(Box<RecordPage>),
+    /// What the forum is made of.
+    Forum(Box<ForumPage>),
     /// Nothing, and why.
     Refused(String),
 }
@@ -114,6 +129,20 @@ pub struct RecordItem {
     pub envelope: String,
     /// The leaf's salt, hexadecimal, if it is not public.
     pub salt: Option<String>,
+}
+
+/// A part of what the forum is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForumPage {
+    /// All that is held, as one hash.
+    pub digest: String,
+    /// Envelopes, JSON texts: charters first, in their order. None if the asker holds or has seen them.
+    pub envelopes: Vec<String>,
+    /// Charters that contradict those; in the first part only.
+    pub conflicting: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
 }
 
 /// A chunk of an artefact.
@@ -194,6 +223,11 @@ impl SyncRequest {
         match self {
             Self::Heads { forum } => hash("forum", forum),
             Self::Records { forum, member: owner, .. } => hash("forum", forum).and_then(|()| member(owner)),
+            Self::Forum { forum, have, seen, .. } => {
+                hash("forum", forum)?;
+                hash("have", have)?;
+                if seen.is_empty() { Ok(()) } else { hash("seen", seen) }
+            }
         }
     }
 }
@@ -210,6 +244,11 @@ impl SyncResponse {
                 })
             }
             Self::Records(page) => page.check(),
+            Self::Forum(page) => {
+                hash("digest", &page.digest)?;
+                at_most("envelopes", page.envelopes.len(), MAX_ENVELOPES)?;
+                at_most("conflicting", page.conflicting.len(), 1)
+            }
             Self::Refused(reason) => at_most("refused", reason.len(), MAX_REASON),
         }
     }
@@ -278,6 +317,9 @@ mod tests {
         bad(format!(r#"{{"records":{{"forum":"{forum}","member":"MEX","from":-1}}}}"#));
         bad(format!(r#"{{"records":{{"forum":"{forum}","member":"MEX","from":0,"more":1}}}}"#));
         bad(format!(r#"{{"heads":{{"forum":"{}"}}}}"#, "0A".repeat(32)));
+        good(format!(r#"{{"forum":{{"forum":"{forum}","have":"{forum}","seen":"","from":0}}}}"#));
+        bad(format!(r#"{{"forum":{{"forum":"{forum}","have":"","seen":"","from":0}}}}"#));
+        bad(format!(r#"{{"forum":{{"forum":"{forum}","have":"{forum}","seen":"x","from":0}}}}"#));
         bad(r#"{"heads":{"forum":""}}"#.to_owned());
         bad("[".repeat(10_000));
     }
@@ -296,6 +338,14 @@ mod tests {
                 root: String::new(),
             }))
         };
+        let forum = |envelopes, conflicting| {
+            SyncResponse::Forum(Box::new(ForumPage {
+                digest: "0a".repeat(32),
+                envelopes: vec!["{}".to_owned(); envelopes],
+                conflicting: vec!["{}".to_owned(); conflicting],
+                more: false,
+            }))
+        };
         let cases = [
             (SyncResponse::Heads(vec![head(MAX_CHECKPOINT); MAX_HEADS]), None),
             (SyncResponse::Heads(vec![head(1); MAX_HEADS + 1]), Some(Unfit::Limit("heads"))),
@@ -303,6 +353,9 @@ mod tests {
             (page(MAX_LEAVES, MAX_LEAVES), None),
             (page(MAX_LEAVES + 1, 0), Some(Unfit::Limit("leaves"))),
             (page(1, 2), Some(Unfit::Limit("records"))),
+            (forum(MAX_ENVELOPES, 1), None),
+            (forum(MAX_ENVELOPES + 1, 0), Some(Unfit::Limit("envelopes"))),
+            (forum(0, 2), Some(Unfit::Limit("conflicting"))),
             (SyncResponse::refused(&"é".repeat(MAX_REASON)), None),
             (SyncResponse::Refused("x".repeat(MAX_REASON + 1)), Some(Unfit::Limit("refused"))),
         ];

@@ -1,15 +1,17 @@
-//! `forum`: card, draft, sign, show, join, renew.
+//! `forum`: card, draft, sign, show, join, amend, diff, collect, adopt, suspend.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use chancery_exchange::{Error, Keyring, card, draft, sign};
-use chancery_ledger::charter::{Charter, Member, signed_states};
+use chancery_exchange::{Amendment, Error, Keyring, amend, card, draft, sign, suspend};
+use chancery_ledger::charter::{Charter, CharterChain, Fraction, Member, Role, diff, requirements, signed_states};
+use chancery_ledger::suspension::{self, Suspension};
+use chancery_ledger::trust::Merged;
 use chancery_ledger::{ForumBundle, KeyPair, RecordKind};
 
 use super::Context;
-use crate::cli::Forum;
+use crate::cli::{Amend, Forum};
 use crate::{output, settings};
 
 pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
@@ -38,29 +40,197 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             node.join(&read_bundle(&bundle)?, &genesis).await?;
             say(context, &node.forum_bundle().await?)
         }
-        Forum::Renew => {
+        Forum::Amend(args) => {
+            let from = match &args.from {
+                Some(path) => read_bundle(path)?,
+                None => context.node().await?.forum_bundle().await?,
+            };
+            let issuer = proposer(context, &from)?;
+            let output = args.output.clone();
+            let bundle = amend(&from, amendment(*args)?, &issuer, now())?;
+            write(&output, &serde_json::to_vec_pretty(&bundle)?)?;
+            say_diff(context, &bundle, None)
+        }
+        Forum::Diff { bundle, against } => {
+            let against = against.as_deref().map(read_bundle).transpose()?;
+            say_diff(context, &read_bundle(&bundle)?, against.as_ref())
+        }
+        Forum::Collect { output, bundles } => collect(context, &output, &bundles),
+        Forum::Adopt { bundle } => {
             let node = context.node().await?;
-            node.renew(&authority(context)?).await?;
-            say(context, &node.forum_bundle().await?)
+            let merged = node.adopt(&read_bundle(&bundle)?).await?;
+            say_merged(context, &merged)
+        }
+        Forum::Suspend { member, days, reason, output } => {
+            let bundle = context.node().await?.forum_bundle().await?;
+            let draft = suspend(&bundle, &proposer(context, &bundle)?, &member, days, &reason, now())?;
+            write(&output, &serde_json::to_vec_pretty(&draft)?)?;
+            say(context, &draft)
         }
     }
+}
+
+/// Who proposes: this node's member, or the secretariat where there is no node.
+fn proposer(context: &Context, bundle: &ForumBundle) -> Result<String> {
+    if settings::file(&context.dir).exists() {
+        return Ok(settings::load(&context.dir)?.member.id);
+    }
+    let charter = newest(bundle)?.1;
+    let by = charter.members.iter().find(|m| m.role == Role::Secretariat).or(charter.members.first());
+    Ok(by.map(|m| m.id.clone()).unwrap_or_default())
+}
+
+fn amendment(args: Amend) -> Result<Amendment> {
+    let pair = |text: &str, what: &str| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(Error::invalid(format!("`{text}` is not {what}"))),
+    };
+    let role = |text: &String| {
+        let (member, role) = pair(text, "MEMBER=ROLE, such as `OBS=member-state`")?;
+        let role = Role::parse(&role).ok_or_else(|| Error::invalid(format!("`{role}` is no role")))?;
+        Ok::<_, Error>((member, role))
+    };
+    let threshold = |text: &String| {
+        let (act, fraction) = pair(text, "ACT=FRACTION, such as `admit=3/4`")?;
+        Ok::<_, Error>((act, Fraction::try_from(fraction).map_err(Error::invalid)?))
+    };
+    let cards = |paths: &[PathBuf]| paths.iter().map(|path| read_card(path)).collect::<Result<Vec<_>>>();
+    Ok(Amendment {
+        admit: cards(&args.admit)?,
+        update: cards(&args.update)?,
+        remove: args.remove,
+        roles: args.role.iter().map(role).collect::<Result<_, _>>()?,
+        name: args.name,
+        months: args.months,
+        thresholds: args.threshold.iter().map(threshold).collect::<Result<_, _>>()?,
+        four_eyes: args.four_eyes,
+        schema: args.schema,
+    })
+}
+
+fn collect(context: &Context, output: &PathBuf, bundles: &[PathBuf]) -> Result<()> {
+    let Some((first, others)) = bundles.split_first() else { bail!(Error::invalid("no bundle was given")) };
+    let mut all = read_bundle(first)?;
+    for path in others {
+        let other = read_bundle(path)?;
+        let (mine, theirs) = (all.charters.last(), other.charters.last());
+        if mine.map(|e| e.id()).transpose()? != theirs.map(|e| e.id()).transpose()? {
+            bail!(Error::conflict(format!(
+                "the newest charter of `{}` is not that of `{}`: only copies of one draft can be put together",
+                path.display(),
+                first.display()
+            )));
+        }
+        let (records, signatures) =
+            all.collect(&other).map_err(|e| Error::Unverified { what: "a bundle".into(), cause: Some(Box::new(e)) })?;
+        output::note(format!("`{}`: {signatures} new signatures, {records} new records", path.display()));
+    }
+    write(output, &serde_json::to_vec_pretty(&all)?)?;
+    say(context, &all)
+}
+
+/// What was adopted, and what was not.
+pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
+    let refused: Vec<String> = merged.refused.iter().map(ToString::to_string).collect();
+    if context.json {
+        output::json(&serde_json::json!({
+            "charters": merged.charters, "delegations": merged.delegations, "revocations": merged.revocations,
+            "suspensions": merged.suspensions, "conflicting": merged.conflicting, "refused": refused,
+        }))?;
+    } else {
+        let counts = [
+            (merged.charters, "charter versions"),
+            (merged.suspensions, "suspensions"),
+            (merged.revocations, "revocations"),
+            (merged.delegations, "delegations"),
+        ];
+        let new: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        output::line(if new.is_empty() { "nothing new".to_owned() } else { format!("adopted: {}", new.join(", ")) });
+    }
+    if merged.conflicting > 0 {
+        bail!(Error::unverified(
+            "ALARM: this bundle holds another valid charter of a number already known: both are kept as evidence and membership is frozen; tell the other members"
+        ));
+    }
+    match refused.first() {
+        Some(first) => bail!(Error::unverified(format!("a part of the bundle was refused: {first}"))),
+        None => Ok(()),
+    }
+}
+
+fn newest(bundle: &ForumBundle) -> Result<(String, Charter)> {
+    let Some(newest) = bundle.charters.last() else { bail!(Error::invalid("the bundle holds no charter")) };
+    Ok((newest.id()?, newest.payload::<Charter>(RecordKind::Charter)?.body))
+}
+
+/// What the newest charter changes, who must sign it, and who has.
+fn say_diff(context: &Context, bundle: &ForumBundle, against: Option<&ForumBundle>) -> Result<()> {
+    let (id, new) = newest(bundle)?;
+    let before = match (against, bundle.charters.len()) {
+        (Some(other), _) => Some(newest(other)?.1),
+        (None, 0 | 1) => None,
+        (None, length) => Some(bundle.charters[length - 2].payload::<Charter>(RecordKind::Charter)?.body),
+    };
+    let changes = diff(before.as_ref(), &new);
+    let needs = requirements(before.as_ref(), &new);
+    let signed = bundle.charters.last().map(|e| signed_states(e, &new, None)).unwrap_or_default();
+    let verdict = CharterChain::verify(None, &bundle.charters);
+    let verdict = verdict.map_or_else(|e| e.to_string(), |_| "enough have signed: it can be adopted".to_owned());
+    if context.json {
+        return output::json(&serde_json::json!({
+            "id": id, "version": new.version, "changes": changes, "needs": needs, "signed_by": signed, "verdict": verdict,
+        }));
+    }
+    output::line(format!("charter version {} of {} ({id})", new.version, new.forum_name));
+    for change in &changes {
+        output::line(format!("  {:7} {}", change.act.as_str(), change.text));
+    }
+    if changes.is_empty() {
+        output::line("  changes nothing");
+    }
+    for need in needs {
+        output::line(format!("needs {need}"));
+    }
+    output::line(format!("signed by: {}", if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") }));
+    output::line(verdict);
+    Ok(())
+}
+
+/// Suspensions in a bundle and how many have signed them.
+fn say_suspensions(bundle: &ForumBundle) -> Result<Vec<String>> {
+    let Ok(chain) = CharterChain::verify(None, &bundle.charters) else { return Ok(Vec::new()) };
+    let mut lines = Vec::new();
+    for envelope in &bundle.suspensions {
+        let what = envelope.payload::<Suspension>(RecordKind::Suspension)?.body;
+        let (signed, needed) = suspension::signatures(envelope, &chain)?;
+        let (count, by) = (signed.len(), signed.join(", "));
+        let Suspension { member, from, until, reason } = what;
+        lines.push(format!(
+            "suspension of `{member}` from {from} until {until} ({reason}): {count} of {needed} signed: {by}"
+        ));
+    }
+    Ok(lines)
 }
 
 pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
 }
 
-fn keyring(context: &Context) -> Keyring {
+pub(crate) fn keyring(context: &Context) -> Keyring {
     Keyring::new(context.dir.join("keys"))
 }
 
-fn authority(context: &Context) -> Result<KeyPair> {
-    let ask = || match std::env::var("CHANCERY_PASSPHRASE") {
+/// Asks for a key's passphrase, unless the environment gives it.
+pub(crate) fn ask_passphrase() -> chancery_exchange::Result<String> {
+    match std::env::var("CHANCERY_PASSPHRASE") {
         Ok(given) => Ok(given),
         Err(_) => rpassword::prompt_password("passphrase of the authority key: ")
             .map_err(|_| Error::invalid("cannot ask for the passphrase: set CHANCERY_PASSPHRASE")),
-    };
-    Ok(keyring(context).authority(ask)?)
+    }
+}
+
+pub(crate) fn authority(context: &Context) -> Result<KeyPair> {
+    Ok(keyring(context).authority(ask_passphrase)?)
 }
 
 fn read_card(path: &Path) -> Result<Member> {
@@ -69,7 +239,7 @@ fn read_card(path: &Path) -> Result<Member> {
         .with_context(|| Error::invalid(format!("`{}` is no member's card", path.display())).to_string())
 }
 
-fn read_bundle(path: &Path) -> Result<ForumBundle> {
+pub(crate) fn read_bundle(path: &Path) -> Result<ForumBundle> {
     let bytes = std::fs::read(path).map_err(|e| Error::file("read", path, e))?;
     let bundle = ForumBundle::parse(&bytes);
     bundle.map_err(|e| {
@@ -77,7 +247,7 @@ fn read_bundle(path: &Path) -> Result<ForumBundle> {
     })
 }
 
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
     if path.as_os_str() == "-" {
         output::line(String::from_utf8_lossy(bytes));
         return Ok(());
@@ -98,7 +268,8 @@ fn say(context: &Context, bundle: &ForumBundle) -> Result<()> {
         return output::json(&serde_json::json!({
             "genesis": genesis, "name": charter.forum_name, "version": charter.version, "expires": charter.expires,
             "rules": charter.rules, "thresholds": charter.thresholds, "members": charter.members, "signed_by": signed,
-            "delegations": bundle.delegations.len(),
+            "delegations": bundle.delegations.len(), "revocations": bundle.revocations.len(),
+            "suspensions": say_suspensions(bundle)?, "contradicted": !bundle.conflicting.is_empty(),
         }));
     }
     output::line(format!("{}, charter version {}, expires {}", charter.forum_name, charter.version, charter.expires));
@@ -110,5 +281,13 @@ fn say(context: &Context, bundle: &ForumBundle) -> Result<()> {
         table.add_row([&member.id, member.role.as_str(), &member.name, mark, &member.addresses.join(" ")]);
     }
     output::line(table.to_string());
+    for line in say_suspensions(bundle)? {
+        output::line(line);
+    }
+    if !bundle.conflicting.is_empty() {
+        output::line(
+            "ALARM: another valid charter of one number is known: membership is frozen; `chancery doctor` says more",
+        );
+    }
     Ok(())
 }

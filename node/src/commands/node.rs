@@ -67,7 +67,7 @@ pub(crate) fn create(
     Ok(keyring.authority_public()?)
 }
 
-fn new_passphrase() -> Result<String> {
+pub(crate) fn new_passphrase() -> Result<String> {
     if let Ok(given) = std::env::var("CHANCERY_PASSPHRASE") {
         return Ok(given);
     }

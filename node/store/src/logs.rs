@@ -151,6 +151,15 @@ impl Store {
         })
     }
 
+    /// Replaces a forum's bundle and name if its bundle still is `from`; false if another process was first.
+    pub fn forum_update(&self, id: &str, from: &[u8], bundle: &[u8], name: &str) -> Result<bool, StoreError> {
+        self.write(|c| {
+            let held = forums::table.filter(forums::id.eq(id).and(forums::bundle.eq(from)));
+            let set = (forums::bundle.eq(bundle), forums::name.eq(name));
+            Ok(diesel::update(held).set(set).execute(c).doing("store the forum")? == 1)
+        })
+    }
+
     /// The forums joined.
     pub fn forum_list(&self) -> Result<Vec<ForumRow>, StoreError> {
         let c = &mut *self.connection()?;

@@ -1,6 +1,7 @@
 //! The chain of a charter's versions: what may follow what, and who must have signed.
 
-use super::{Charter, CharterError, MAX_VERSIONS, Member, Role};
+use super::acts::announced;
+use super::{Acts, Charter, CharterError, MAX_VERSIONS};
 use crate::audience::excerpt;
 use crate::keys::PublicKey;
 use crate::record::{Envelope, Payload, RecordKind};
@@ -23,37 +24,111 @@ struct Version {
     payload: Payload<Charter>,
 }
 
+impl Version {
+    fn read(envelope: &Envelope, version: usize) -> Result<Self, CharterError> {
+        let record = |source| CharterError::Record { version, source };
+        let id = envelope.id().map_err(record)?;
+        let payload = envelope.payload::<Charter>(RecordKind::Charter).map_err(record)?;
+        let issued_at = payload.issued_at_s().map_err(record)?;
+        payload.body.check_form(version)?;
+        check_life(&payload, version)?;
+        Ok(Self { id, issued_at, payload })
+    }
+}
+
 impl CharterChain {
     /// Verifies every version from the genesis on. `genesis_id` was told out of band; none skips only that comparison.
     pub fn verify(genesis_id: Option<&str>, envelopes: &[Envelope]) -> Result<Self, CharterError> {
-        if envelopes.is_empty() || envelopes.len() > MAX_VERSIONS {
+        let Some((first, others)) = envelopes.split_first().filter(|_| envelopes.len() <= MAX_VERSIONS) else {
             return Err(CharterError::Length(envelopes.len()));
+        };
+        let genesis = Version::read(first, 1)?;
+        check_genesis(&genesis.payload, &genesis.id, genesis_id)?;
+        let all = genesis.payload.body.states().count();
+        check_signatures(first, &genesis.payload.body, 1, 1, all, None)?;
+        let mut chain = Self {
+            genesis_id: genesis.id.clone(),
+            envelopes: vec![first.clone()],
+            current: genesis,
+            earlier: Vec::new(),
+        };
+        for envelope in others {
+            chain.push(envelope)?;
         }
-        let mut versions: Vec<Version> = Vec::with_capacity(envelopes.len());
-        for (index, envelope) in envelopes.iter().enumerate() {
-            let version = index + 1;
-            let record = |source| CharterError::Record { version, source };
-            let id = envelope.id().map_err(record)?;
-            let payload = envelope.payload::<Charter>(RecordKind::Charter).map_err(record)?;
-            let issued_at = payload.issued_at_s().map_err(record)?;
-            payload.body.check_form(version)?;
-            check_life(&payload, version)?;
-            match (versions.first(), versions.last()) {
-                (Some(genesis), Some(before)) => {
-                    check_successor(&payload, version, before, &genesis.id)?;
-                    check_thresholds(envelope, &before.payload.body, &payload.body, version)?;
-                }
-                _ => {
-                    check_genesis(&payload, &id, genesis_id)?;
-                    let all = payload.body.states().count();
-                    check_signatures(envelope, &payload.body, version, version, all, None)?;
-                }
+        Ok(chain)
+    }
+
+    /// Adds the version that follows, if it may. The chain is as before if it may not.
+    pub fn push(&mut self, envelope: &Envelope) -> Result<(), CharterError> {
+        let version = self.envelopes.len() + 1;
+        if version > MAX_VERSIONS {
+            return Err(CharterError::Length(version));
+        }
+        let next = Version::read(envelope, version)?;
+        let (old, new) = (&self.current.payload.body, &next.payload.body);
+        check_successor(&next.payload, version, &self.current, &self.genesis_id)?;
+        let acts = Acts::of(old, new);
+        if acts.removed.len() > 1 {
+            let reason = "it removes more than one member: each removal is its own version".to_owned();
+            return Err(CharterError::Chain { version, reason });
+        }
+        for (charter, by) in [(old, version - 1), (new, version)] {
+            let needed = acts.requirement(charter).needed;
+            check_signatures(envelope, charter, version, by, needed, acts.without())?;
+        }
+        self.check_keys(envelope, new, version)?;
+        self.envelopes.push(envelope.clone());
+        self.earlier.push(std::mem::replace(&mut self.current, next));
+        Ok(())
+    }
+
+    /// A member's authority key changes only by that member's own signature, only to the key it announced if it announced
+    /// one, and never to a key that somebody has had before.
+    fn check_keys(&self, envelope: &Envelope, new: &Charter, version: usize) -> Result<(), CharterError> {
+        let message = envelope.message().map_err(|source| CharterError::Record { version, source })?;
+        for member in &new.members {
+            let refuse = |reason| Err(CharterError::AuthorityKey { version, member: member.id.clone(), reason });
+            let before = self.current().member(&member.id);
+            let changed = before.is_none_or(|b| b.authority_key != member.authority_key);
+            let holder = self.authority_holder(&member.authority_key);
+            if changed && holder.is_some_and(|id| id != member.id || before.is_some()) {
+                return refuse("was an authority key before: make a new one");
             }
-            versions.push(Version { id, issued_at, payload });
+            let Some(before) = before else { continue };
+            if changed && before.next_key_hash.is_some() && !announced(before, &member.authority_key) {
+                return refuse("is not the one that it had announced as its next");
+            }
+            let consents = changed || before.next_key_hash != member.next_key_hash;
+            if consents && !envelope.holds(&member.authority_key, &message) {
+                return refuse("has not signed the change of itself or of its successor");
+            }
         }
-        let current = versions.pop().ok_or(CharterError::Length(0))?;
-        let genesis_id = versions.first().unwrap_or(&current).id.clone();
-        Ok(Self { genesis_id, envelopes: envelopes.to_vec(), current, earlier: versions })
+        Ok(())
+    }
+
+    /// How many versions both chains begin with.
+    pub(crate) fn common(&self, other: &[Envelope]) -> usize {
+        self.versions().zip(other).take_while(|(held, offered)| offered.id().is_ok_and(|id| id == held.id)).count()
+    }
+
+    /// Whether a version after number `fork` was signed by every state of version `fork - 1`: what settles a fork.
+    pub(crate) fn settles(&self, fork: usize) -> bool {
+        let Some(before) = self.versions().nth(fork.wrapping_sub(2)) else { return false };
+        let all: Vec<&str> = before.payload.body.states().map(|m| m.id.as_str()).collect();
+        self.versions().zip(&self.envelopes).skip(fork).any(|(version, envelope)| {
+            let signed = signed_states(envelope, &version.payload.body, None);
+            all.iter().all(|id| signed.iter().any(|s| s == id))
+        })
+    }
+
+    /// The version that has this record id, from 1.
+    pub(crate) fn number_of(&self, id: &str) -> Option<usize> {
+        self.versions().position(|v| v.id == id).map(|index| index + 1)
+    }
+
+    /// The version before the one in force; none at the genesis.
+    pub fn before(&self) -> Option<&Charter> {
+        self.earlier.last().map(|v| &v.payload.body)
     }
 
     /// Whether `other` may take this chain's place: it holds all of its versions and perhaps more.
@@ -189,41 +264,6 @@ fn check_successor(
     // spelling ([`time::parse`]), so their texts compare as they do.
     if payload.issued_at.as_str() > before.body.expires.as_str() && payload.body.members != before.body.members {
         return refuse("the version before it had expired, which freezes membership");
-    }
-    Ok(())
-}
-
-fn check_thresholds(envelope: &Envelope, old: &Charter, new: &Charter, version: usize) -> Result<(), CharterError> {
-    // A state that becomes an observer loses its vote: a removal by another name. The other way it is an admission.
-    let lost = |from: &Charter, to: &Charter| -> Vec<String> {
-        let stays = |m: &Member| to.member(&m.id).is_some_and(|t| m.role != Role::MemberState || t.role == m.role);
-        from.members.iter().filter(|m| !stays(m)).map(|m| m.id.clone()).collect()
-    };
-    let removed = lost(old, new);
-    let admitted = !lost(new, old).is_empty();
-    let mut same = new.clone();
-    same.members.clone_from(&old.members);
-    same.version = old.version;
-    same.previous.clone_from(&old.previous);
-    let amended = same != *old || old.members.iter().any(|m| new.member(&m.id).is_some_and(|n| n != m));
-    if removed.len() > 1 {
-        let reason = "it removes more than one member: each removal is its own version".to_owned();
-        return Err(CharterError::Chain { version, reason });
-    }
-    let without = removed.first().map(String::as_str);
-    for (charter, by) in [(old, version - 1), (new, version)] {
-        let states = charter.states().filter(|m| Some(m.id.as_str()) != without).count();
-        let mut needed = 1;
-        if admitted {
-            needed = needed.max(charter.thresholds.admit.of(states));
-        }
-        if without.is_some() {
-            needed = needed.max(charter.thresholds.remove.of(states));
-        }
-        if amended || (!admitted && without.is_none()) {
-            needed = needed.max(charter.thresholds.amend.of(states));
-        }
-        check_signatures(envelope, charter, version, by, needed, without)?;
     }
     Ok(())
 }

@@ -133,6 +133,91 @@ fn a_successor_needs_what_both_versions_ask_for() {
         ),
         ("rotated key, both keys", |p| p.body.members[1].authority_key = key(12).public(), &[1, 2, 3, 12], None),
         (
+            "a key of a member that was never announced, by the others",
+            |p| p.body.members[4].authority_key = key(12).public(),
+            &[1, 2, 3, 4],
+            Some("`SLV` has not signed the change"),
+        ),
+        (
+            "the observer's key, by itself too",
+            |p| p.body.members[5].authority_key = key(12).public(),
+            &[1, 2, 3, 12],
+            None,
+        ),
+        (
+            "the observer's key, without it",
+            |p| p.body.members[5].authority_key = key(12).public(),
+            &[1, 2, 3, OBSERVER],
+            Some("`OBS` has not signed the change"),
+        ),
+        (
+            "a successor announced for another",
+            |p| p.body.members[4].next_key_hash = Some(key(12).public().commitment()),
+            &[1, 2, 3, 4],
+            Some("`SLV` has not signed the change"),
+        ),
+        (
+            "a successor announced by its holder",
+            |p| p.body.members[4].next_key_hash = Some(key(12).public().commitment()),
+            &[1, 2, 5],
+            None,
+        ),
+        (
+            "a successor that is no hash",
+            |p| p.body.members[4].next_key_hash = Some("soon".into()),
+            &[1, 2, 3, 4, 5],
+            Some("64 hexadecimal digits"),
+        ),
+        (
+            "two members change keys with each other",
+            |p| {
+                p.body.members[0].authority_key = key(2).public();
+                p.body.members[1].authority_key = key(1).public();
+            },
+            &[1, 2, 3, 4, 5],
+            Some("was an authority key before"),
+        ),
+        (
+            "a new member with a departed one's key",
+            |p| {
+                p.body.members.retain(|m| m.id != "SLV");
+                p.body.members.push(member("BLZ", 5, Role::MemberState));
+            },
+            &[1, 2, 3, 4, 5],
+            Some("was an authority key before"),
+        ),
+        ("the schema's version", |p| p.body.rules.schema = "RCP 1.1.0".into(), &[1, 2, 3, 4], None),
+        (
+            "the schema's version, one too few",
+            |p| p.body.rules.schema = "RCP 1.1.0".into(),
+            &[1, 2, 3],
+            Some("3 of the 4"),
+        ),
+        (
+            "the schema hidden in an amendment",
+            |p| {
+                extend(p);
+                p.body.rules.schema = "RCP 1.1.0".into();
+            },
+            &[1, 2, 3],
+            Some("3 of the 4"),
+        ),
+        (
+            "less than a majority for the next act",
+            |p| p.body.thresholds.amend = fraction(1, 100),
+            &[1, 2],
+            Some("2 of the 3"),
+        ),
+        (
+            "admission and removal at once, with what removal needs",
+            |p| {
+                p.body.members.retain(|m| m.id != "SLV");
+                p.body.members.push(member("BLZ", 8, Role::MemberState));
+            },
+            &[1, 2, 8],
+            Some("2 of the 3"),
+        ),
+        (
             "one key for two members",
             |p| p.body.members[1].authority_key = key(1).public(),
             &[1, 2, 3, 4, 5],

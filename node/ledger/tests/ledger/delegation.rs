@@ -8,7 +8,7 @@ use chancery_ledger::{Envelope, ForumBundle, Purpose, Trust, time};
 use crate::world::*;
 
 fn trust_with(delegations: Vec<Envelope>) -> Result<Trust, TrustError> {
-    Trust::verify(None, &ForumBundle { charters: vec![sealed_genesis()], delegations })
+    Trust::verify(None, &ForumBundle { charters: vec![sealed_genesis()], delegations, ..ForumBundle::default() })
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_key_acts_only_as_delegated() {
     let at = |member: &str, purpose, at| trust.key_for(member, purpose, &publisher, at).map(|d| d.member.clone());
     assert_eq!(at("MEX", Purpose::Publisher, START).unwrap(), "MEX");
     assert!(at("MEX", Purpose::Publisher, START + 90 * DAY - 1).is_ok());
-    refused("expired", at("MEX", Purpose::Publisher, START + 90 * DAY), "forum renew");
+    refused("expired", at("MEX", Purpose::Publisher, START + 90 * DAY), "keys renew");
     refused("not yet", at("MEX", Purpose::Publisher, START - 1), "runs from");
     refused("wrong purpose", at("MEX", Purpose::Log, START), "no delegation by `MEX` for log");
     refused("wrong member", at("GTM", Purpose::Publisher, START), "no delegation by `GTM`");
@@ -79,7 +79,7 @@ fn a_member_that_left_may_not_act_but_stays_checkable() {
     let charters = vec![sealed_genesis(), seal(&removal, &[2, 3, 4])];
     let transport = Mandate { purpose: Purpose::Transport, key: 40, ..Mandate::default() };
     let delegations = vec![Mandate::default().seal(), transport.seal()];
-    let trust = Trust::verify(None, &ForumBundle { charters, delegations }).unwrap();
+    let trust = Trust::verify(None, &ForumBundle { charters, delegations, ..ForumBundle::default() }).unwrap();
     let (before, after) = (START + 29 * DAY, START + 30 * DAY);
     let publisher = key(PUBLISHER).public();
     trust.key_for("MEX", Purpose::Publisher, &publisher, before).unwrap();
@@ -110,7 +110,11 @@ fn a_lost_authority_key_stops_acting_when_it_is_rotated() {
     let charters = vec![sealed_genesis(), seal(&rotation, &[1, 2, 3, 11])];
     let old = Mandate::default();
     let new = Mandate { signer: 11, key: 41, from: time::format(START + 30 * DAY), ..Mandate::default() };
-    let trust = Trust::verify(None, &ForumBundle { charters, delegations: vec![old.seal(), new.seal()] }).unwrap();
+    let trust = Trust::verify(
+        None,
+        &ForumBundle { charters, delegations: vec![old.seal(), new.seal()], ..ForumBundle::default() },
+    )
+    .unwrap();
     let (before, after) = (START + 29 * DAY, START + 31 * DAY);
     let holds = |seed, at| trust.key_for("MEX", Purpose::Publisher, &key(seed).public(), at).is_ok();
     assert_eq!([holds(PUBLISHER, before), holds(PUBLISHER, after)], [true, false]);

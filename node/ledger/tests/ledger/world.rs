@@ -2,7 +2,7 @@
 
 use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds};
 use chancery_ledger::delegation::Delegation;
-use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Trust, time};
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Signer, Trust, time};
 
 /// 2026-01-01T00:00:00Z: when the genesis is issued.
 pub(crate) const START: i64 = 1_767_225_600;
@@ -34,6 +34,7 @@ pub(crate) fn member(id: &str, seed: u8, role: Role) -> Member {
         name: format!("agency of {id}"),
         role,
         authority_key: key(seed).public(),
+        next_key_hash: None,
         addresses: vec![],
     }
 }
@@ -50,7 +51,13 @@ pub(crate) fn genesis() -> Charter {
         version: 1,
         previous: None,
         members: MEMBERS.iter().map(|(id, seed)| member(id, *seed, role(*seed))).collect(),
-        thresholds: Thresholds { admit: fraction(2, 3), remove: fraction(2, 3), amend: fraction(1, 2) },
+        thresholds: Thresholds {
+            admit: fraction(2, 3),
+            remove: fraction(2, 3),
+            schema: fraction(4, 5),
+            amend: fraction(1, 2),
+            suspend: fraction(1, 3),
+        },
         rules: Rules { four_eyes: true, schema: "RCP 1.0.0".to_owned(), witness_quorum: Some(2) },
         expires: time::format(START + 365 * DAY),
     }
@@ -68,7 +75,7 @@ pub(crate) fn payload(charter: Charter, forum: &str, at: i64) -> Payload<Charter
 
 pub(crate) fn seal(payload: &Payload<Charter>, signers: &[u8]) -> Envelope {
     let keys: Vec<KeyPair> = signers.iter().map(|seed| key(*seed)).collect();
-    Envelope::seal(payload, &keys.iter().collect::<Vec<_>>()).unwrap()
+    Envelope::seal(payload, &keys.iter().map(|key| key as &dyn Signer).collect::<Vec<_>>()).unwrap()
 }
 
 pub(crate) fn sealed_genesis() -> Envelope {
@@ -126,7 +133,7 @@ impl Mandate<'_> {
                 not_after: self.to.clone(),
             },
         };
-        Envelope::seal(&payload, &[&key(self.signer)]).unwrap()
+        Envelope::seal(&payload, &[&key(self.signer), &key(self.key)]).unwrap()
     }
 }
 
@@ -141,6 +148,7 @@ pub(crate) fn bundle() -> ForumBundle {
     ForumBundle {
         charters: vec![sealed_genesis()],
         delegations: delegations.map(|(purpose, key)| Mandate { purpose, key, ..Mandate::default() }.seal()).to_vec(),
+        ..ForumBundle::default()
     }
 }
 

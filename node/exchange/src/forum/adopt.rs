@@ -1,0 +1,119 @@
+//! Joining a forum, and taking over what its members have agreed since.
+
+use chancery_ledger::trust::Merged;
+use chancery_ledger::{ForumBundle, RecordKind, Trust};
+use chancery_store::Store;
+use chancery_store::logs::ForumRow;
+
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+use crate::seal::NewRecord;
+
+/// How often to try again when another process of this node changes the forum at the same time.
+const ATTEMPTS: usize = 5;
+
+impl Node {
+    /// Verifies `bundle` against the genesis id told out of band, and joins. Joining again adopts what is new.
+    pub async fn join(&self, bundle: &ForumBundle, genesis: &str) -> Result<()> {
+        let trust = Trust::verify(Some(genesis), bundle).or_unverified(|| "the bundle is refused".to_owned())?;
+        if trust.charter().member(self.member()).is_none() {
+            return Err(Error::denied(format!("the charter does not name `{}`: this node cannot join", self.member())));
+        }
+        if let Ok(joined) = self.trust() {
+            if joined.forum() != trust.forum() {
+                return Err(Error::conflict(format!(
+                    "this node has already joined the forum `{}`: use another folder for another forum",
+                    joined.charter().forum_name
+                )));
+            }
+            return self.adopt(bundle).await.map(drop);
+        }
+        let bundle = serde_json::to_vec(&trust.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
+        let row = ForumRow {
+            id: trust.forum().to_owned(),
+            name: trust.charter().forum_name.clone(),
+            joined_at: self.now(),
+            bundle: bundle.clone(),
+        };
+        self.store().run(move |s| s.forum_put(&row)).await.or_storage(|| "cannot store the forum".to_owned())?;
+        self.set_trust(trust, &bundle);
+        self.log_own_mandates().await
+    }
+
+    /// Adopts what is new in `bundle`: a charter that enough have signed, suspensions, revocations, delegations.
+    ///
+    /// # Errors
+    /// Nothing of it is new, or what is new does not hold.
+    pub async fn adopt(&self, bundle: &ForumBundle) -> Result<Merged> {
+        let merged = self.take_over(bundle).await?;
+        if let (Some(first), false) = (merged.refused.first(), merged.changed()) {
+            let mut what = first.to_string();
+            if merged.refused.len() > 1 {
+                what = format!("{what} (and {} more)", merged.refused.len() - 1);
+            }
+            return Err(Error::unverified(format!("nothing was adopted: {what}")));
+        }
+        let trust = self.trust()?;
+        if let Some(member) = trust.charter().member(self.member()) {
+            self.keyring().promote(&trust, self.member(), &member.authority_key, self.now())?;
+            self.log_own_mandates().await?;
+        }
+        Ok(merged)
+    }
+
+    /// Merges `bundle` into what is stored, whatever another process of this node does at the same time.
+    pub(crate) async fn take_over(&self, bundle: &ForumBundle) -> Result<Merged> {
+        for _ in 0..ATTEMPTS {
+            let stored = self.reload_trust().await?;
+            let (Some(stored), trust) = (stored, self.trust()?) else { break };
+            let (offered, now, mut next) = (bundle.clone(), self.now(), (*trust).clone());
+            let work = move || next.merge(&offered, now).map(|merged| (next, merged));
+            let merged = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?;
+            let (next, merged) = merged.or_unverified(|| "the bundle is refused".to_owned())?;
+            if merged.conflicting > 0 {
+                tracing::error!(
+                    forum = next.forum(),
+                    "ALARM: two valid charters of one number: membership is frozen, both are kept as evidence"
+                );
+            }
+            if !merged.changed() {
+                return Ok(merged);
+            }
+            let bytes = serde_json::to_vec(&next.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
+            let (id, name, new) = (next.forum().to_owned(), next.charter().forum_name.clone(), bytes.clone());
+            let stored = self.store().run(move |s| s.forum_update(&id, &stored, &new, &name)).await;
+            if stored.or_storage(|| "cannot store the forum".to_owned())? {
+                self.set_trust(next, &bytes);
+                return Ok(merged);
+            }
+        }
+        Err(Error::conflict("another process of this node is changing the forum: try again"))
+    }
+
+    /// Puts this member's delegations and revocations into its log: they are part of its history.
+    pub(crate) async fn log_own_mandates(&self) -> Result<()> {
+        let trust = self.trust()?;
+        let delegations = trust.delegations().filter(|d| d.member == self.member());
+        let delegations = delegations.map(|d| (RecordKind::Delegation, d.id.clone(), d.envelope.clone()));
+        let revocations = trust.revocations().filter(|r| r.member == self.member());
+        let revocations = revocations.map(|r| (RecordKind::Revocation, r.id.clone(), r.envelope.clone()));
+        let mut new = Vec::new();
+        for (kind, id, envelope) in delegations.chain(revocations) {
+            let known =
+                self.store().run(move |s| s.record_get(&id)).await.or_storage(|| "cannot read a record".to_owned())?;
+            if known.is_none() {
+                new.push(NewRecord::public(kind, envelope));
+            }
+        }
+        if new.is_empty() { Ok(()) } else { self.append(new, Vec::new(), Vec::new(), None).await }
+    }
+
+    /// The forum joined.
+    pub async fn forum_bundle(&self) -> Result<ForumBundle> {
+        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
+        if forums.is_empty() {
+            return Err(Error::invalid("this node has joined no forum yet: run `chancery forum join`"));
+        }
+        Ok(self.trust()?.bundle())
+    }
+}

@@ -1,0 +1,186 @@
+//! A member's keys: what each may do until when, renewing, replacing, revoking, and what follows the authority key.
+//!
+//! Everything the authority key must sign is first a request: a bundle with the forum's charters and the records that lack its signature.
+//! The request is signed here, or on a machine without network, and comes back as a response.
+
+use chancery_ledger::charter::Member;
+use chancery_ledger::revocation::Revocation;
+use chancery_ledger::trust::Merged;
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, PublicKey, Purpose, RecordKind, Trust, time};
+use serde::Serialize;
+
+use crate::error::{Doing as _, Error, Result};
+use crate::forum::{Amendment, amend, mandates};
+use crate::node::Node;
+
+/// A key of this node.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyView {
+    /// `authority`, or what it is delegated for.
+    pub purpose: String,
+    /// An operator's name.
+    pub name: String,
+    /// The key.
+    pub key: String,
+    /// What people compare.
+    pub fingerprint: String,
+    /// Whether it may act now.
+    pub ok: bool,
+    /// Until when, or why not, and what to do.
+    pub state: String,
+}
+
+/// Which key is meant: a purpose, or `operator/NAME`.
+pub type KeyName<'a> = (Purpose, Option<&'a str>);
+
+/// Reads `log`, `witness`, `publisher`, `transport` or `operator/NAME`.
+pub fn parse_key_name(text: &str) -> Result<KeyName<'_>> {
+    match text.split_once('/') {
+        Some(("operator", name)) => Ok((Purpose::Operator, Some(name))),
+        None => [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport]
+            .into_iter()
+            .find(|p| p.to_string() == text)
+            .map(|purpose| (purpose, None))
+            .ok_or_else(|| unknown(text)),
+        Some(_) => Err(unknown(text)),
+    }
+}
+
+fn unknown(text: &str) -> Error {
+    Error::invalid(format!("`{text}` is no key: use log, witness, publisher, transport or operator/NAME"))
+}
+
+impl Node {
+    /// The authority key and every delegated key here.
+    pub fn key_list(&self) -> Result<Vec<KeyView>> {
+        let (keyring, trust) = (self.keyring(), self.trust().ok());
+        let authority: PublicKey =
+            keyring.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
+        let mut views = vec![self.authority_view(authority, trust.as_deref())?];
+        for (purpose, name, key) in crate::forum::held(&keyring)? {
+            let (ok, state) = match trust.as_deref() {
+                None => (false, "no forum joined".to_owned()),
+                Some(trust) => self.mandate_state(trust, purpose, &key.public()),
+            };
+            let name = if purpose == Purpose::Operator { name } else { String::new() };
+            views.push(view(purpose.to_string(), name, key.public(), ok, state));
+        }
+        Ok(views)
+    }
+
+    fn authority_view(&self, key: PublicKey, trust: Option<&Trust>) -> Result<KeyView> {
+        let (mut ok, mut state) = (true, "signs charters and delegations; keep it off this machine".to_owned());
+        if let Some(member) = trust.and_then(|t| t.charter().member(self.member())) {
+            ok = member.authority_key == key;
+            let next = self.keyring().next_authority_public()?;
+            state = match (ok, &member.next_key_hash, next) {
+                (false, ..) => format!("the charter names another: {}", member.authority_key.fingerprint()),
+                (_, Some(hash), Some(next)) if next.commitment() == *hash => {
+                    format!("its successor {} is announced in the charter", next.fingerprint())
+                }
+                (_, Some(_), _) => "its successor is announced in the charter; its key is not here".to_owned(),
+                (_, None, Some(_)) => {
+                    "its successor is made and not announced: give your new card for `chancery forum amend --update`"
+                        .to_owned()
+                }
+                (_, None, None) => "no successor is announced: run `chancery keys announce`".to_owned(),
+            };
+        }
+        Ok(view("authority".to_owned(), String::new(), key, ok, state))
+    }
+
+    fn mandate_state(&self, trust: &Trust, purpose: Purpose, key: &PublicKey) -> (bool, String) {
+        let now = self.now();
+        match trust.key_for(self.member(), purpose, key, now) {
+            Err(error) => (false, error.to_string()),
+            Ok(_) => {
+                let longest =
+                    trust.in_force(self.member(), purpose, now).into_iter().find(|d| d.delegation.key == *key);
+                let end = longest.map_or(now, |d| d.not_after);
+                (true, format!("until {}", time::format(end)))
+            }
+        }
+    }
+
+    /// What must be signed to renew every key here for 90 days. The delegations held go on beside the new ones.
+    pub fn request_renewal(&self) -> Result<ForumBundle> {
+        let trust = self.trust()?;
+        let mandates = mandates(trust.forum(), self.member(), &self.keyring(), self.now())?;
+        Ok(ForumBundle {
+            charters: trust.chain().envelopes().to_vec(),
+            delegations: mandates,
+            ..ForumBundle::default()
+        })
+    }
+
+    /// Makes a key for a new operator, and what must be signed to delegate it.
+    pub fn request_operator(&self, name: &str) -> Result<ForumBundle> {
+        let key = self.keyring().add_operator(name)?;
+        self.request_for(&key)
+    }
+
+    /// Makes a new key that is to take the place of one of the node's, and what must be signed to delegate it. The old one acts until its
+    /// delegation ends, or is revoked.
+    pub fn request_replacement(&self, purpose: Purpose) -> Result<ForumBundle> {
+        let key = self.keyring().next_key(purpose)?;
+        self.request_for(&key)
+    }
+
+    fn request_for(&self, key: &KeyPair) -> Result<ForumBundle> {
+        let mut request = self.request_renewal()?;
+        let of = |e: &Envelope| e.signers().any(|signer| signer == key.public());
+        request.delegations.retain(of);
+        Ok(request)
+    }
+
+    /// What must be signed to revoke a key from `from` (unix seconds) on. One of the node's own is replaced by a new one at once: the log goes on.
+    pub fn request_revocation(&self, name: KeyName<'_>, from: i64, reason: &str) -> Result<ForumBundle> {
+        let (keyring, trust) = (self.keyring(), self.trust()?);
+        let (key, mut request) = match name {
+            (Purpose::Operator, Some(name)) => {
+                let none = ForumBundle { charters: trust.chain().envelopes().to_vec(), ..ForumBundle::default() };
+                (keyring.operator(name)?.public(), none)
+            }
+            (purpose, _) => (keyring.key(purpose)?.public(), self.request_replacement(purpose)?),
+        };
+        let payload = Payload {
+            forum: trust.forum().to_owned(),
+            issuer: self.member().to_owned(),
+            issued_at: time::format(self.now()),
+            kind: RecordKind::Revocation,
+            body: Revocation { key, from: time::format(from), reason: reason.to_owned() },
+        };
+        request.revocations.push(Envelope::seal(&payload, &[]).or_invalid(|| "cannot write it".to_owned())?);
+        Ok(request)
+    }
+
+    /// The charter that puts the announced authority key in the place of the present one, with delegations for it to sign. The other
+    /// states must sign it too. `announce`: the hash of the key after it.
+    pub fn request_rotation(&self, announce: Option<String>) -> Result<ForumBundle> {
+        let trust = self.trust()?;
+        let next = self.keyring().next_authority_public()?;
+        let next = next.ok_or_else(|| {
+            Error::not_found("there is no next authority key here: make and announce it by `chancery keys announce`")
+        })?;
+        let member = trust.charter().member(self.member());
+        let member = member.ok_or_else(|| Error::denied("this node is no member under the charter"))?;
+        let update = Member { authority_key: next, next_key_hash: announce, ..member.clone() };
+        let amendment = Amendment { update: vec![update], ..Amendment::default() };
+        let mut draft = amend(&trust.bundle(), amendment, self.member(), self.now())?;
+        draft.delegations.extend(mandates(trust.forum(), self.member(), &self.keyring(), self.now())?);
+        Ok(draft)
+    }
+
+    /// Takes a signed request back: the keys in it act from now on, and the log says so.
+    pub async fn accept(&self, response: &ForumBundle) -> Result<Merged> {
+        let merged = self.adopt(response).await?;
+        if let Some(error) = merged.refused.first() {
+            return Err(Error::unverified(format!("a part of the response was refused: {error}")));
+        }
+        Ok(merged)
+    }
+}
+
+fn view(purpose: String, name: String, key: PublicKey, ok: bool, state: String) -> KeyView {
+    KeyView { purpose, name, key: key.to_string(), fingerprint: key.fingerprint(), ok, state }
+}

@@ -1,0 +1,156 @@
+//! What a node takes over from another's bundle: each record that holds, alone or not at all.
+
+use super::{ForumBundle, Trust, TrustError};
+use crate::charter::{Charter, CharterChain, CharterError};
+use crate::record::{Envelope, RecordKind};
+use crate::release::CLOCK_SKEW_S;
+use crate::time;
+
+/// What a merge took over, and what it refused.
+#[derive(Debug, Default)]
+pub struct Merged {
+    /// New charter versions.
+    pub charters: usize,
+    /// New delegations.
+    pub delegations: usize,
+    /// New revocations.
+    pub revocations: usize,
+    /// New suspensions.
+    pub suspensions: usize,
+    /// New charters that contradict the chain held: an alarm.
+    pub conflicting: usize,
+    /// What was refused and why.
+    pub refused: Vec<TrustError>,
+}
+
+impl Merged {
+    /// Whether anything changed.
+    pub fn changed(&self) -> bool {
+        self.charters + self.delegations + self.revocations + self.suspensions + self.conflicting > 0
+    }
+}
+
+impl Trust {
+    /// Takes over from `bundle`, at `at` (unix seconds), whatever holds. An older chain changes nothing; one that
+    /// contradicts the chain held is kept as evidence and freezes membership.
+    ///
+    /// # Errors
+    /// The bundle is another forum's.
+    pub fn merge(&mut self, bundle: &ForumBundle, at: i64) -> Result<Merged, TrustError> {
+        let mut merged = Merged::default();
+        if let Some(genesis) = bundle.charters.first() {
+            let (found, expected) = (genesis.id()?, self.forum().to_owned());
+            if found != expected {
+                return Err(CharterError::Genesis { found, expected }.into());
+            }
+            if let Err(error) = self.merge_charters(&bundle.charters, at, &mut merged) {
+                merged.refused.push(error);
+            }
+        }
+        let keep = |result: Result<bool, TrustError>, count: &mut usize, refused: &mut Vec<TrustError>| match result {
+            Ok(new) => *count += usize::from(new),
+            Err(error) => refused.push(error),
+        };
+        for envelope in &bundle.conflicting {
+            keep(self.add_conflicting(envelope), &mut merged.conflicting, &mut merged.refused);
+        }
+        for envelope in &bundle.revocations {
+            keep(self.revoke(envelope), &mut merged.revocations, &mut merged.refused);
+        }
+        for envelope in &bundle.suspensions {
+            keep(self.suspend(envelope), &mut merged.suspensions, &mut merged.refused);
+        }
+        for envelope in &bundle.delegations {
+            keep(self.add(envelope), &mut merged.delegations, &mut merged.refused);
+        }
+        Ok(merged)
+    }
+
+    fn merge_charters(&mut self, offered: &[Envelope], at: i64, merged: &mut Merged) -> Result<(), TrustError> {
+        let (common, held) = (self.chain.common(offered), self.chain.envelopes().len());
+        if common == offered.len() {
+            return Ok(());
+        }
+        if common < held {
+            return self.merge_fork(offered, common, merged);
+        }
+        for envelope in &offered[common..] {
+            let mut next = self.chain.clone();
+            next.push(envelope)?;
+            self.check_adoptable(&next, at)?;
+            if let Some(fork) = self.fork()
+                && next.settles(fork)
+            {
+                self.conflicting.clear();
+            }
+            self.chain = next;
+            merged.charters += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether a running node may go over to `next`, which is one version longer. What it cannot know when it verifies an old
+    /// chain it asks here: the time it is now.
+    fn check_adoptable(&self, next: &CharterChain, at: i64) -> Result<(), TrustError> {
+        if next.at(at.saturating_add(CLOCK_SKEW_S)).version != next.current().version {
+            let reason = format!("it says it was issued at {}, which is after {}", next.issued_at(), time::format(at));
+            return Err(CharterError::Chain { version: next.envelopes().len(), reason }.into());
+        }
+        if let Some(fork) = self.fork() {
+            let reason = self.frozen(at).unwrap_or_default();
+            return if next.settles(fork) { Ok(()) } else { Err(TrustError::Frozen(reason)) };
+        }
+        // Nor may a charter written after the expiry say it was issued before it.
+        if self.charter().expires_s() <= at && next.current().members != self.charter().members {
+            return Err(TrustError::Frozen(self.frozen(at).unwrap_or_default()));
+        }
+        match next.current().members.iter().find(|m| self.holders.contains_key(&m.authority_key)) {
+            None => Ok(()),
+            Some(m) => Err(TrustError::AuthorityReused { key: m.authority_key, member: m.id.clone() }),
+        }
+    }
+
+    /// `offered` differs from the chain held after `common` versions: evidence that somebody signed twice, if it holds.
+    fn merge_fork(&mut self, offered: &[Envelope], common: usize, merged: &mut Merged) -> Result<(), TrustError> {
+        let other = CharterChain::verify(Some(self.forum()), offered)?;
+        if self.chain.settles(common + 1) {
+            return Ok(());
+        }
+        if other.settles(common + 1) {
+            merged.charters += other.envelopes().len() - common;
+            self.chain = other;
+            self.conflicting.clear();
+            return Ok(());
+        }
+        merged.conflicting += usize::from(self.add_conflicting(&offered[common])?);
+        Ok(())
+    }
+
+    /// Keeps a valid successor of a version that has another successor here; true if it was not known.
+    pub(super) fn add_conflicting(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
+        let id = envelope.id()?;
+        let payload = envelope.payload::<Charter>(RecordKind::Charter)?;
+        let before = payload.body.previous.as_deref().and_then(|id| self.chain.number_of(id));
+        let known = self.conflicting.iter().any(|e| e.id().is_ok_and(|found| found == id));
+        if known || self.chain.number_of(&id).is_some() {
+            return Ok(false);
+        }
+        let Some(before) = before.filter(|number| *number < self.chain.envelopes().len()) else {
+            return Err(TrustError::Bundle("a charter said to contradict the others follows none of them".to_owned()));
+        };
+        let mut branch = CharterChain::verify(Some(self.forum()), &self.chain.envelopes()[..before])?;
+        branch.push(envelope)?;
+        // One is evidence enough; more would let signers who equivocate fill every node.
+        if self.chain.settles(before + 1) || !self.conflicting.is_empty() {
+            return Ok(false);
+        }
+        self.conflicting.push(envelope.clone());
+        Ok(true)
+    }
+
+    /// The number of the version that exists twice.
+    fn fork(&self) -> Option<usize> {
+        let payload = self.conflicting.first()?.payload::<Charter>(RecordKind::Charter).ok()?;
+        usize::try_from(payload.body.version).ok()
+    }
+}
