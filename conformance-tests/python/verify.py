@@ -76,12 +76,14 @@ def founders(bundle, genesis):
 
 
 def delegated(bundle, genesis, members):
-    """Delegations whose authority signed them."""
+    """Delegations that their authority and the keys they name have signed."""
     found = []
     for envelope in bundle["delegations"]:
         value = payload(envelope, "delegation")
         need(value["forum"] == genesis, "a delegation is of another forum")
-        need(members[value["issuer"]]["authority_key"] in signers(envelope), f"a delegation was not signed by {value['issuer']}")
+        signed = signers(envelope)
+        need(members[value["issuer"]]["authority_key"] in signed, f"a delegation was not signed by {value['issuer']}")
+        need(value["body"]["key"] in signed, f"a delegation of {value['issuer']} was not signed by the key it names")
         found.append((value["issuer"], value["body"]))
     return found
 

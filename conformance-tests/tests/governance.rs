@@ -81,7 +81,7 @@ fn a_newcomer_is_admitted_while_the_others_run() {
     assert!(refused.code == 7 && refused.err.contains("0 of the 1"), "{refused:?}");
     sign(&[hnd], &draft);
     gtm.run(&["forum", "adopt", &draft]).unwrap().ok().unwrap();
-    let of = |node: &TestNode| Ok(node.json(&["forum", "show"])?["suspensions"].as_array().map_or(0, Vec::len));
+    let of = |node: &TestNode| anyhow::Ok(node.json(&["forum", "show"])?["suspensions"].as_array().map_or(0, Vec::len));
     wait_for("the suspension at HND", || Ok((of(hnd)? == 1).then_some(()))).unwrap();
     blz.publish("Unheard", &[("2024-02", 77)]).unwrap();
     let _blz_serving = blz.serve().unwrap();
@@ -162,6 +162,8 @@ fn a_ceremony_needs_no_network_and_an_announced_key_follows() {
         here.run(&["keys", "sign", request, "--authority", &key, "--output", response]).unwrap()
     };
     let (request, response) = (path(&forum, "request.json"), path(&forum, "response.json"));
+    // A delegation of the very second of the one before would be the same record.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     gtm.run(&["keys", "renew", "--request", &request]).unwrap().ok().unwrap();
     let unsigned = gtm.run(&["keys", "accept", &request]).unwrap();
     assert_eq!(unsigned.code, 7, "{unsigned:?}");

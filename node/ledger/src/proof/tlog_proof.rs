@@ -21,6 +21,10 @@ pub(super) const HEADER: &str = "c2sp.org/tlog-proof@v1";
 struct Extra {
     charters: Vec<Envelope>,
     delegations: Vec<Envelope>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revocations: Vec<Envelope>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    suspensions: Vec<Envelope>,
     record: Envelope,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     salt: Option<String>,
@@ -38,6 +42,8 @@ impl ProofBundle {
         let extra = Extra {
             charters: self.charters.clone(),
             delegations: self.delegations.clone(),
+            revocations: self.revocations.clone(),
+            suspensions: self.suspensions.clone(),
             record: self.record.clone(),
             salt: self.salt.clone(),
             leaf: self.leaf.clone(),
@@ -84,11 +90,13 @@ impl ProofBundle {
             return Err(malformed(format!("the checkpoint is of `{}`, no log of a forum", excerpt(origin))));
         }
         let tree_size = Checkpoint::read(checkpoint, origin).map_err(|e| malformed(e.to_string()))?.size;
-        let Extra { charters, delegations, record, salt, leaf } = extra;
+        let Extra { charters, delegations, revocations, suspensions, record, salt, leaf } = extra;
         Ok(Self {
             format: FORMAT.to_owned(),
             charters,
             delegations,
+            revocations,
+            suspensions,
             record,
             salt,
             leaf,
