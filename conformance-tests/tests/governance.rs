@@ -1,5 +1,7 @@
 //! Charter, keys and ceremonies by the command line, with nodes that run meanwhile.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::path::Path;
 
 use chancery_conformance::{Serving, TestForum, TestNode, get_json, wait_for};
