@@ -2,6 +2,7 @@
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LAUNCH } from './browser.mjs';
+import { RECORDED } from './fixtures.mjs';
 import { serve, type FixtureServer } from './server.mjs';
 import { CONDITIONS, expectSound, open, settled, type Opened } from './views';
 
@@ -30,7 +31,7 @@ async function at(query: string, look: (opened: Opened) => Promise<void>, condit
 
 const RELEASE = async ({ page }: Opened) => {
   await page.locator('tbody th a').first().click();
-  await page.getByRole('heading', { name: 'Verification' }).waitFor();
+  await page.getByRole('heading', { name: 'What this node checked' }).waitFor();
 };
 
 describe.each(CONDITIONS)('at $width px, $colorScheme', (condition) => {
@@ -195,3 +196,89 @@ it('the skip link and the views work from the keyboard alone', () =>
     await page.getByRole('heading', { name: 'Releases', level: 1 }).waitFor();
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('content');
   }));
+
+describe('what the reader’s own browser checks', () => {
+  const PROVEN = `?view=releases&release=${RECORDED.at(-1)}`;
+  const state = ({ page }: Opened, check: string) => page.locator(`[data-check=${check}]`).getAttribute('data-state');
+  const checked = (opened: Opened) => opened.page.locator('[data-check=file]').waitFor();
+
+  it('holds for a release of a real node, and says what was not checked', () =>
+    at(PROVEN, async (opened) => {
+      await checked(opened);
+      expect(await opened.page.locator('[data-state=ok]').count()).toBe(8);
+      expect(await state(opened, 'genesis')).toBe('undone');
+      expect(await state(opened, 'cosignatures')).toBe('undone');
+      expect(await opened.page.getByRole('alert').count()).toBe(0);
+      expect(await opened.page.getByRole('region', { name: 'Checked by your browser' }).innerText()).toContain('2 things were not checked');
+      await expectSound(opened);
+    }));
+
+  it('compares the forum with the id that the reader was told, and keeps it', () =>
+    at(PROVEN, async (opened) => {
+      const { page } = opened;
+      await checked(opened);
+      const { charters } = (await (await page.request.get(`${server.url}api/v1/releases/${RECORDED.at(-1)}/proof`)).json()) as { charters: { payload: string }[] };
+      const bytes = Buffer.from(charters[0]?.payload ?? '', 'base64');
+      const genesis = Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex');
+      const tell = async (id: string) => {
+        await page.getByLabel('Forum id that you were told').fill(id);
+        await page.getByRole('button', { name: 'Compare' }).click();
+      };
+      await tell('0'.repeat(64));
+      await page.getByRole('alert').getByText('Do not use these figures').waitFor();
+      await tell(genesis);
+      await page.locator('[data-check=genesis][data-state=ok]').waitFor();
+      await page.reload();
+      await page.locator('[data-check=genesis][data-state=ok]').waitFor();
+    }));
+
+  const flipped = (body: Buffer, at: number) => {
+    const wrong = Buffer.from(body);
+    wrong[at] = (wrong[at] ?? 0) ^ 1;
+    return wrong;
+  };
+  it.each([
+    ['a byte of the file', '**/*.parquet', 'file', (body: Buffer) => flipped(body, body.length >> 1)],
+    ['the signature', '**/proof', 'record', (body: Buffer) => edit(body, (b) => (b.record.signatures[0].sig = other(b.record.signatures[0].sig)))],
+    ['the record', '**/proof', 'record', (body: Buffer) => edit(body, (b) => (b.record.payload = other(b.record.payload)))],
+    ['the charter', '**/proof', 'charter', (body: Buffer) => edit(body, (b) => (b.charters[0].payload = other(b.charters[0].payload)))],
+    ['the head', '**/proof', 'head', (body: Buffer) => edit(body, (b) => (b.checkpoint = b.checkpoint.replace(/\n\d+\n/, '\n9\n')))],
+    ['the log’s proof', '**/proof', 'inclusion', (body: Buffer) => edit(body, (b) => (b.inclusion[0] = other(b.inclusion[0])))],
+    ['the title shown', '**/api/v1/releases/*', 'shown', (body: Buffer) => edit(body, (b) => (b.title = 'Another title'))],
+    ['the number of figures shown', '**/api/v1/releases/*', 'shown', (body: Buffer) => edit(body, (b) => (b.rows += 1))],
+  ])('refuses when %s was changed on the way', async (_, pattern, check, change) => {
+    const opened = await open(browser, server.url);
+    try {
+      await opened.page.route(pattern, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: change(await response.body()) });
+      });
+      await opened.page.goto(server.url + PROVEN);
+      await opened.page.getByRole('alert').getByText('Do not use these figures').waitFor();
+      expect(await state(opened, check)).toBe('failed');
+      await expectSound(opened);
+    } finally {
+      await opened.context.close();
+    }
+  });
+
+  it('says so when the node gives no proof', async () => {
+    const opened = await open(browser, server.url);
+    try {
+      await opened.page.route('**/proof', (route) => route.fulfill({ status: 404, json: { error: { code: 'not_found', message: 'no such release' } } }));
+      await opened.page.goto(server.url + PROVEN);
+      await opened.page.getByText('The node gave no proof of this release: no such release').waitFor();
+    } finally {
+      await opened.context.close();
+    }
+  });
+});
+
+function edit(body: Buffer, change: (bundle: any) => void): string {
+  const bundle = JSON.parse(body.toString()) as unknown;
+  change(bundle);
+  return JSON.stringify(bundle);
+}
+
+/** The same base64 with one character changed. */
+const other = (text: string) => text.slice(0, 20) + (text[20] === 'A' ? 'B' : 'A') + text.slice(21);

@@ -1,3 +1,21 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** What a real node answered of made-up releases, with their proofs: see bundles.sh. */
+const BUNDLES = fileURLToPath(new URL('bundles/', import.meta.url));
+const read = (name) => JSON.parse(readFileSync(BUNDLES + name, 'utf8'));
+const recorded = readdirSync(BUNDLES)
+  .filter((name) => name.endsWith('.release.json'))
+  .map((name) => ({ release: read(name), proof: read(name.replace('.release.', '.proof.')), file: BUNDLES + name.replace('.release.json', '.parquet') }));
+/** Ids of the recorded releases, oldest first. */
+export const RECORDED = recorded.map(({ release }) => release.id);
+
+/** The recorded file at a path, or null. */
+export const recordedFile = (path) => {
+  const found = recorded.find(({ release }) => release.artefacts.some(({ url }) => url.replace(/^\//, '') === path.replace(/^\//, '')));
+  return found ? readFileSync(found.file) : null;
+};
+
 /** Made-up answers in the shape of the node's JSON API. No state, person or figure in here exists. */
 
 const hex = (seed) => [...Array(64)].map((_, i) => ((seed * 7 + i * i * 3 + i) % 16).toString(16)).join('');
@@ -209,6 +227,8 @@ export function answer(path, params) {
     return { releases: releases.filter(matches('dataflow')).filter(matches('member')) };
   }
   if (noun === 'releases') {
+    const real = recorded.find(({ release }) => release.id === id);
+    if (real) return rest === 'proof' ? real.proof : real.release;
     const found = releases.find((one) => one.id === id);
     if (!found) return null;
     return rest === 'proof' ? { format: 'chancery-proof/1', record: {} } : { ...found, report: { profile: 'default', suppressed: found.disclosure.suppressed } };

@@ -35,11 +35,33 @@ describe.skipIf(!given)('a running node', () => {
     await context.close();
   });
 
+  it('proves a release in the reader’s browser, and refuses one with a changed byte', async () => {
+    const { page, context } = await open(browser, `${url}?view=releases`);
+    await page.locator('tbody th a').first().click();
+    await page.locator('[data-check=file]').waitFor();
+    const { forum } = (await (await page.request.get(`${url}api/v1/node`)).json()) as { forum: { id: string } };
+    await page.getByLabel('Forum id that you were told').fill(forum.id);
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.locator('[data-check=genesis][data-state=ok]').waitFor();
+    expect(await page.locator('[data-state=failed]').count()).toBe(0);
+    expect(await page.locator('[data-state=ok]').count()).toBeGreaterThanOrEqual(9);
+    await page.route('**/*.parquet', async (route) => {
+      const response = await route.fetch();
+      const body = Buffer.from(await response.body());
+      body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
+      await route.fulfill({ response, body });
+    });
+    await page.reload();
+    await page.locator('[data-check=file][data-state=failed]').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('Do not use these figures');
+    await context.close();
+  });
+
   it('opens a release with five passed checks and a proof to download', async () => {
     const { page, context } = await open(browser, `${url}?view=releases`);
     await page.locator('tbody th a').first().click();
-    await page.getByRole('heading', { name: 'Verification' }).waitFor();
-    expect(await page.getByText('passed', { exact: true }).count()).toBe(5);
+    await page.getByRole('heading', { name: 'What this node checked' }).waitFor();
+    expect(await page.getByRole('region', { name: 'What this node checked' }).getByText('passed', { exact: true }).count()).toBe(5);
     const proof = await page.getByRole('link', { name: 'Proof bundle' }).getAttribute('href');
     expect((await (await page.request.get(url + proof)).json()).format).toBe('chancery-proof/1');
     await context.close();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { answer } from './fixtures.mjs';
+import { answer, recordedFile } from './fixtures.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -30,6 +30,11 @@ export async function serve(port = 0) {
     if (url.pathname.startsWith('/sdmx/3/')) {
       response.writeHead(200, { 'content-type': 'application/vnd.sdmx.data+csv; version=2.0.0' });
       return response.end('STRUCTURE,STRUCTURE_ID,ACTION\n');
+    }
+    const artefact = recordedFile(url.pathname);
+    if (artefact) {
+      response.writeHead(200, { 'content-type': 'application/vnd.apache.parquet' });
+      return response.end(artefact);
     }
     try {
       const file = normalize(url.pathname === '/' ? '/index.html' : url.pathname);

@@ -1,6 +1,7 @@
 /** Screenshots for human eyes: `node tests/shots.mjs DIR [URL]`, from the fixtures unless URL names a node. */
 import { chromium } from 'playwright-core';
 import { LAUNCH } from './browser.mjs';
+import { RECORDED } from './fixtures.mjs';
 import { serve } from './server.mjs';
 
 const [dir = 'shots', given] = process.argv.slice(2);
@@ -18,6 +19,7 @@ for (const colorScheme of ['light', 'dark']) {
       figures: '?view=figures',
       stock: '?view=figures&dataflow=MIGRANT_STOCK',
       treaty: '?view=figures&dataflow=TREATY_STATUS',
+      ...(given ? {} : { proven: `?view=releases&release=${RECORDED.at(-1)}` }),
     })) {
       await page.goto(base + query, { waitUntil: 'networkidle' });
       await page.screenshot({ path: `${dir}/${name}-${width}-${colorScheme}.png`, fullPage: true });

@@ -1,4 +1,5 @@
 /** The one place that talks to the node. Paths are relative, so the page works under any mount point. */
+import type { Bundle } from './verify';
 import type { Dataflow, DataflowDetail, Figures, Forum, NodeInfo, Release, ReleaseDetail } from './types';
 
 /** A refusal or a failure, with the node's own words where it gave any. */
@@ -64,6 +65,16 @@ export async function releases(filter: ReleaseFilter, signal?: AbortSignal): Pro
 }
 
 export const release = (id: string, signal?: AbortSignal) => get<ReleaseDetail>(`releases/${segment(id)}`, signal);
+
+/** Everything that proves a release, to be checked here. */
+export const proof = (id: string, signal?: AbortSignal) => get<Bundle>(`releases/${segment(id)}/proof`, signal);
+
+/** A file's bytes as they come. */
+export async function file(url: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const response = await fetch(url, signal ? { signal } : {});
+  if (!response.ok || !response.body) throw await refusal(response);
+  return response.body;
+}
 
 /** Where the offline proof of a release is downloaded. */
 export const proofUrl = (id: string) => `${BASE}releases/${segment(id)}/proof`;

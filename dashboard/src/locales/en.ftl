@@ -86,6 +86,7 @@ release-published = Published
 release-state = State
 release-withheld = Disclosure control
 release-checks = Verification
+release-node-checks = What this node checked
 release-files = Files
 release-rows = { $count ->
     [one] one figure
@@ -263,3 +264,43 @@ disclosure-published = Figures published
 disclosure-primary = Suppressed: small counts
 disclosure-secondary = Suppressed: to protect others
 disclosure-unchanged = Unchanged
+
+# What the reader's own browser checks of a release
+own-title = Checked by your browser
+own-running = Your browser is checking the proof…
+own-all = Your browser has checked everything about this release, and all of it holds.
+own-some = What your browser could check holds. { $count ->
+    [one] One thing was not checked: see below.
+   *[other] { $count } things were not checked: see below.
+  }
+own-failed = Do not use these figures: { $count ->
+    [one] one check was refused.
+   *[other] { $count } checks were refused.
+  }
+own-none = Your browser could not check this release: nothing here is proven to you.
+own-no-proof = The node gave no proof of this release: { $reason }
+own-code = The program that checks came from this node, like the page. Whoever must not trust the node at all runs chancery verify, or a program of others, on the proof bundle.
+own-genesis-label = Forum id that you were told, not by this page
+own-genesis-help = 64 digits and letters, from your agency or the secretariat, by telephone or on paper. It stays in this browser.
+own-genesis-save = Compare
+own-file = Fetch the files ({ $size }) and check them
+own-charter = Charter
+own-charter-what = Each version of the charter was signed by enough member states of the one before, from the founding on.
+own-genesis = Forum
+own-genesis-what = The forum is the one whose id you were told.
+own-delegations = Keys
+own-delegations-what = Each key was delegated by its member’s authority key, and none was revoked or suspended when it signed.
+own-record = Signature
+own-record-what = The member’s publisher key signed the release.
+own-foureyes = Four eyes
+own-foureyes-what = Two different operators prepared and approved it.
+own-head = Log
+own-head-what = The head of the member’s log is signed.
+own-inclusion = Place in the log
+own-inclusion-what = The release is in the log that this head stands for.
+own-cosignatures = Witnesses
+own-cosignatures-what = Other states have seen the same log.
+own-shown = This page
+own-shown-what = What this page says of the release is what was signed.
+own-file-name = Files
+own-file-what = The files that this node serves are byte for byte the signed ones.

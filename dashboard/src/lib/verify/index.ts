@@ -1,0 +1,150 @@
+/**
+ * Checks a release's proof bundle in the reader's own browser, from the specifications and without any code of the node's: each thing
+ * holds, is refused, or could not be checked, and the report says which.
+ */
+import type { Release as Shown } from '../types';
+import { checkArtefact } from './artefact';
+import { base64, CannotCheck, equal, need, Refused, type Bytes } from './bytes';
+import { Chain, states } from './charter';
+import { checkHead, checkInclusion, cosigners, readHead } from './log';
+import type { Envelope } from './record';
+import { checkOperators, checkRecord, leafOf, type Release, type SignedArtefact } from './release';
+import { differences } from './shown';
+import { Trust } from './trust';
+
+export interface Bundle {
+  format: string;
+  charters: Envelope[];
+  delegations: Envelope[];
+  revocations?: Envelope[];
+  suspensions?: Envelope[];
+  record: Envelope;
+  salt?: string;
+  leaf: string;
+  index: number;
+  tree_size: number;
+  inclusion: string[];
+  checkpoint: string;
+}
+
+/** In the order in which they are made and shown. */
+export const STEPS = ['charter', 'genesis', 'delegations', 'record', 'foureyes', 'head', 'inclusion', 'cosignatures', 'shown', 'file'] as const;
+export type StepName = (typeof STEPS)[number];
+
+export interface Step {
+  name: StepName;
+  state: 'ok' | 'failed' | 'undone';
+  /** What was found, or why not. */
+  detail: string;
+}
+
+export interface Asked {
+  bundle: Bundle;
+  /** What the page shows of the release. */
+  shown: Shown;
+  /** The forum's id as the reader was told it, not by the node. */
+  genesis?: string | undefined;
+  /** Gets a file; none leaves the files unchecked. */
+  file?: (artefact: SignedArtefact) => Promise<ReadableStream<Bytes>>;
+}
+
+/** Something to say that is no success: not done, with the reason. */
+class Undone {
+  constructor(readonly why: string) {}
+}
+
+/** What each check rests on: it is not made where that did not hold. */
+const RESTS_ON: Partial<Record<StepName, StepName>> = {
+  genesis: 'charter',
+  delegations: 'charter',
+  record: 'delegations',
+  foureyes: 'record',
+  head: 'record',
+  inclusion: 'head',
+  cosignatures: 'head',
+  shown: 'record',
+  file: 'record',
+};
+
+/** Makes every check in turn. */
+export async function verify(asked: Asked): Promise<Step[]> {
+  const steps: Step[] = [];
+  const sound = new Set<StepName>();
+  const step = async (name: StepName, check: () => Promise<string | Undone>): Promise<void> => {
+    const ground = RESTS_ON[name];
+    if (ground && !sound.has(ground)) {
+      steps.push({ name, state: 'undone', detail: 'not reached: what it rests on did not hold' });
+      return;
+    }
+    try {
+      const found = await check();
+      sound.add(name);
+      steps.push(found instanceof Undone ? { name, state: 'undone', detail: found.why } : { name, state: 'ok', detail: found });
+    } catch (cause) {
+      const unable = cause instanceof CannotCheck;
+      // A bundle with fields of other types than it should have fails somewhere: it proves nothing.
+      const detail = cause instanceof Refused || unable ? cause.message : `the proof is malformed: ${String(cause)}`;
+      steps.push({ name, state: unable ? 'undone' : 'failed', detail });
+    }
+  };
+  const { bundle, shown, genesis } = asked;
+  let chain!: Chain;
+  let trust!: Trust;
+  let release!: Release;
+  await step('charter', async () => {
+    need(bundle.format === 'chancery-proof/1', 'this is no proof bundle');
+    chain = await Chain.verify(bundle.charters);
+    const { forum_name, version } = chain.current;
+    const signed = states(chain.current).filter(({ authority_key }) => chain.newest.signers.has(authority_key)).map(({ id }) => id);
+    return `version ${version} of the charter of ${forum_name}, signed by ${signed.join(', ')}`;
+  });
+  await step('genesis', async () => {
+    if (!genesis) return new Undone('you have not said which forum id you were told: whoever founded this one could have invented it');
+    need(chain.forum === genesis, `the forum is ${chain.forum}, you were told ${genesis}`);
+    return `the forum is the one you were told: ${chain.forum}`;
+  });
+  await step('delegations', async () => {
+    trust = await Trust.verify(chain, bundle);
+    return `${trust.delegations.length} delegated keys, each signed by its member’s authority key and by itself`;
+  });
+  await step('record', async () => {
+    const found = await checkRecord(bundle.record, trust);
+    release = found.release;
+    return `signed at ${release.issued_at} by ${found.publisher}, the publisher of ${release.issuer}`;
+  });
+  await step('foureyes', async () => {
+    const { prepared, approved } = await checkOperators(release, trust);
+    return `prepared by ${prepared.join(', ')}, approved by ${approved.join(', ') || 'nobody: the charter does not ask for it'}`;
+  });
+  await step('head', async () => {
+    const head = readHead(bundle.checkpoint);
+    await checkHead(head, trust, release.issuer);
+    return `${head.size} entries, signed by the log key of ${release.issuer}`;
+  });
+  await step('inclusion', async () => {
+    const [head, leaf] = [readHead(bundle.checkpoint), await leafOf(release, bundle.salt)];
+    need(equal(leaf, base64(bundle.leaf, 'the leaf')) && bundle.tree_size === head.size, 'the leaf or the size beside the proof is another’s');
+    await checkInclusion(leaf, bundle.index, head, bundle.inclusion.map((hash) => base64(hash, 'the inclusion proof')));
+    return `entry ${bundle.index + 1} of ${head.size}`;
+  });
+  await step('cosignatures', async () => {
+    const { rules, members } = chain.current;
+    const others = members.filter(({ id, role }) => role === 'member-state' && id !== release.issuer).length;
+    const quorum = Math.min(others, rules.witness_quorum ?? 0);
+    const found = await cosigners(readHead(bundle.checkpoint), trust, release.issuer);
+    if (found.length < quorum) return new Undone(`${found.length} of the ${quorum} other states that must have seen this log have cosigned it so far: ${found.join(', ') || 'none'}`);
+    if (found.length === 0) return new Undone('no other state has cosigned this log, and the charter does not ask for it: its owner could show another to somebody else');
+    return `cosigned by ${found.join(', ')}; the charter asks for ${quorum}`;
+  });
+  await step('shown', async () => {
+    const found = differences(shown, release);
+    need(found.length === 0, `this page shows something else than was signed: ${found.join('; ')}`);
+    return 'title, member, dataflow, time, audience, sizes and file hashes on this page are the signed ones';
+  });
+  await step('file', async () => {
+    if (!asked.file) return new Undone('the file was not fetched');
+    for (const artefact of release.body.intent.artefacts) await checkArtefact(await asked.file(artefact), artefact);
+    return 'every byte that this node serves is the signed one';
+  });
+  return steps;
+}
