@@ -1,5 +1,6 @@
 //! The command line: every command, its arguments and the help that teaches them.
 
+mod bench;
 mod forum;
 mod keys;
 mod policy;
@@ -12,6 +13,7 @@ pub(crate) use keys::{Keys, Signing};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::bench::{Bench, BenchHttp, BenchQuery};
 pub(crate) use policy::{Explain, Policy};
 
 const ABOUT: &str = "Exchange migration statistics between states: signed, policy-filtered, provable";
@@ -122,22 +124,6 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
-    /// Time queries of a made-up release: a series, a column, everything.
-    Query(BenchQuery),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchQuery {
-    /// The release's Parquet file; made if it is not there.
-    #[arg(long, default_value = "bench.parquet")]
-    pub(crate) file: PathBuf,
-    /// Areas that report flows from as many areas: 270 observations for each pair; 200 make 10.8 million.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(2..))]
-    pub(crate) areas: u16,
 }
 
 #[derive(Debug, Args)]

@@ -2,15 +2,15 @@
 //! memory pool and one spill folder for all queries of a node.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow::array::{AsArray, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{Int32Type, SchemaRef};
-use chancery_schema::dataset::{DatasetSchema, RELEASE};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE};
 use chancery_schema::query::{AtObservation, DataQuery, Selection};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
@@ -28,10 +28,15 @@ use crate::file::OpenFiles;
 use crate::merge::Merge;
 use crate::predicate::Predicate;
 use crate::scan::{Request, Scan};
-use crate::series::{First, Last, SeriesCount, Window};
+use crate::series::{First, Last, Window};
+use crate::sum::Sums;
+use crate::summary::Summing;
+use crate::tasks::{self, Helpers};
 
 /// Batches that wait for a slow reader.
 const WAITING: usize = 2;
+/// Most rows looked at for an answer without a thread of its own: less than half a millisecond's work.
+const FEW_ROWS: usize = 4_096;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -104,6 +109,17 @@ pub struct Summary {
     pub distinct: Vec<BTreeSet<Vec<String>>>,
 }
 
+/// A sum of figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sum {
+    /// Observations, with those that have no figure.
+    pub observations: u64,
+    /// Observations without a figure: missing, or suppressed. They are not in the sum.
+    pub missing: u64,
+    /// The sum of the others.
+    pub sum: f64,
+}
+
 /// Ends a query that takes too long or that nobody waits for.
 pub(crate) struct Watch {
     until: Instant,
@@ -128,6 +144,7 @@ pub struct QueryEngine {
     files: OpenFiles,
     runtime: Arc<RuntimeEnv>,
     session: SessionConfig,
+    helpers: Arc<Helpers>,
     time_limit: Duration,
 }
 
@@ -147,7 +164,8 @@ impl QueryEngine {
         options.execution.collect_statistics = false;
         // A merge of spilled runs must fit beside the sort itself.
         options.execution.sort_spill_reservation_bytes = (config.memory_bytes / 8).min(10 << 20);
-        Ok(Self { files: OpenFiles::new(), runtime, session, time_limit: config.time_limit })
+        let helpers = Arc::new(Helpers::new(config.threads.saturating_sub(1)));
+        Ok(Self { files: OpenFiles::new(), runtime, session, helpers, time_limit: config.time_limit })
     }
 
     fn context(&self) -> SessionContext {
@@ -159,14 +177,23 @@ impl QueryEngine {
         Watch { until: Instant::now() + self.time_limit, seconds, gone: Box::new(gone) }
     }
 
-    /// The rows that a request asks for, in the order of their first `keys` columns.
-    fn merge(&self, request: Request, sources: &[Source], keys: usize) -> Result<Merge, QueryFailure> {
+    /// One scan for each artefact; with `opened`, none if one of them is not open yet.
+    fn scans(&self, request: Request, sources: &[Source], opened: bool) -> Result<Option<Vec<Scan>>, QueryFailure> {
         let request = Arc::new(request);
         let mut scans = Vec::new();
         for (source, path) in sources.iter().flat_map(|s| s.artefacts.iter().map(move |path| (s, path))) {
-            scans.push(Scan::new(self.files.open(path)?, Arc::clone(&request), &source.release));
+            let artefact = match self.files.opened(path) {
+                Some(artefact) => artefact,
+                None if opened => return Ok(None),
+                None => self.files.open(path)?,
+            };
+            scans.push(Scan::new(&self.files, artefact, Arc::clone(&request), &source.release));
         }
-        Ok(Merge::new(scans, keys))
+        Ok(Some(scans))
+    }
+
+    fn all_scans(&self, request: Request, sources: &[Source]) -> Result<Vec<Scan>, QueryFailure> {
+        Ok(self.scans(request, sources, false)?.unwrap_or_default())
     }
 
     /// The figures that `query` asks for, sorted by series key, then time, with a [`RELEASE`] column. Texts are dictionaries.
@@ -180,18 +207,27 @@ impl QueryEngine {
         // A schema has names in many languages: copying it takes as long as reading a series.
         let all = !reordered && query.attributes == Selection::All;
         let answer = if all { Cow::Borrowed(schema) } else { Cow::Owned(query.selected(schema)) };
+        let asked = Asked::of(query, schema, reordered);
+        let request = |watch| {
+            let columns = answer.components().map(|c| c.id.as_str());
+            Request::new(schema, columns, Predicate::of(schema, query), watch)
+        };
+        if !reordered
+            && let Some(scans) = self.scans(request(self.watch(|| false)), sources, true)?
+            && let Some(scans) = few(scans)
+        {
+            let rows = asked.rows(Merge::new(scans, asked.dimensions + 1));
+            let some = |batch: &Result<RecordBatch, _>| batch.as_ref().map_or(true, |batch| batch.num_rows() > 0);
+            return Ok(Box::pin(futures::stream::iter(rows.filter(some).collect::<Vec<_>>())));
+        }
         let (send, receive) = mpsc::channel(WAITING);
         let sender = send.clone();
-        let watch = self.watch(move || sender.is_closed());
-        let request = Request::new(schema, &answer, Predicate::of(schema, query), watch);
+        let request = request(self.watch(move || sender.is_closed()));
         let columns = Arc::clone(request.schema());
-        let (engine, sources, dimensions) = (self.clone(), sources.to_vec(), schema.dimensions.len());
-        let (first, last, offset, limit) = (query.first_n, query.last_n, query.offset, query.limit);
+        let (engine, sources) = (self.clone(), sources.to_vec());
         let reading = tokio::task::spawn_blocking(move || {
-            let rows = engine.merge(request, &sources, dimensions + 1).map(|merge| {
-                let rows = edges(merge, dimensions, first, last);
-                if reordered { rows } else { Box::new(Window::new(rows, offset, limit)) }
-            });
+            let scans = engine.all_scans(request, &sources);
+            let rows = scans.map(|scans| asked.rows(Merge::new(scans, asked.dimensions + 1)));
             pass(rows, &send);
         });
         let stream = futures::stream::unfold(Some((receive, reading)), |state| async move {
@@ -207,7 +243,7 @@ impl QueryEngine {
             return Ok(stream);
         }
         let keys: Vec<&str> = answer.dimensions.iter().chain([&answer.time]).map(|c| c.id.as_str()).collect();
-        self.reorder(stream, columns, &keys, offset, limit).await
+        self.reorder(stream, columns, &keys, query.offset, query.limit).await
     }
 
     /// The rows in another order of keys; those that do not fit the memory go through the spill folder.
@@ -237,20 +273,85 @@ impl QueryEngine {
         query: &DataQuery,
         groups: &[&[&str]],
     ) -> Result<Summary, QueryFailure> {
-        let (send, mut receive) = mpsc::channel(1);
-        let mut answer = schema.clone();
-        answer.attributes.clear();
-        let (engine, sources, dimensions) = (self.clone(), sources.to_vec(), schema.dimensions.len());
         let groups: Vec<Vec<String>> = groups.iter().map(|g| g.iter().map(|id| (*id).to_owned()).collect()).collect();
+        let dimensions = schema.dimensions.len();
+        let columns = schema.dimensions.iter().map(|d| &d.id).chain(groups.iter().flatten());
+        let columns: Vec<String> = columns.cloned().collect();
+        let predicate = Predicate::of(schema, query);
+        let (engine, sources) = (self.clone(), sources.to_vec());
+        let request = |watch| Request::new(schema, columns.iter().map(String::as_str), predicate, watch);
+        self.work(request, move |request| {
+            let scans = engine.all_scans(request, &sources)?;
+            if !apart(&scans, dimensions) {
+                let rows = Merge::new(scans, dimensions);
+                return Ok(Summing::new(dimensions, &groups).of(rows)?.finish());
+            }
+            let mut all = Summing::new(dimensions, &groups);
+            let scans = scans.into_iter().flat_map(Scan::split).collect();
+            let work = |scan| Summing::new(dimensions, &groups).of(scan);
+            let append = |next| {
+                all.append(next);
+                Ok(())
+            };
+            tasks::each(scans, &engine.helpers, work, append)?;
+            Ok(all.finish())
+        })
+        .await
+    }
+
+    /// The sums of the figures that `query` asks for, without offset, limit and edges, by the texts of some columns.
+    pub async fn sum(
+        &self,
+        schema: &DatasetSchema,
+        sources: &[Source],
+        query: &DataQuery,
+        by: &[&str],
+    ) -> Result<BTreeMap<Vec<String>, Sum>, QueryFailure> {
+        let ids: Vec<String> = by.iter().map(|id| (*id).to_owned()).collect();
+        let columns = by.iter().copied().chain([OBS_VALUE]);
+        let predicate = Predicate::of(schema, query);
+        let (engine, sources) = (self.clone(), sources.to_vec());
+        let request = |watch| Request::new(schema, columns, predicate, watch);
+        self.work(request, move |request| {
+            let scans = engine.all_scans(request, &sources)?.into_iter().flat_map(Scan::split).collect();
+            let mut all = BTreeMap::new();
+            tasks::each(scans, &engine.helpers, |scan| Sums::new(&ids).of(scan), |sums| sums.append_to(&mut all))?;
+            Ok(all)
+        })
+        .await
+    }
+
+    /// Does work in a thread of its own, until it is done or nobody waits for it.
+    async fn work<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(Watch) -> Request,
+        work: impl FnOnce(Request) -> Result<T, QueryFailure> + Send + 'static,
+    ) -> Result<T, QueryFailure> {
+        let (send, mut receive) = mpsc::channel(1);
         let sender = send.clone();
-        let watch = self.watch(move || sender.is_closed());
-        let request = Request::new(schema, &answer, Predicate::of(schema, query), watch);
+        let request = request(self.watch(move || sender.is_closed()));
         tokio::task::spawn_blocking(move || {
-            let rows = engine.merge(request, &sources, dimensions + 1);
             // Who asked may have gone.
-            let _ = send.blocking_send(rows.and_then(|rows| summary(rows, dimensions, &groups)));
+            let _ = send.blocking_send(work(request));
         });
         receive.recv().await.unwrap_or(Err(QueryFailure::Broken))
+    }
+
+    /// Reads now what queries will be answered from, rather than after the first of them. What does not fit the memory for it is left.
+    pub async fn prepare(&self, sources: &[Source]) -> Result<(), QueryFailure> {
+        let (files, sources) = (self.files.clone(), sources.to_vec());
+        let work = move || {
+            for path in sources.iter().flat_map(|source| &source.artefacts) {
+                let artefact = files.open(path)?;
+                for group in 0..artefact.metadata.metadata().num_row_groups() {
+                    if files.runs(&artefact, group).is_none() {
+                        files.read_runs(&artefact, group)?;
+                    }
+                }
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or(Err(QueryFailure::Broken))
     }
 
     /// The rows of a stream, sorted by `key`; more than memory holds go through the spill folder.
@@ -268,16 +369,56 @@ impl QueryEngine {
     }
 }
 
-/// The first or last observations of each series, if only those are asked for.
-fn edges(rows: Merge, dimensions: usize, first: Option<u32>, last: Option<u32>) -> Rows {
-    let mut rows: Rows = Box::new(rows);
-    if let Some(n) = first {
-        rows = Box::new(First::new(rows, dimensions, n as usize));
+/// Which of the rows that meet a query's conditions it asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    dimensions: usize,
+    first: Option<u32>,
+    last: Option<u32>,
+    /// Offset and limit, unless the rows are put in another order before.
+    window: Option<(u64, Option<u64>)>,
+}
+
+impl Asked {
+    fn of(query: &DataQuery, schema: &DatasetSchema, reordered: bool) -> Self {
+        let window = (!reordered).then_some((query.offset, query.limit));
+        Self { dimensions: schema.dimensions.len(), first: query.first_n, last: query.last_n, window }
     }
-    if let Some(n) = last {
-        rows = Box::new(Last::new(rows, dimensions, n as usize));
+
+    fn rows(self, rows: Merge) -> Rows {
+        let mut rows: Rows = Box::new(rows);
+        if let Some(n) = self.first {
+            rows = Box::new(First::new(rows, self.dimensions, n as usize));
+        }
+        if let Some(n) = self.last {
+            rows = Box::new(Last::new(rows, self.dimensions, n as usize));
+        }
+        if let Some((offset, limit)) = self.window {
+            rows = Box::new(Window::new(rows, offset, limit));
+        }
+        rows
     }
-    rows
+}
+
+/// The scans, if all of them look at few rows in few places.
+fn few(mut scans: Vec<Scan>) -> Option<Vec<Scan>> {
+    let mut left = FEW_ROWS;
+    for scan in &mut scans {
+        left = left.checked_sub(scan.few(left)?)?;
+    }
+    Some(scans)
+}
+
+/// Whether no series can be in two of the artefacts: the texts of some dimension are apart.
+fn apart(scans: &[Scan], dimensions: usize) -> bool {
+    let apart = |dimension| {
+        let extents: Option<Vec<_>> = scans.iter().map(|scan| scan.extent(dimension)).collect();
+        extents.is_some_and(|mut extents| {
+            extents.sort_unstable();
+            extents.windows(2).all(|pair| pair[0].1 < pair[1].0)
+        })
+    };
+    scans.len() < 2 || (0..dimensions).any(apart)
 }
 
 /// Passes rows on until they end, fail, or nobody takes them.
@@ -290,46 +431,6 @@ fn pass(rows: Result<Rows, QueryFailure>, send: &mpsc::Sender<Result<RecordBatch
         let failed = batch.is_err();
         if send.blocking_send(batch).is_err() || failed {
             return;
-        }
-    }
-}
-
-fn summary(rows: Merge, dimensions: usize, groups: &[Vec<String>]) -> Result<Summary, QueryFailure> {
-    let mut summary = Summary { distinct: vec![BTreeSet::new(); groups.len()], ..Summary::default() };
-    let mut series = SeriesCount::new(dimensions);
-    for batch in rows {
-        let batch = batch?;
-        summary.observations += batch.num_rows() as u64;
-        series.pass(&batch);
-        for (group, distinct) in groups.iter().zip(&mut summary.distinct) {
-            occurring(&batch, group, distinct);
-        }
-    }
-    summary.series = series.series;
-    Ok(summary)
-}
-
-/// Adds the rows of texts that occur in some columns of a batch.
-fn occurring(batch: &RecordBatch, columns: &[String], found: &mut BTreeSet<Vec<String>>) {
-    let dictionaries: Vec<_> = columns
-        .iter()
-        .filter_map(|id| batch.column_by_name(id)?.as_dictionary_opt::<Int32Type>())
-        .filter_map(|texts| Some((texts.keys(), texts.values().as_string_opt::<i32>()?)))
-        .collect();
-    let mut seen = HashSet::new();
-    let mut keys = vec![0; dictionaries.len()];
-    for row in 0..batch.num_rows() {
-        let mut same = row > 0;
-        for (key, (column, _)) in keys.iter_mut().zip(&dictionaries) {
-            let next = column.value(row);
-            same &= *key == next;
-            *key = next;
-        }
-        if !same && !seen.contains(keys.as_slice()) {
-            let text =
-                |((_, values), key): (&(&Int32Array, &StringArray), &i32)| values.value(*key as usize).to_owned();
-            found.insert(dictionaries.iter().zip(&keys).map(text).collect());
-            seen.insert(keys.clone());
         }
     }
 }

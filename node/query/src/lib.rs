@@ -7,10 +7,16 @@ pub mod engine;
 mod expression;
 mod file;
 mod merge;
+mod narrow;
 mod predicate;
+mod ranges;
 pub mod rules;
+mod runs;
 mod scan;
 mod series;
 mod statistics;
+mod sum;
+mod summary;
+mod tasks;
 
-pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, Source, Summary};
+pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, Source, Sum, Summary};

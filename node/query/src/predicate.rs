@@ -1,6 +1,7 @@
 //! What a query asks of each row: tested on decoded batches, and on the least and greatest texts of row groups and pages so that
 //! those without an answer are never read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -105,7 +106,7 @@ impl Test {
         }
     }
 
-    fn meets(&self, text: &str) -> bool {
+    pub(crate) fn meets(&self, text: &str) -> bool {
         match self {
             Self::OneOf(texts) => texts.binary_search_by(|known| known.as_str().cmp(text)).is_ok(),
             Self::Within(bounds) => bounds.hold(text),
@@ -215,26 +216,39 @@ impl Predicate {
     }
 
     /// Which of some rows meet it, by their columns.
-    pub(crate) fn mask(&self, rows: usize, column: &impl Fn(usize) -> ArrayRef) -> BooleanArray {
-        let bits = self.fold(
-            &|index, test| test.mask(&column(index)),
-            &|all| all.into_iter().reduce(|a, b| &a & &b).unwrap_or_else(|| BooleanBuffer::new_set(rows)),
-            &|any| any.into_iter().reduce(|a, b| &a | &b).unwrap_or_else(|| BooleanBuffer::new_unset(rows)),
-        );
-        BooleanArray::new(bits, None)
+    pub(crate) fn mask<E>(
+        &self,
+        rows: usize,
+        column: &impl Fn(usize) -> Result<ArrayRef, E>,
+    ) -> Result<BooleanArray, E> {
+        Ok(BooleanArray::new(self.bits(rows, column)?, None))
     }
 
-    /// Puts together what `leaf` says of each test and its column.
-    pub(crate) fn fold<T>(
-        &self,
-        leaf: &impl Fn(usize, &Test) -> T,
-        all: &impl Fn(Vec<T>) -> T,
-        any: &impl Fn(Vec<T>) -> T,
-    ) -> T {
+    fn bits<E>(&self, rows: usize, column: &impl Fn(usize) -> Result<ArrayRef, E>) -> Result<BooleanBuffer, E> {
+        Ok(match self {
+            Self::Component { column: index, test } => test.mask(&column(*index)?),
+            Self::All(each) => {
+                let mut bits = BooleanBuffer::new_set(rows);
+                for each in each {
+                    bits = &bits & &each.bits(rows, column)?;
+                }
+                bits
+            }
+            Self::Any(each) => {
+                let mut bits = BooleanBuffer::new_unset(rows);
+                for each in each {
+                    bits = &bits | &each.bits(rows, column)?;
+                }
+                bits
+            }
+        })
+    }
+
+    /// The columns it tests.
+    pub(crate) fn columns(&self) -> BTreeSet<usize> {
         match self {
-            Self::Component { column, test } => leaf(*column, test),
-            Self::All(each) => all(each.iter().map(|each| each.fold(leaf, all, any)).collect()),
-            Self::Any(each) => any(each.iter().map(|each| each.fold(leaf, all, any)).collect()),
+            Self::Component { column, .. } => BTreeSet::from([*column]),
+            Self::All(each) | Self::Any(each) => each.iter().flat_map(Self::columns).collect(),
         }
     }
 }

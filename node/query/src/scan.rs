@@ -1,6 +1,6 @@
 //! Reads the rows of one artefact that a query asks for, in their order: only the row groups, pages and columns that can matter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,96 +10,115 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
-use parquet::file::metadata::ParquetMetaData;
 
 use crate::artefact::ArtefactError;
 use crate::engine::{QueryFailure, Watch};
-use crate::file::{OpenArtefact, text_type};
+use crate::file::{OpenArtefact, OpenFiles, text_type};
+use crate::narrow::{Known, Narrowed};
 use crate::predicate::Predicate;
-use crate::statistics::{Page, constant, extent_of_group, pages};
+use crate::ranges::{Cursor, Rows};
+use crate::runs::GroupRuns;
+use crate::statistics::{constant, extent_of_artefact, extent_of_group};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 8_192;
+/// Most places of a file that an answer is read from at once, without a thread.
+const FEW_PLACES: usize = 16;
 
 /// What a scan gives, and of which rows.
 pub(crate) struct Request {
     predicate: Predicate,
     /// The artefact's columns in the answer.
     columns: Vec<usize>,
-    /// And those the predicate reads.
-    read: BTreeSet<usize>,
     /// The answer's columns, with the release last.
     schema: SchemaRef,
     watch: Watch,
 }
 
 impl Request {
-    /// The columns of `answer`, of the rows of `schema`'s artefacts that meet `predicate`, while `watch` allows.
-    pub(crate) fn new(schema: &DatasetSchema, answer: &DatasetSchema, predicate: Predicate, watch: Watch) -> Self {
-        let columns = positions(schema, answer);
-        let read = predicate.fold(
-            &|column, _| BTreeSet::from([column]),
-            &|sets| sets.into_iter().flatten().collect(),
-            &|sets| sets.into_iter().flatten().collect(),
-        );
-        let read = read.into_iter().chain(columns.iter().copied()).collect();
-        Self { predicate, columns, read, schema: Self::columns_of(schema, answer), watch }
+    /// Columns of the rows of `schema`'s artefacts that meet `predicate`, while `watch` allows; in the artefacts' order, so that the
+    /// keys are in the order by which artefacts are merged, and with the release last.
+    pub(crate) fn new<'a>(
+        schema: &DatasetSchema,
+        columns: impl IntoIterator<Item = &'a str>,
+        predicate: Predicate,
+        watch: Watch,
+    ) -> Self {
+        let position = |id: &str| schema.components().position(|c| c.id == id);
+        let columns: BTreeSet<usize> = columns.into_iter().filter_map(position).collect();
+        let fields = schema.arrow_schema();
+        let text = |field: &Field| match field.name().as_str() {
+            OBS_VALUE => field.clone(),
+            _ => field.clone().with_data_type(text_type()),
+        };
+        let mut of: Vec<Field> = columns.iter().map(|column| text(fields.field(*column))).collect();
+        of.push(Field::new(RELEASE, text_type(), false));
+        Self { predicate, columns: columns.into_iter().collect(), schema: Arc::new(Schema::new(of)), watch }
     }
 
     /// The columns of the answer.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
-
-    /// The columns that a scan gives for `answer`: those of `schema`'s artefacts, in their order, and the release.
-    fn columns_of(schema: &DatasetSchema, answer: &DatasetSchema) -> SchemaRef {
-        let fields = schema.arrow_schema();
-        let text = |field: &Field| match field.name().as_str() {
-            OBS_VALUE => field.clone(),
-            _ => field.clone().with_data_type(text_type()),
-        };
-        let mut fields: Vec<Field> =
-            positions(schema, answer).into_iter().map(|column| text(fields.field(column))).collect();
-        fields.push(Field::new(RELEASE, text_type(), false));
-        Arc::new(Schema::new(fields))
-    }
-}
-
-/// Where the columns of `answer` are in `schema`'s artefacts; the keys stay in the order by which artefacts are merged.
-fn positions(schema: &DatasetSchema, answer: &DatasetSchema) -> Vec<usize> {
-    let position = |id: &str| schema.components().position(|c| c.id == id);
-    let mut columns: Vec<usize> = answer.components().filter_map(|c| position(&c.id)).collect();
-    columns.sort_unstable();
-    columns
 }
 
 /// Where a column's values come from.
 enum Column {
-    /// The same text in every row of the group, or nothing.
-    Constant(Option<String>),
+    /// The same text in every row of the group, or nothing: as many rows of it as are ever decoded at a time.
+    Constant(ArrayRef),
+    /// The group's runs.
+    Runs,
     /// The reader's column of that number.
     Read(usize),
 }
 
+/// A row group that may hold an answer.
+struct Planned {
+    group: usize,
+    runs: Option<Arc<GroupRuns>>,
+    narrowed: Narrowed,
+}
+
 /// The rows of one row group.
 struct Group {
-    reader: ParquetRecordBatchReader,
+    /// None if nothing has to be read.
+    reader: Option<ParquetRecordBatchReader>,
+    runs: Option<Arc<GroupRuns>>,
     columns: Vec<(usize, Column)>,
+    narrowed: Narrowed,
+    cursor: Cursor,
+}
+
+impl Group {
+    fn column(&self, wanted: usize, rows: &Rows, read: Option<&RecordBatch>) -> Result<ArrayRef, ArtefactError> {
+        let count = rows.count();
+        let found = self.columns.iter().find(|(column, _)| *column == wanted).map(|(_, column)| column);
+        match (found, read, self.runs.as_ref().and_then(|runs| runs.column(wanted))) {
+            (Some(Column::Read(index)), Some(batch), _) => Ok(Arc::clone(batch.column(*index))),
+            (Some(Column::Runs), _, Some(runs)) => runs.column(rows),
+            (Some(Column::Constant(column)), ..) => Ok(column.slice(0, count)),
+            _ => Err(ArtefactError::Parquet(format!("column {wanted} was not read"))),
+        }
+    }
 }
 
 /// The rows of one artefact that a request asks for.
 pub(crate) struct Scan {
+    files: OpenFiles,
     artefact: Arc<OpenArtefact>,
     request: Arc<Request>,
-    release: StringArray,
+    release: ArrayRef,
+    /// Groups not looked at yet.
     groups: Range<usize>,
+    planned: VecDeque<Planned>,
     current: Option<Group>,
 }
 
 impl Scan {
-    pub(crate) fn new(artefact: Arc<OpenArtefact>, request: Arc<Request>, release: &str) -> Self {
+    pub(crate) fn new(files: &OpenFiles, artefact: Arc<OpenArtefact>, request: Arc<Request>, release: &str) -> Self {
         let groups = 0..artefact.metadata.metadata().num_row_groups();
-        Self { artefact, request, release: StringArray::from(vec![release]), groups, current: None }
+        let release = constant_column(Some(release));
+        Self { files: files.clone(), artefact, request, release, groups, planned: VecDeque::new(), current: None }
     }
 
     /// Texts of which none is greater than the first row's in its column; none if there are no rows or nothing is known.
@@ -110,74 +129,126 @@ impl Scan {
         (0..keys).map_while(extent).collect()
     }
 
-    /// The next row group that may hold an answer.
-    fn next_group(&mut self) -> Result<Option<Group>, ArtefactError> {
+    /// What the texts of a column lie between; none if that is not known.
+    pub(crate) fn extent(&self, column: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+        extent_of_artefact(self.artefact.metadata.metadata(), column)
+    }
+
+    /// Finds the next row group that may hold an answer.
+    fn plan(&mut self) -> bool {
         let metadata = Arc::clone(self.artefact.metadata.metadata());
-        for index in self.groups.by_ref() {
-            let group = metadata.row_group(index);
-            let may_meet = self.request.predicate.fold(
-                &|column, test| extent_of_group(group, column).is_none_or(|extent| test.may_meet(extent)),
-                &|all| all.into_iter().all(|may| may),
-                &|any| any.into_iter().any(|may| may),
-            );
-            if !may_meet {
-                continue;
-            }
-            let Some(selection) = selected(&metadata, index, &self.request.predicate) else {
-                return self.open(index, None).map(Some);
-            };
-            if selection.selects_any() {
-                return self.open(index, Some(selection)).map(Some);
+        for group in self.groups.by_ref() {
+            let rows = Rows::first(metadata.row_group(group).num_rows().max(0) as usize);
+            let runs = self.files.runs(&self.artefact, group);
+            let known = Known { metadata: &metadata, group, runs: runs.as_deref() };
+            let narrowed = known.narrow(&self.request.predicate, &rows);
+            if !narrowed.rows.is_empty() {
+                if runs.is_none() {
+                    self.files.count(&self.artefact, group, narrowed.rows.count());
+                }
+                self.planned.push_back(Planned { group, runs, narrowed });
+                return true;
             }
         }
-        Ok(None)
+        false
     }
 
-    fn open(&self, index: usize, selection: Option<RowSelection>) -> Result<Group, ArtefactError> {
+    /// How many rows must be looked at, if they are at most `most`, and in few places.
+    pub(crate) fn few(&mut self, most: usize) -> Option<usize> {
+        loop {
+            let rows: usize = self.planned.iter().map(|group| group.narrowed.rows.count()).sum();
+            let places: usize = self.planned.iter().map(|group| group.narrowed.rows.ranges().len()).sum();
+            if rows > most || places > FEW_PLACES {
+                return None;
+            }
+            if !self.plan() {
+                return Some(rows);
+            }
+        }
+    }
+
+    /// The same rows, group by group.
+    pub(crate) fn split(mut self) -> Vec<Self> {
+        while self.plan() {}
+        let groups = std::mem::take(&mut self.planned);
+        let one = |group| Self {
+            files: self.files.clone(),
+            artefact: Arc::clone(&self.artefact),
+            request: Arc::clone(&self.request),
+            release: Arc::clone(&self.release),
+            groups: 0..0,
+            planned: VecDeque::from([group]),
+            current: None,
+        };
+        groups.into_iter().map(one).collect()
+    }
+
+    fn open(&self, planned: Planned) -> Result<Group, ArtefactError> {
+        let Planned { group: index, runs, narrowed } = planned;
         let group = self.artefact.metadata.metadata().row_group(index);
-        let mut read = Vec::new();
-        let columns: Vec<(usize, Column)> = self
-            .request
-            .read
-            .iter()
-            .map(|column| match constant(group, *column) {
-                Some(text) => (*column, Column::Constant(text.map(str::to_owned))),
-                None => {
-                    read.push(*column);
-                    (*column, Column::Read(read.len() - 1))
-                }
-            })
-            .collect();
-        let file = self.artefact.file.clone();
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.artefact.metadata.clone());
-        let mask = ProjectionMask::leaves(builder.parquet_schema(), read);
-        builder = builder.with_row_groups(vec![index]).with_projection(mask).with_batch_size(BATCH_ROWS);
-        if let Some(selection) = selection {
-            builder = builder.with_row_selection(selection);
+        let mut wanted: BTreeSet<usize> = self.request.columns.iter().copied().collect();
+        if let Some(left) = &narrowed.left {
+            wanted.extend(left.columns());
         }
-        let reader = builder.build().map_err(|e| ArtefactError::Parquet(e.to_string()))?;
-        Ok(Group { reader, columns })
-    }
-
-    /// The rows of a decoded batch that meet the predicate, with the answer's columns.
-    fn answer(&self, group: &Group, batch: &RecordBatch) -> Result<RecordBatch, ArtefactError> {
-        let rows = batch.num_rows();
-        let damaged = |e: arrow::error::ArrowError| ArtefactError::Parquet(e.to_string());
-        let column = |wanted: usize| {
-            let found = group.columns.iter().find(|(column, _)| *column == wanted);
-            match found {
-                Some((_, Column::Read(index))) => Arc::clone(batch.column(*index)),
-                Some((_, Column::Constant(Some(text)))) => {
-                    constant_column(&StringArray::from(vec![text.as_str()]), rows)
-                }
-                Some((_, Column::Constant(None))) | None => new_null_array(&text_type(), rows),
+        let mut read = Vec::new();
+        let place = |column| match (constant(group, column), &runs) {
+            (Some(text), _) => (column, Column::Constant(constant_column(text))),
+            (None, Some(runs)) if runs.column(column).is_some() => (column, Column::Runs),
+            (None, _) => {
+                read.push(column);
+                (column, Column::Read(read.len() - 1))
             }
         };
-        let mask = self.request.predicate.mask(rows, &column);
-        let release = constant_column(&self.release, rows);
-        let columns = self.request.columns.iter().map(|index| column(*index)).chain([release]).collect();
-        let all = RecordBatch::try_new(Arc::clone(&self.request.schema), columns).map_err(damaged)?;
-        if mask.true_count() == rows { Ok(all) } else { filter_record_batch(&all, &mask).map_err(damaged) }
+        let columns: Vec<(usize, Column)> = wanted.into_iter().map(place).collect();
+        let reader = if read.is_empty() { None } else { Some(self.reader(index, read, &narrowed.rows)?) };
+        Ok(Group { reader, runs, columns, narrowed, cursor: Cursor::default() })
+    }
+
+    /// Reads columns of some rows of a group.
+    fn reader(&self, group: usize, columns: Vec<usize>, of: &Rows) -> Result<ParquetRecordBatchReader, ArtefactError> {
+        let rows = self.artefact.metadata.metadata().row_group(group).num_rows().max(0) as usize;
+        let file = self.artefact.file.clone();
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.artefact.metadata.clone());
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns);
+        builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS);
+        if of.count() < rows {
+            let selection = RowSelection::from_consecutive_ranges(of.ranges().iter().cloned(), rows);
+            builder = builder.with_row_selection(selection);
+        }
+        builder.build().map_err(|e| ArtefactError::Parquet(e.to_string()))
+    }
+
+    /// The next rows of a group that meet the predicate, with the answer's columns.
+    fn answer(&self, group: &mut Group) -> Option<Result<RecordBatch, ArtefactError>> {
+        let damaged = |e: arrow::error::ArrowError| ArtefactError::Parquet(e.to_string());
+        let read = match group.reader.as_mut().map(Iterator::next) {
+            None => None,
+            Some(None) => return None,
+            Some(Some(Ok(batch))) => Some(batch),
+            Some(Some(Err(error))) => return Some(Err(damaged(error))),
+        };
+        let count = read.as_ref().map_or(BATCH_ROWS, RecordBatch::num_rows);
+        let rows = group.cursor.take(&group.narrowed.rows, count);
+        if rows.is_empty() {
+            return None;
+        }
+        let column = |wanted: usize| group.column(wanted, &rows, read.as_ref());
+        let batch = || {
+            let mut columns = Vec::with_capacity(self.request.columns.len() + 1);
+            for wanted in &self.request.columns {
+                columns.push(column(*wanted)?);
+            }
+            columns.push(self.release.slice(0, rows.count()));
+            let all = RecordBatch::try_new(Arc::clone(&self.request.schema), columns).map_err(damaged)?;
+            let Some(left) = &group.narrowed.left else { return Ok(all) };
+            let mask = left.mask(rows.count(), &column)?;
+            if mask.true_count() == all.num_rows() {
+                Ok(all)
+            } else {
+                filter_record_batch(&all, &mask).map_err(damaged)
+            }
+        };
+        Some(batch())
     }
 }
 
@@ -190,16 +261,20 @@ impl Iterator for Scan {
             if let Err(failure) = self.request.watch.check() {
                 return Some(Err(failure));
             }
-            if self.current.is_none() {
-                self.current = match self.next_group() {
-                    Ok(group) => Some(group?),
-                    Err(error) => return Some(Err(error.into())),
-                };
-            }
-            let mut group = self.current.take()?;
-            if let Some(batch) = group.reader.next() {
-                let batch = batch.map_err(|e| ArtefactError::Parquet(e.to_string()));
-                let answer = batch.and_then(|batch| self.answer(&group, &batch));
+            let mut group = match self.current.take() {
+                Some(group) => group,
+                None => {
+                    if self.planned.is_empty() && !self.plan() {
+                        return None;
+                    }
+                    let planned = self.planned.pop_front()?;
+                    match self.open(planned) {
+                        Ok(group) => group,
+                        Err(error) => return Some(Err(error.into())),
+                    }
+                }
+            };
+            if let Some(answer) = self.answer(&mut group) {
                 self.current = Some(group);
                 return Some(answer.map_err(QueryFailure::from));
             }
@@ -207,24 +282,13 @@ impl Iterator for Scan {
     }
 }
 
-fn constant_column(text: &StringArray, rows: usize) -> ArrayRef {
-    let keys = Int32Array::from(vec![0; rows]);
-    Arc::new(DictionaryArray::new(keys, Arc::new(text.clone())))
-}
-
-/// The rows of a group's pages that may hold an answer; none if every page may.
-fn selected(metadata: &ParquetMetaData, group: usize, predicate: &Predicate) -> Option<RowSelection> {
-    let rows = metadata.row_group(group).num_rows() as usize;
-    let whole = || RowSelection::from_consecutive_ranges(std::iter::once(0..rows), rows);
-    let none = || RowSelection::from_consecutive_ranges(std::iter::empty(), rows);
-    let selection = predicate.fold(
-        &|column, test| {
-            let Some(pages) = pages(metadata, group, column) else { return whole() };
-            let may_meet = |page: &Page<'_>| !page.empty && page.extent.is_none_or(|extent| test.may_meet(extent));
-            RowSelection::from_consecutive_ranges(pages.filter(may_meet).map(|page| page.rows), rows)
-        },
-        &|all| all.into_iter().reduce(|a, b| a.intersection(&b)).unwrap_or_else(whole),
-        &|any| any.into_iter().reduce(|a, b| a.union(&b)).unwrap_or_else(none),
-    );
-    (selection.row_count() < rows).then_some(selection)
+/// As many rows of one text, or of none, as are ever decoded at a time.
+fn constant_column(text: Option<&str>) -> ArrayRef {
+    match text {
+        Some(text) => {
+            let keys = Int32Array::from(vec![0; BATCH_ROWS]);
+            Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text]))))
+        }
+        None => new_null_array(&text_type(), BATCH_ROWS),
+    }
 }

@@ -1,6 +1,6 @@
 //! Rows in the order of their keys, series by series: where one ends, its first and last observations, how many there are.
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, StringArray};
+use arrow::array::{Array as _, ArrayRef, AsArray, BooleanArray, Int32Array, RecordBatch, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Int32Type;
 
@@ -38,29 +38,56 @@ impl<'a> SeriesKeys<'a> {
 /// For each row of a batch, whether it is of the series of the row before it; `last` is the row before the first.
 fn going_on(batch: &RecordBatch, last: Option<&RecordBatch>, dimensions: usize) -> Vec<bool> {
     let keys = SeriesKeys::of(batch, dimensions);
-    let first = |last: &RecordBatch| keys.same(0, &SeriesKeys::of(last, dimensions), 0);
-    (0..batch.num_rows()).map(|row| if row == 0 { last.is_some_and(first) } else { keys.goes_on(row) }).collect()
+    let mut same = vec![true; batch.num_rows()];
+    for (numbers, _) in keys.0.iter().filter(|(_, texts)| texts.len() > 1) {
+        let numbers = numbers.values();
+        for (same, pair) in same.iter_mut().skip(1).zip(numbers.windows(2)) {
+            *same &= pair[0] == pair[1];
+        }
+    }
+    // Numbers that differ can still mean the same text.
+    for row in 1..same.len() {
+        same[row] = same[row] || keys.goes_on(row);
+    }
+    if let Some(first) = same.first_mut() {
+        *first = last.is_some_and(|last| keys.same(0, &SeriesKeys::of(last, dimensions), 0));
+    }
+    same
 }
 
 /// Counts series as batches pass by.
 pub(crate) struct SeriesCount {
     dimensions: usize,
-    last: Option<RecordBatch>,
+    /// The first row, and the last one so far.
+    ends: Option<(RecordBatch, RecordBatch)>,
     /// Series so far.
     pub(crate) series: u64,
 }
 
 impl SeriesCount {
     pub(crate) fn new(dimensions: usize) -> Self {
-        Self { dimensions, last: None, series: 0 }
+        Self { dimensions, ends: None, series: 0 }
     }
 
     pub(crate) fn pass(&mut self, batch: &RecordBatch) {
-        let begun = going_on(batch, self.last.as_ref(), self.dimensions).into_iter().filter(|same| !same).count();
-        self.series += begun as u64;
-        if let Some(last) = batch.num_rows().checked_sub(1) {
-            self.last = Some(batch.slice(last, 1));
-        }
+        let Some(last) = batch.num_rows().checked_sub(1) else { return };
+        let before = self.ends.take();
+        let same = going_on(batch, before.as_ref().map(|(_, last)| last), self.dimensions);
+        self.series += same.iter().filter(|same| !**same).count() as u64;
+        let first = before.map_or_else(|| batch.slice(0, 1), |(first, _)| first);
+        self.ends = Some((first, batch.slice(last, 1)));
+    }
+
+    /// Adds the series of rows that come after these.
+    pub(crate) fn append(&mut self, next: Self) {
+        let Some((their_first, their_last)) = next.ends else { return };
+        let Some((first, last)) = self.ends.take() else {
+            (self.ends, self.series) = (Some((their_first, their_last)), next.series);
+            return;
+        };
+        let goes_on = SeriesKeys::of(&their_first, self.dimensions).same(0, &SeriesKeys::of(&last, self.dimensions), 0);
+        self.series += next.series - u64::from(goes_on);
+        self.ends = Some((first, their_last));
     }
 }
 

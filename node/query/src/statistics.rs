@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::{max_string, min_string};
 use parquet::basic::PageType;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::column_index::{ByteArrayColumnIndex, ColumnIndexMetaData};
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
@@ -34,6 +34,15 @@ pub(crate) fn extent_of_group(group: &RowGroupMetaData, column: usize) -> Option
     Some(Extent { least: statistics.min_bytes_opt()?, greatest: statistics.max_bytes_opt()? })
 }
 
+/// What the texts of a column lie between in all groups; none if that is not known of one.
+pub(crate) fn extent_of_artefact(metadata: &ParquetMetaData, column: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+    let extents: Vec<Extent<'_>> =
+        metadata.row_groups().iter().map(|group| extent_of_group(group, column)).collect::<Option<_>>()?;
+    let least = extents.iter().map(|extent| extent.least).min()?;
+    let greatest = extents.iter().map(|extent| extent.greatest).max()?;
+    Some((least.to_vec(), greatest.to_vec()))
+}
+
 /// One page's rows of its group, and what its texts lie between.
 pub(crate) struct Page<'a> {
     /// Rows of the group.
@@ -44,19 +53,44 @@ pub(crate) struct Page<'a> {
     pub(crate) extent: Option<Extent<'a>>,
 }
 
-/// The pages of a text column in a group; none if the file has no page index for it.
-pub(crate) fn pages(metadata: &ParquetMetaData, group: usize, column: usize) -> Option<impl Iterator<Item = Page<'_>>> {
-    let rows = metadata.row_group(group).num_rows() as usize;
-    let Some(ColumnIndexMetaData::BYTE_ARRAY(index)) = metadata.column_index()?.get(group)?.get(column) else {
-        return None;
-    };
-    let places = metadata.offset_index()?.get(group)?.get(column)?.page_locations();
-    let start = move |page: usize| places.get(page).map_or(rows, |place| place.first_row_index as usize);
-    Some((0..places.len()).map(move |page| {
-        let extent = index.min_value(page).zip(index.max_value(page));
+/// The pages of a text column in a group.
+pub(crate) struct Pages<'a> {
+    index: &'a ByteArrayColumnIndex,
+    places: &'a [PageLocation],
+    rows: usize,
+}
+
+impl<'a> Pages<'a> {
+    /// None if the file has no page index for the column.
+    pub(crate) fn of(metadata: &'a ParquetMetaData, group: usize, column: usize) -> Option<Self> {
+        let rows = metadata.row_group(group).num_rows() as usize;
+        let ColumnIndexMetaData::BYTE_ARRAY(index) = metadata.column_index()?.get(group)?.get(column)? else {
+            return None;
+        };
+        let places = metadata.offset_index()?.get(group)?.get(column)?.page_locations();
+        Some(Self { index, places, rows })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The page that holds a row.
+    pub(crate) fn at(&self, row: usize) -> usize {
+        self.places.partition_point(|place| place.first_row_index as usize <= row).saturating_sub(1)
+    }
+
+    pub(crate) fn page(&self, number: usize) -> Page<'a> {
+        let start = |page: usize| self.places.get(page).map_or(self.rows, |place| place.first_row_index as usize);
+        let extent = self.index.min_value(number).zip(self.index.max_value(number));
         let extent = extent.map(|(least, greatest)| Extent { least, greatest });
-        Page { rows: start(page)..start(page + 1), empty: index.is_null_page(page), extent }
-    }))
+        Page { rows: start(number)..start(number + 1), empty: self.index.is_null_page(number), extent }
+    }
+
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Page<'a>> {
+        (0..self.len()).map(|number| self.page(number))
+    }
 }
 
 /// Checks where a file says that its pages are: within the file, one after the other, and each with as many rows as said.
@@ -136,7 +170,8 @@ impl<'a> GroupCheck<'a> {
             if whole.is_some_and(|extent| !holds(extent, texts)) {
                 return Err(self.refuse(batch, column));
             }
-            for page in pages(self.metadata, self.group, column).into_iter().flatten() {
+            let pages = Pages::of(self.metadata, self.group, column);
+            for page in pages.iter().flat_map(Pages::iter) {
                 let (start, end) = (page.rows.start.max(passing.start), page.rows.end.min(passing.end));
                 if start >= end {
                     continue;

@@ -180,26 +180,104 @@ fn scan(schema: &DatasetSchema, all: &[Row], query: &DataQuery) -> Vec<Row> {
     rows.into_iter().skip(query.offset as usize).take(limit).collect()
 }
 
+/// The sums of some rows by two columns: of all, of those without a figure, of figures.
+fn sums(schema: &DatasetSchema, rows: &[&Row], by: [&str; 2]) -> BTreeMap<Vec<String>, (u64, u64, f64)> {
+    let mut sums: BTreeMap<Vec<String>, (u64, u64, f64)> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(by.map(|id| row.text(schema, id)).to_vec()).or_default();
+        sum.0 += 1;
+        sum.1 += u64::from(row.value.is_none());
+        sum.2 += row.value.unwrap_or(0.0);
+    }
+    sums
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_query_gives_the_rows_of_a_plain_scan(all in observations(), query in query()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (dir, schema) = (tempfile::tempdir().unwrap(), schema());
-        let (found, summary) = runtime.block_on(async {
-            let engine = engine(dir.path(), 64 << 20);
-            let sources = sources(dir.path(), &schema, &all);
-            let stream = engine.run(&schema, &sources, &query).await.unwrap();
-            let summary = engine.summarize(&schema, &sources, &query, &[&["ORIGIN"], &["SEX", "AGE"]]).await.unwrap();
-            (rows(stream, &schema).await, summary)
-        });
-        prop_assert_eq!(found, scan(&schema, &all, &query));
         let matching: Vec<&Row> = all.iter().filter(|row| matches(&schema, row, &query)).collect();
-        prop_assert_eq!(summary.observations as usize, matching.len());
-        prop_assert_eq!(summary.series as usize, matching.iter().map(|row| &row.key[..DIMENSIONS]).collect::<BTreeSet<_>>().len());
         let distinct = |columns: &[usize]| -> BTreeSet<Vec<String>> {
             matching.iter().map(|row| columns.iter().map(|column| row.key[*column].clone()).collect()).collect()
         };
-        prop_assert_eq!(summary.distinct, vec![distinct(&[2]), distinct(&[5, 6])]);
+        let series = matching.iter().map(|row| &row.key[..DIMENSIONS]).collect::<BTreeSet<_>>().len();
+        let by = ["SEX", TIME_PERIOD];
+        runtime.block_on(async {
+            let engine = engine(dir.path(), 64 << 20);
+            let sources = sources(dir.path(), &schema, &all);
+            // From files not opened yet, from opened ones, and with the runs of their rows in memory.
+            for prepared in [false, false, true] {
+                if prepared {
+                    engine.prepare(&sources).await.unwrap();
+                }
+                let stream = engine.run(&schema, &sources, &query).await.unwrap();
+                prop_assert_eq!(rows(stream, &schema).await, scan(&schema, &all, &query));
+                let groups: [&[&str]; 2] = [&["ORIGIN"], &["SEX", "AGE"]];
+                let summary = engine.summarize(&schema, &sources, &query, &groups).await.unwrap();
+                prop_assert_eq!((summary.observations as usize, summary.series as usize), (matching.len(), series));
+                prop_assert_eq!(summary.distinct, vec![distinct(&[2]), distinct(&[5, 6])]);
+                let found = engine.sum(&schema, &sources, &query, &by).await.unwrap();
+                let found = found.into_iter().map(|(texts, sum)| (texts, (sum.observations, sum.missing, sum.sum)));
+                prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), sums(&schema, &matching, by));
+            }
+            Ok(())
+        })?;
     }
+}
+
+/// Many series over several pages, so that groups are read in parts: their rows differ from page to page.
+#[test]
+fn queries_of_many_pages_give_the_rows_of_a_plain_scan() {
+    let (dir, schema) = (tempfile::tempdir().unwrap(), schema());
+    let mut all = Vec::new();
+    for (index, origin) in (0u32..).zip(["GTM", "HND", "MEX", "SLV", "USA"]) {
+        for destination in ["CRI", "GTM", "HND", "MEX", "NIC", "PAN"] {
+            for (number, sex) in (0u32..).zip(["F", "M", "_T"]) {
+                for year in 1900..2000u32 {
+                    let mut key = ["A", "GTM", origin, destination, "_T", sex, "_T"].map(str::to_owned).to_vec();
+                    key.push(year.to_string());
+                    let value = (year % 7 != index).then(|| f64::from(year + number));
+                    all.push(Row { key, value, release: "release-GTM".to_owned() });
+                }
+            }
+        }
+    }
+    let key = |index: usize, codes: &[&str]| {
+        let mut key = vec![None; DIMENSIONS];
+        key[index] = Some(codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>());
+        key
+    };
+    let with = |change: &dyn Fn(&mut DataQuery)| {
+        let mut query = DataQuery::all(&schema);
+        change(&mut query);
+        query
+    };
+    let queries = [
+        DataQuery::all(&schema),
+        with(&|q| q.keys = vec![key(2, &["HND", "USA"])]),
+        with(&|q| q.keys = vec![key(3, &["GTM"]), key(5, &["F"])]),
+        with(&|q| q.keys = vec![key(3, &["MEX"])]),
+        with(&|q| (q.start, q.end) = (Some("1950".to_owned()), Some("1960".to_owned()))),
+        with(&|q| (q.keys, q.last_n) = (vec![key(5, &["M"])], Some(2))),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let engine = engine(dir.path(), 64 << 20);
+        let sources = sources(dir.path(), &schema, &all);
+        for prepared in [false, true] {
+            if prepared {
+                engine.prepare(&sources).await.unwrap();
+            }
+            for query in &queries {
+                let stream = engine.run(&schema, &sources, query).await.unwrap();
+                assert_eq!(rows(stream, &schema).await, scan(&schema, &all, query), "{prepared} {query:?}");
+                let matching: Vec<&Row> = all.iter().filter(|row| matches(&schema, row, query)).collect();
+                let found = engine.sum(&schema, &sources, query, &["ORIGIN", TIME_PERIOD]).await.unwrap();
+                let found = found.into_iter().map(|(texts, sum)| (texts, (sum.observations, sum.missing, sum.sum)));
+                assert_eq!(found.collect::<BTreeMap<_, _>>(), sums(&schema, &matching, ["ORIGIN", TIME_PERIOD]));
+            }
+        }
+    });
 }
