@@ -1,5 +1,9 @@
 //! SDMX-CSV 1.0 and 2.0 (sdmx-twg/sdmx-csv, field guides 1.0 and 2.0.0).
 
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 
 use crate::data::{
@@ -7,6 +11,9 @@ use crate::data::{
 };
 use crate::dataset::{Component, DatasetSchema};
 use crate::period::Period;
+
+/// Whole numbers below this are written as such: every one of them is a figure of its own.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// Of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +24,29 @@ pub(crate) enum Version {
     Two,
 }
 
-/// Writes SDMX-CSV.
+/// Writes SDMX-CSV. Most rows repeat their series and their attributes from the row before: those bytes are copied.
 pub struct CsvWriter {
-    schema: DatasetSchema,
-    reference: String,
+    schema: Arc<DatasetSchema>,
+    /// What every line begins with.
+    structure: Vec<u8>,
     options: CsvOptions,
     layout: Layout,
-    version: Version,
     series: Series,
     begun: bool,
+    version: Version,
+}
+
+/// Where the line before is in what was written.
+struct Before {
+    row: usize,
+    /// Structure, keys and dimensions.
+    series: Range<usize>,
+    /// Attributes and the line's end.
+    attributes: Range<usize>,
 }
 
 impl CsvWriter {
-    pub(crate) fn new(schema: DatasetSchema, layout: Layout, version: Version) -> Self {
+    pub(crate) fn new(schema: Arc<DatasetSchema>, layout: Layout, version: Version) -> Self {
         let mut options = layout.csv;
         if version == Version::One {
             // 1.0 has neither.
@@ -38,15 +55,8 @@ impl CsvWriter {
                 options.labels = Labels::Both;
             }
         }
-        Self {
-            reference: schema.dataflow.to_string(),
-            schema,
-            options,
-            layout,
-            version,
-            series: Series::default(),
-            begun: false,
-        }
+        let structure = structure(&schema, version, options.labels);
+        Self { schema, structure, options, layout, version, series: Series::default(), begun: false }
     }
 
     /// The components that have a column.
@@ -58,9 +68,9 @@ impl CsvWriter {
         self.schema.components().filter(move |c| shown(&c.id))
     }
 
-    fn begin(&mut self, out: &mut csv::Writer<&mut Vec<u8>>) -> Result<(), WriteError> {
+    fn begin(&mut self, out: &mut Vec<u8>) {
         if self.begun {
-            return Ok(());
+            return;
         }
         self.begun = true;
         let mut header: Vec<String> = match self.version {
@@ -83,91 +93,148 @@ impl CsvWriter {
                 Labels::Name => header.extend([component.id.clone(), component.name.clone()]),
             }
         }
-        out.write_record(&header).map_err(failed)
+        header.iter().for_each(|name| cell(out, name));
+        end_line(out);
     }
 
-    fn field(&self, out: &mut csv::Writer<&mut Vec<u8>>, component: &Component, value: &str) -> Result<(), WriteError> {
+    fn field(&self, out: &mut Vec<u8>, component: &Component, value: &str) {
+        if self.options.labels == Labels::Id {
+            return cell(out, value);
+        }
         let name = component.codes.as_ref().and_then(|codes| codes.name(value));
         match (self.options.labels, name) {
-            (Labels::Id, _) | (Labels::Both, None) => out.write_field(value),
-            (Labels::Both, Some(name)) => out.write_field(format!("{value}: {name}")),
-            (Labels::Name, name) => out.write_field(value).and_then(|()| out.write_field(name.unwrap_or(""))),
+            (Labels::Both, Some(name)) => cell(out, &format!("{value}: {name}")),
+            (Labels::Name, name) => {
+                cell(out, value);
+                cell(out, name.unwrap_or(""));
+            }
+            (Labels::Id, _) | (Labels::Both, None) => cell(out, value),
         }
-        .map_err(failed)
     }
 
-    fn keys(&self, out: &mut csv::Writer<&mut Vec<u8>>, columns: &Columns<'_>, row: usize) -> Result<(), WriteError> {
+    fn keys(&self, out: &mut Vec<u8>, columns: &Columns<'_>, row: usize) {
         if self.options.keys == Keys::None {
-            return Ok(());
+            return;
         }
         let key = columns.dimensions.iter().map(|d| d.value(row)).collect::<Vec<_>>().join(".");
         if self.options.keys != Keys::Observation {
-            out.write_field(&key).map_err(failed)?;
+            cell(out, &key);
         }
         if self.options.keys != Keys::Series && self.layout.observations {
-            out.write_field(format!("{key}.{}", columns.time.value(row))).map_err(failed)?;
+            cell(out, &format!("{key}.{}", columns.time.value(row)));
         }
-        Ok(())
     }
 
-    fn row(&self, out: &mut csv::Writer<&mut Vec<u8>>, columns: &Columns<'_>, row: usize) -> Result<(), WriteError> {
-        let structure = match self.options.labels {
-            Labels::Both => format!("{}: {}", self.reference, self.schema.name),
-            _ => self.reference.clone(),
-        };
-        if self.version == Version::Two {
-            out.write_field("dataflow").map_err(failed)?;
-        }
-        out.write_field(structure).map_err(failed)?;
-        if self.version == Version::Two {
-            if self.options.labels == Labels::Name {
-                out.write_field(&self.schema.name).map_err(failed)?;
+    /// Writes a row; of the row before what is the same is copied.
+    fn row(&self, out: &mut Vec<u8>, columns: &Columns<'_>, row: usize, before: Option<&Before>) -> Before {
+        let start = out.len();
+        // A key of observations is another one in each row, and stands among what would be copied.
+        let copied = before
+            .filter(|b| matches!(self.options.keys, Keys::None | Keys::Series) && columns.same_series(b.row, row));
+        match copied {
+            Some(before) => out.extend_from_within(before.series.clone()),
+            None => {
+                out.extend_from_slice(&self.structure);
+                self.keys(out, columns, row);
+                for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
+                    self.field(out, component, column.value(row));
+                }
             }
-            out.write_field("I").map_err(failed)?;
-            self.keys(out, columns, row)?;
         }
-        for (component, column) in self.schema.dimensions.iter().zip(&columns.dimensions) {
-            self.field(out, component, column.value(row))?;
-        }
+        let series = start..out.len();
         if self.layout.observations {
             let text = columns.time.value(row);
             match Period::parse(text).filter(|_| self.options.normalized_time) {
-                Some(period) => self.field(out, &self.schema.time, &period.start.to_string())?,
-                None => self.field(out, &self.schema.time, text)?,
+                Some(period) => self.field(out, &self.schema.time, &period.start.to_string()),
+                None => self.field(out, &self.schema.time, text),
             }
         }
         if self.layout.measure {
-            self.field(out, &self.schema.measure, &columns.value(row).map(number_text).unwrap_or_default())?;
+            self.figure(out, columns.value(row));
         }
-        for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
-            self.field(out, component, attribute(column, row).unwrap_or(""))?;
+        let start = out.len();
+        match before.filter(|b| columns.same_attributes(b.row, row)) {
+            Some(before) => out.extend_from_within(before.attributes.clone()),
+            None => {
+                for (component, column) in self.schema.attributes.iter().zip(&columns.attributes) {
+                    self.field(out, component, attribute(column, row).unwrap_or(""));
+                }
+            }
         }
-        out.write_record(None::<&[u8]>).map_err(failed)
+        // Without attributes the comma to be replaced is that of a column before.
+        end_line(out);
+        Before { row, series, attributes: start..out.len() }
+    }
+
+    fn figure(&self, out: &mut Vec<u8>, value: Option<f64>) {
+        match value {
+            Some(value) if value.fract() == 0.0 && value.abs() < WHOLE && self.options.labels != Labels::Name => {
+                // Writing to memory cannot fail.
+                let _ = write!(out, "{},", value as i64);
+            }
+            value => self.field(out, &self.schema.measure, &value.map(number_text).unwrap_or_default()),
+        }
     }
 }
 
 impl DataWriter for CsvWriter {
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let columns = Columns::of(batch, &self.schema)?;
-        let mut out = csv::Writer::from_writer(out);
-        self.begin(&mut out)?;
+        self.begin(out);
+        let mut before = None;
         for row in 0..batch.num_rows() {
             // Without observations a series is one line.
             if self.layout.observations || self.series.step(&columns, row) != Step::Same {
-                self.row(&mut out, &columns, row)?;
+                before = Some(self.row(out, &columns, row, before.as_ref()));
             }
         }
         self.series.end_batch(&columns, batch.num_rows());
-        out.flush().map_err(|e| WriteError::Write(e.to_string()))
+        Ok(())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
-        let mut out = csv::Writer::from_writer(out);
-        self.begin(&mut out)?;
-        out.flush().map_err(|e| WriteError::Write(e.to_string()))
+        self.begin(out);
+        Ok(())
     }
 }
 
-fn failed(error: csv::Error) -> WriteError {
-    WriteError::Write(error.to_string())
+/// The columns before the keys: the same in every line.
+fn structure(schema: &DatasetSchema, version: Version, labels: Labels) -> Vec<u8> {
+    let mut out = Vec::new();
+    let reference = schema.dataflow.to_string();
+    if version == Version::Two {
+        cell(&mut out, "dataflow");
+    }
+    match labels {
+        Labels::Both => cell(&mut out, &format!("{reference}: {}", schema.name)),
+        Labels::Id | Labels::Name => cell(&mut out, &reference),
+    }
+    if version == Version::Two {
+        if labels == Labels::Name {
+            cell(&mut out, &schema.name);
+        }
+        cell(&mut out, "I");
+    }
+    out
+}
+
+/// A cell and the comma after it. Texts that need quotation marks are few: the library writes those.
+fn cell(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
+        let mut quoted = csv::Writer::from_writer(Vec::new());
+        // Writing to memory cannot fail.
+        let _ = quoted.write_record([text]);
+        let quoted = quoted.into_inner().unwrap_or_default();
+        out.extend_from_slice(quoted.strip_suffix(b"\n").unwrap_or(&quoted));
+    } else {
+        out.extend_from_slice(text.as_bytes());
+    }
+    out.push(b',');
+}
+
+/// A line's end in the place of the last comma.
+fn end_line(out: &mut [u8]) {
+    if let Some(last) = out.last_mut() {
+        *last = b'\n';
+    }
 }

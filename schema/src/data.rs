@@ -136,7 +136,7 @@ pub fn writer(
     options: WriteOptions,
 ) -> Box<dyn DataWriter> {
     let layout = Layout { flat: options.flat, csv: options.csv, measure: true, observations: true };
-    make(format, schema.clone(), header, layout)
+    make(format, Arc::new(schema.clone()), header, layout)
 }
 
 /// The writer of `format` for the parts `query` asks for: its attributes, its measure, only series keys, flat or by series.
@@ -144,23 +144,26 @@ pub fn writer(
 pub fn writer_for(
     query: &DataQuery,
     format: DataFormat,
-    schema: &DatasetSchema,
+    schema: &Arc<DatasetSchema>,
     header: MessageHeader,
     csv: CsvOptions,
 ) -> Box<dyn DataWriter> {
     let observations = !query.series_keys_only;
     let flat = query.at_observation == AtObservation::All && observations;
     let layout = Layout { flat, csv, measure: query.measures, observations };
+    if query.selects_all() {
+        return make(format, Arc::clone(schema), header, layout);
+    }
     let mut selected = query.selected(schema);
     if matches!(format, DataFormat::Csv1 | DataFormat::Csv2) {
         // Its lines are whole observations, whatever a series is.
         selected.dimensions.clone_from(&schema.dimensions);
         selected.time.clone_from(&schema.time);
     }
-    make(format, selected, header, layout)
+    make(format, Arc::new(selected), header, layout)
 }
 
-fn make(format: DataFormat, schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Box<dyn DataWriter> {
+fn make(format: DataFormat, schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout) -> Box<dyn DataWriter> {
     match format {
         DataFormat::Csv1 => Box::new(CsvWriter::new(schema, layout, csv::Version::One)),
         DataFormat::Csv2 => Box::new(CsvWriter::new(schema, layout, csv::Version::Two)),
@@ -304,8 +307,16 @@ impl<'a> Columns<'a> {
     }
 
     /// Whether two rows are of one series.
-    fn same_series(&self, a: usize, b: usize) -> bool {
+    pub(crate) fn same_series(&self, a: usize, b: usize) -> bool {
         self.dimensions.iter().rev().all(|d| d.same(a, b))
+    }
+
+    /// Whether two rows have the same attributes.
+    pub(crate) fn same_attributes(&self, a: usize, b: usize) -> bool {
+        self.attributes.iter().all(|column| match (column.is_null(a), column.is_null(b)) {
+            (false, false) => column.same(a, b),
+            (a, b) => a == b,
+        })
     }
 }
 

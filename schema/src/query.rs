@@ -196,6 +196,11 @@ impl DataQuery {
         }
     }
 
+    /// Whether the answer has all of the dataflow's components, in their order.
+    pub fn selects_all(&self) -> bool {
+        self.attributes == Selection::All && !matches!(self.at_observation, AtObservation::Dimension(_))
+    }
+
     /// The dataflow's components the answer has: [`DatasetSchema`] with the selected attributes only, and with the dimension at the
     /// observation in the place of time.
     pub fn selected(&self, schema: &DatasetSchema) -> DatasetSchema {

@@ -294,7 +294,7 @@ fn what_is_written_is_read_back() {
 
 #[test]
 fn only_the_parts_asked_for_are_written() {
-    let schema = schema();
+    let schema = Arc::new(schema());
     let dimension = |id: &str| schema.dimension_index(id).is_some() || id == "TIME_PERIOD";
     let parts: [Part<'_>; 4] = [
         ("attributes", "OBS_STATUS", &|id| dimension(id) || id == "OBS_VALUE" || id == "OBS_STATUS"),
@@ -324,7 +324,7 @@ fn only_the_parts_asked_for_are_written() {
 fn series_keys_stand_once() {
     let parameters = [("detail".to_owned(), "serieskeysonly".to_owned())];
     let query = rest::parse(&schema(), "*", &parameters).unwrap();
-    let message = |format| message(writer_for(&query, format, &schema(), header(), CsvOptions::default()));
+    let message = |format| message(writer_for(&query, format, &Arc::new(schema()), header(), CsvOptions::default()));
     let (csv, json, xml) = (message(DataFormat::Csv2), message(DataFormat::Json2), message(DataFormat::Specific30));
     let rows = read_csv(&csv);
     assert_eq!(rows.len(), 3);
@@ -346,7 +346,7 @@ fn labels_stand_beside_codes() {
     let text = |labels| {
         let query = DataQuery::all(&schema());
         let options = CsvOptions { labels, ..CsvOptions::default() };
-        let bytes = message(writer_for(&query, DataFormat::Csv2, &schema(), header(), options));
+        let bytes = message(writer_for(&query, DataFormat::Csv2, &Arc::new(schema()), header(), options));
         keep(if labels == Labels::Both { "labels_both.csv" } else { "labels_name.csv" }, &bytes);
         String::from_utf8(bytes).unwrap()
     };
@@ -366,8 +366,14 @@ fn labels_stand_beside_codes() {
 fn keys_and_days_stand_in_columns_of_their_own() {
     let text = |keys, format| {
         let options = CsvOptions { keys, normalized_time: true, ..CsvOptions::default() };
-        String::from_utf8(message(writer_for(&DataQuery::all(&schema()), format, &schema(), header(), options)))
-            .unwrap()
+        String::from_utf8(message(writer_for(
+            &DataQuery::all(&schema()),
+            format,
+            &Arc::new(schema()),
+            header(),
+            options,
+        )))
+        .unwrap()
     };
     let both = text(Keys::Both, DataFormat::Csv2);
     assert!(both.starts_with("STRUCTURE,STRUCTURE_ID,ACTION,SERIES_KEY,OBS_KEY,FREQ,"), "{both}");

@@ -64,7 +64,7 @@ impl Request {
 
 /// Where a column's values come from.
 enum Column {
-    /// The same text in every row of the group, or nothing: as many rows of it as are ever decoded at a time.
+    /// The same text in every row of the group, or nothing: as many rows of it as are decoded at a time.
     Constant(ArrayRef),
     /// The group's runs.
     Runs,
@@ -85,6 +85,7 @@ struct Group {
     reader: Option<ParquetRecordBatchReader>,
     runs: Option<Arc<GroupRuns>>,
     columns: Vec<(usize, Column)>,
+    release: ArrayRef,
     narrowed: Narrowed,
     cursor: Cursor,
 }
@@ -107,7 +108,7 @@ pub(crate) struct Scan {
     files: OpenFiles,
     artefact: Arc<OpenArtefact>,
     request: Arc<Request>,
-    release: ArrayRef,
+    release: Arc<str>,
     /// Groups not looked at yet.
     groups: Range<usize>,
     planned: VecDeque<Planned>,
@@ -117,8 +118,15 @@ pub(crate) struct Scan {
 impl Scan {
     pub(crate) fn new(files: &OpenFiles, artefact: Arc<OpenArtefact>, request: Arc<Request>, release: &str) -> Self {
         let groups = 0..artefact.metadata.metadata().num_row_groups();
-        let release = constant_column(Some(release));
-        Self { files: files.clone(), artefact, request, release, groups, planned: VecDeque::new(), current: None }
+        Self {
+            files: files.clone(),
+            artefact,
+            request,
+            release: release.into(),
+            groups,
+            planned: VecDeque::new(),
+            current: None,
+        }
     }
 
     /// Texts of which none is greater than the first row's in its column; none if there are no rows or nothing is known.
@@ -191,8 +199,9 @@ impl Scan {
             wanted.extend(left.columns());
         }
         let mut read = Vec::new();
+        let rows = narrowed.rows.count().min(BATCH_ROWS);
         let place = |column| match (constant(group, column), &runs) {
-            (Some(text), _) => (column, Column::Constant(constant_column(text))),
+            (Some(text), _) => (column, Column::Constant(constant_column(text, rows))),
             (None, Some(runs)) if runs.column(column).is_some() => (column, Column::Runs),
             (None, _) => {
                 read.push(column);
@@ -201,7 +210,8 @@ impl Scan {
         };
         let columns: Vec<(usize, Column)> = wanted.into_iter().map(place).collect();
         let reader = if read.is_empty() { None } else { Some(self.reader(index, read, &narrowed.rows)?) };
-        Ok(Group { reader, runs, columns, narrowed, cursor: Cursor::default() })
+        let release = constant_column(Some(&self.release), rows);
+        Ok(Group { reader, runs, columns, release, narrowed, cursor: Cursor::default() })
     }
 
     /// Reads columns of some rows of a group.
@@ -238,7 +248,7 @@ impl Scan {
             for wanted in &self.request.columns {
                 columns.push(column(*wanted)?);
             }
-            columns.push(self.release.slice(0, rows.count()));
+            columns.push(group.release.slice(0, rows.count()));
             let all = RecordBatch::try_new(Arc::clone(&self.request.schema), columns).map_err(damaged)?;
             let Some(left) = &group.narrowed.left else { return Ok(all) };
             let mask = left.mask(rows.count(), &column)?;
@@ -282,13 +292,13 @@ impl Iterator for Scan {
     }
 }
 
-/// As many rows of one text, or of none, as are ever decoded at a time.
-fn constant_column(text: Option<&str>) -> ArrayRef {
+/// Rows of one text, or of none.
+fn constant_column(text: Option<&str>, rows: usize) -> ArrayRef {
     match text {
         Some(text) => {
-            let keys = Int32Array::from(vec![0; BATCH_ROWS]);
+            let keys = Int32Array::from(vec![0; rows]);
             Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text]))))
         }
-        None => new_null_array(&text_type(), BATCH_ROWS),
+        None => new_null_array(&text_type(), rows),
     }
 }

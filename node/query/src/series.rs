@@ -46,8 +46,8 @@ fn going_on(batch: &RecordBatch, last: Option<&RecordBatch>, dimensions: usize) 
         }
     }
     // Numbers that differ can still mean the same text.
-    for row in 1..same.len() {
-        same[row] = same[row] || keys.goes_on(row);
+    for (row, same) in same.iter_mut().enumerate().skip(1) {
+        *same = *same || keys.goes_on(row);
     }
     if let Some(first) = same.first_mut() {
         *first = last.is_some_and(|last| keys.same(0, &SeriesKeys::of(last, dimensions), 0));

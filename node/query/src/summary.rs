@@ -54,7 +54,7 @@ impl Combinations {
     }
 
     /// The number of each row's combination.
-    pub(crate) fn numbers(&self, columns: &[Column<'_>], numbers: &mut Vec<u64>) {
+    pub(crate) fn numbers(&self, columns: &[Column<'_>], numbers: &mut [u64]) {
         for ((column, texts), step) in columns.iter().zip(&self.steps) {
             let keys = column.keys();
             let none = texts.len() as u64;

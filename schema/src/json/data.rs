@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
@@ -61,7 +62,7 @@ impl Seen {
 /// Writes SDMX-JSON.
 pub struct JsonWriter {
     version: Version,
-    schema: DatasetSchema,
+    schema: Arc<DatasetSchema>,
     header: MessageHeader,
     layout: Layout,
     begun: bool,
@@ -73,7 +74,7 @@ pub struct JsonWriter {
 }
 
 impl JsonWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout, version: Version) -> Self {
+    pub(crate) fn new(schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout, version: Version) -> Self {
         let seen = |n: usize| (0..n).map(|_| Seen::default()).collect();
         Self {
             version,

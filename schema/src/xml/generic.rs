@@ -1,6 +1,7 @@
 //! SDMX-ML 2.1 generic data messages (SDMX 2.1, section 3A, part IV).
 
 use std::io;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use quick_xml::Writer;
@@ -17,7 +18,7 @@ const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/ge
 
 /// Writes SDMX-ML 2.1, generic.
 pub struct GenericWriter {
-    schema: DatasetSchema,
+    schema: Arc<DatasetSchema>,
     header: MessageHeader,
     layout: Layout,
     begun: bool,
@@ -25,7 +26,7 @@ pub struct GenericWriter {
 }
 
 impl GenericWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout) -> Self {
+    pub(crate) fn new(schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout) -> Self {
         Self { schema, header, layout, begun: false, series: Series::default() }
     }
 

@@ -1,6 +1,7 @@
 //! SDMX-ML 2.1 and 3.0 structure-specific data messages.
 
 use std::io;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use quick_xml::Writer;
@@ -51,7 +52,7 @@ pub(crate) const V3_0: Version = Version {
 
 /// Writes SDMX-ML, structure-specific.
 pub struct SpecificWriter {
-    schema: DatasetSchema,
+    schema: Arc<DatasetSchema>,
     header: MessageHeader,
     layout: Layout,
     version: Version,
@@ -60,7 +61,7 @@ pub struct SpecificWriter {
 }
 
 impl SpecificWriter {
-    pub(crate) fn new(schema: DatasetSchema, header: MessageHeader, layout: Layout, version: Version) -> Self {
+    pub(crate) fn new(schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout, version: Version) -> Self {
         Self { schema, header, layout, version, begun: false, series: Series::default() }
     }
 

@@ -142,7 +142,7 @@ fn writer(
         Figures::Text(format) => {
             let mut header = header(node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
             header.releases = links;
-            writer_for(query, format, schema, header, csv)
+            writer_for(query, format, &std::sync::Arc::new(schema.clone()), header, csv)
         }
         Figures::Parquet => {
             Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
