@@ -177,7 +177,7 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
         node::create(node_dir, &config, &operators, None)?;
         cards.push(card(&config, &chancery_exchange::Keyring::new(node_dir.join("keys")))?);
     }
-    let mut bundle: ForumBundle = draft(&script.name, 12, true, cards, forum::now())?;
+    let mut bundle: ForumBundle = draft(&script.name, 12, true, None, cards, forum::now())?;
     let mut genesis = String::new();
     for (node_dir, member) in dirs.iter().zip(&script.member) {
         let keyring = chancery_exchange::Keyring::new(node_dir.join("keys"));

@@ -1,15 +1,19 @@
 //! Doctor: checks everything a node depends on, and says what to do about it.
 
-use chancery_ledger::{Purpose, time};
+use chancery_ledger::{Purpose, cosignature, time};
 use chancery_policies::disclosure::privacy;
 use chancery_store::releases::ReleaseSelection;
 use serde::Serialize;
 
 use crate::error::{Doing as _, Result};
 use crate::node::Node;
+use crate::tiles::cosigned_note;
 
 /// Delegations that end within so many seconds are to be renewed.
 const RENEW_WITHIN_S: i64 = 14 * 24 * 3600;
+
+/// How long a head may wait for its cosignatures before that is worth an alarm, in seconds.
+const PATIENCE_S: i64 = 3600;
 
 /// What one check found.
 #[derive(Debug, Clone, Serialize)]
@@ -51,6 +55,7 @@ impl Node {
         }
         findings.extend(self.check_delegations(&trust));
         findings.extend(self.check_logs(&trust).await?);
+        findings.extend(self.check_cosigning(&trust).await?);
         findings.push(self.check_files(&trust).await?);
         let forum = trust.forum().to_owned();
         let read = move |s: &chancery_store::Store| Ok((s.refusal_list(&forum, 5)?, s.evidence_list(&forum)?));
@@ -146,6 +151,32 @@ impl Node {
             format!("these logs do not agree with their signed heads: {}; restore a backup", wrong.join(", "))
         };
         Ok(vec![Finding { check: "logs", ok: wrong.is_empty(), detail }])
+    }
+
+    /// Whether enough other states have cosigned this member's head; nothing to say where the charter asks for none.
+    async fn check_cosigning(&self, trust: &chancery_ledger::Trust) -> Result<Option<Finding>> {
+        let quorum = trust.charter().witness_quorum(self.member());
+        let Some(head) = self.head_of(trust.forum(), self.member()).await?.filter(|_| quorum > 0) else {
+            return Ok(None);
+        };
+        let (updated_at, size) = (head.updated_at, head.size);
+        let note = self.store().run(move |s| cosigned_note(s, &head)).await;
+        let note = note.or_storage(|| "cannot read the cosignatures".to_owned())?;
+        let found = cosignature::verified(trust, &note).unwrap_or_default();
+        let counted = cosignature::counted(trust, self.member(), &found);
+        let names: Vec<&str> = found.iter().map(|c| c.member.as_str()).collect();
+        let mut detail = format!(
+            "{counted} of the {quorum} states needed have cosigned the head of {size} leaves: {}",
+            names.join(", ")
+        );
+        if counted < quorum {
+            detail += "; it is published once the others' nodes are there";
+        }
+        Ok(Some(Finding {
+            check: "cosignatures",
+            ok: counted >= quorum || self.now() < updated_at + PATIENCE_S,
+            detail,
+        }))
     }
 
     async fn check_files(&self, trust: &chancery_ledger::Trust) -> Result<Finding> {

@@ -35,10 +35,21 @@ pub fn card(config: &NodeConfig, keyring: &Keyring) -> Result<Member> {
 }
 
 /// The founding charter from the members' cards, unsigned.
-pub fn draft(name: &str, months: u32, four_eyes: bool, members: Vec<Member>, now: i64) -> Result<ForumBundle> {
+///
+/// Without `witness_quorum`, half of the other member states must cosign a head.
+pub fn draft(
+    name: &str,
+    months: u32,
+    four_eyes: bool,
+    witness_quorum: Option<u32>,
+    members: Vec<Member>,
+    now: i64,
+) -> Result<ForumBundle> {
     let fraction = |n, d| Fraction::new(n, d).ok_or_else(|| Error::invalid("a threshold is no fraction"));
     let proposer = members.iter().find(|m| m.role == Role::Secretariat).or(members.first());
     let issuer = proposer.ok_or_else(|| Error::invalid("a forum needs members: give their cards"))?.id.clone();
+    let states = members.iter().filter(|m| m.role == Role::MemberState).count();
+    let half = u32::try_from(states / 2).unwrap_or(u32::MAX);
     let charter = Charter {
         forum_name: name.to_owned(),
         version: 1,
@@ -51,7 +62,11 @@ pub fn draft(name: &str, months: u32, four_eyes: bool, members: Vec<Member>, now
             amend: fraction(3, 4)?,
             suspend: fraction(1, 3)?,
         },
-        rules: Rules { four_eyes, schema: "RCP 1.0.0".to_owned(), witness_quorum: None },
+        rules: Rules {
+            four_eyes,
+            schema: "RCP 1.0.0".to_owned(),
+            witness_quorum: Some(witness_quorum.unwrap_or(half)),
+        },
         expires: time::format(now + i64::from(months) * 30 * 24 * 3600),
     };
     let payload = Payload {

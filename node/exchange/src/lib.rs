@@ -28,10 +28,12 @@ mod tiles;
 mod tombstone;
 mod verify;
 pub mod views;
+mod witnessing;
 
 pub use access::{AccessExplanation, OwnPolicy, PoliciesView};
 pub use approve::Stage;
 pub use budget::Budget;
+pub use chancery_ledger::witness::{MAX_REQUEST as MAX_COSIGN_REQUEST, Refusal as CosignRefusal};
 pub use compare::{Comparison, Revision, YearTotals};
 pub use disclose::profile_of;
 pub use doctor::Finding;

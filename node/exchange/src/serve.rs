@@ -179,6 +179,10 @@ impl Worker {
         if head != *known_head {
             self.node.announce(&self.network).await?;
             *known_head = head;
+            // Each of them is to cosign it.
+            for (wake, _) in self.peers.values() {
+                let _ = wake.try_send(());
+            }
         }
         Ok(())
     }

@@ -1,36 +1,23 @@
 //! Sync: pull what is missing from a peer, and give peers what they may have.
 
+mod answer;
+mod fetch;
 mod forum;
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::RecordKind;
 use chancery_ledger::checkpoint::{self, Checkpoint};
-use chancery_ledger::log::Tree;
-use chancery_ledger::proof::encode_hashes;
-use chancery_ledger::release::{Artefact, CHUNK_BYTES, verify_withdrawal};
+use chancery_ledger::release::verify_withdrawal;
 use chancery_network::NetworkHandle;
-use chancery_network::message::{
-    ChunkRequest, ChunkResponse, HeadHint, HeadInfo, MAX_LEAVES, RecordItem, RecordPage, SyncRequest, SyncResponse,
-};
-use chancery_policies::access::Action;
+use chancery_network::message::{HeadHint, HeadInfo, MAX_LEAVES, RecordPage, SyncRequest, SyncResponse};
 use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
-use chancery_store::releases::ReleaseRow;
-use futures::StreamExt as _;
-use sha2::{Digest, Sha256};
 
-use crate::access::resource_of;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
-use crate::seal::{StoredHashes, new_release};
+use crate::seal::new_release;
 use crate::verify::{CheckedPage, CheckedRecord, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
 const PAGE_BYTES: usize = 2 << 20;
-/// Chunks of one artefact asked for at once.
-const CHUNKS_AT_ONCE: usize = 4;
 
 impl Node {
     /// Pulls every log of which `peer` holds more than this node. Says what was refused, and goes on with the next log.
@@ -46,9 +33,17 @@ impl Node {
             Err(e) => return Err(Error::unavailable(e.to_string())),
         };
         for head in heads.into_iter().take(1_000).filter(|h| h.member != self.member()) {
-            if let Err(error) = self.pull_log(network, peer, &forum, &head).await {
+            let pulled = self.pull_log(network, peer, &forum, &head).await;
+            let pulled = match pulled {
+                Ok(()) => self.learn_cosignatures(&head).await,
+                refused => refused,
+            };
+            if let Err(error) = pulled {
                 self.note_refusal(peer, &format!("log of {}", head.member), &error).await;
             }
+        }
+        if let Err(error) = self.collect_cosignature(network, peer).await {
+            self.note_refusal(peer, "cosignature", &error).await;
         }
         Ok(())
     }
@@ -86,7 +81,7 @@ impl Node {
         }
     }
 
-    async fn head_of(&self, forum: &str, member: &str) -> Result<Option<HeadRow>> {
+    pub(crate) async fn head_of(&self, forum: &str, member: &str) -> Result<Option<HeadRow>> {
         let (forum, member) = (forum.to_owned(), member.to_owned());
         self.store()
             .run(move |s| s.head_get(&forum, &member))
@@ -235,93 +230,6 @@ impl Node {
         Ok(release)
     }
 
-    /// Fetches an artefact from the peer, or from any other that is connected, and checks it whole before it gets its name.
-    async fn fetch(
-        &self,
-        network: &NetworkHandle,
-        peer: &str,
-        forum: &str,
-        dataflow: &str,
-        artefact: &Artefact,
-    ) -> Result<()> {
-        let mut sources = vec![peer.to_owned()];
-        sources.extend(network.connected().await.unwrap_or_default().into_iter().filter(|m| m != peer));
-        let path = self.folder().temporary().join(format!("{}.part", artefact.sha256));
-        let mut last = Error::unavailable("nobody is connected");
-        for source in sources {
-            match self.fetch_from(network, &source, forum, artefact, &path).await {
-                Ok(()) => {
-                    let (node, dataflow, artefact) = (self.clone(), dataflow.to_owned(), artefact.clone());
-                    let finish = move || {
-                        let temporary =
-                            tempfile::TempPath::try_from_path(&path).map_err(|e| Error::file("keep", &path, e))?;
-                        node.check_artefact(&temporary, &dataflow, &artefact)?;
-                        node.files().commit(temporary, &artefact.sha256).or_unverified(|| "the artefact".to_owned())?;
-                        Ok(())
-                    };
-                    return tokio::task::spawn_blocking(finish)
-                        .await
-                        .or_storage(|| "a check was cut off".to_owned())?;
-                }
-                Err(error @ Error::Storage { .. }) => return Err(error),
-                Err(error) => {
-                    self.note_refusal(&source, &format!("artefact {}", artefact.sha256), &error).await;
-                    last = Error::unavailable(error.to_string());
-                }
-            }
-        }
-        Err(last)
-    }
-
-    /// Fetches chunks, a few at once, in order; each is checked against its signed hash before it is written. What an earlier
-    /// attempt wrote is kept.
-    async fn fetch_from(
-        &self,
-        network: &NetworkHandle,
-        source: &str,
-        forum: &str,
-        artefact: &Artefact,
-        path: &std::path::Path,
-    ) -> Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|e| Error::file("write", path, e))?;
-        let have = file.metadata().map_or(0, |m| m.len()) / CHUNK_BYTES;
-        let have = have.min(artefact.chunks.len() as u64);
-        file.set_len(have * CHUNK_BYTES)
-            .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(|e| Error::file("write", path, e))?;
-        let wanted = (0u64..).zip(artefact.chunks.clone()).skip(have as usize);
-        let mut chunks = futures::stream::iter(wanted.map(|(index, hash)| {
-            let offset = index * CHUNK_BYTES;
-            let length = (artefact.bytes - offset).min(CHUNK_BYTES) as u32;
-            let request = ChunkRequest { forum: forum.to_owned(), sha256: artefact.sha256.clone(), offset, length };
-            async move { (hash, length, network.chunk(source, request).await) }
-        }))
-        .buffered(CHUNKS_AT_ONCE);
-        while let Some((hash, length, answer)) = chunks.next().await {
-            let bytes = match answer {
-                Ok(ChunkResponse::Bytes(bytes)) => bytes,
-                Ok(ChunkResponse::Refused(reason)) => {
-                    return Err(Error::unavailable(format!("`{source}` refused: {reason}")));
-                }
-                Err(e) => return Err(Error::unavailable(e.to_string())),
-            };
-            if bytes.len() != length as usize || hex::encode(Sha256::digest(&bytes)) != hash {
-                return Err(Error::unverified(format!(
-                    "`{source}` sent a chunk of artefact {} with other bytes than were signed",
-                    artefact.sha256
-                )));
-            }
-            file.write_all(&bytes).map_err(|e| Error::file("write", path, e))?;
-        }
-        file.sync_all().map_err(|e| Error::file("sync", path, e))
-    }
-
     /// Keeps why something was refused, for the log and for `doctor`.
     pub(crate) async fn note_refusal(&self, peer: &str, what: &str, error: &Error) {
         let mut reason = error.to_string();
@@ -343,149 +251,6 @@ impl Node {
             Ok(()) | Err(chancery_store::StoreError::Task) => {}
             Err(error) => tracing::error!(%error, "cannot note a refusal"),
         }
-    }
-
-    /// Answers a peer's question.
-    pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
-        let answer = match request {
-            SyncRequest::Heads { forum } => self.answer_heads(&forum).await,
-            SyncRequest::Forum { forum, have, seen, from } => self.answer_forum(&forum, &have, &seen, from),
-            SyncRequest::Records { forum, member: owner, from } => {
-                self.answer_records(member, &forum, owner, from).await
-            }
-        };
-        answer.unwrap_or_else(|error| {
-            tracing::debug!(peer = member, %error, "sync request not answered");
-            SyncResponse::Refused(error.to_string())
-        })
-    }
-
-    async fn answer_heads(&self, forum: &str) -> Result<SyncResponse> {
-        self.check_forum(forum)?;
-        let wanted = forum.to_owned();
-        let rows =
-            self.store().run(move |s| s.head_list(&wanted)).await.or_storage(|| "cannot read the heads".to_owned())?;
-        let heads = rows.into_iter().filter(complete).map(|h| HeadInfo { member: h.member, checkpoint: h.checkpoint });
-        Ok(SyncResponse::Heads(heads.collect()))
-    }
-
-    fn check_forum(&self, forum: &str) -> Result<()> {
-        if self.trust()?.forum() == forum {
-            Ok(())
-        } else {
-            Err(Error::denied("this node is in another forum: the charters differ"))
-        }
-    }
-
-    async fn answer_records(&self, peer: &str, forum: &str, owner: String, from: u64) -> Result<SyncResponse> {
-        self.check_forum(forum)?;
-        let head = self.head_of(forum, &owner).await?.filter(complete);
-        let head = head.ok_or_else(|| Error::not_found(format!("no complete log of `{owner}` is held here")))?;
-        let (node, forum, peer) = (self.clone(), forum.to_owned(), peer.to_owned());
-        let work = move || node.page(&forum, &head, &peer, from);
-        let page = tokio::task::spawn_blocking(work).await.or_storage(|| "an answer was cut off".to_owned())??;
-        Ok(SyncResponse::Records(Box::new(page)))
-    }
-
-    /// Leaves from `from` on, the records behind them that `peer` may have, and the proofs.
-    fn page(&self, forum: &str, head: &HeadRow, peer: &str, from: u64) -> Result<RecordPage> {
-        let failed = || "cannot read the log".to_owned();
-        let size = head.size.max(0) as u64;
-        if from >= size {
-            return Err(Error::invalid(format!("the log of `{}` has {size} leaves here", head.member)));
-        }
-        let mut leaves = self.store().leaf_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
-        let rows = self.store().record_list(forum, &head.member, from, MAX_LEAVES as u32).or_storage(failed)?;
-        let mut bytes = 0;
-        let mut records = Vec::new();
-        for row in rows.into_iter().filter(|r| (r.position.max(0) as u64) < from + leaves.len() as u64) {
-            bytes += row.envelope.len();
-            if bytes > PAGE_BYTES && !records.is_empty() {
-                leaves.truncate((row.position.max(0) as u64 - from) as usize);
-                break;
-            }
-            if self.may_replicate(peer, &row)? {
-                records.push(RecordItem {
-                    position: row.position.max(0) as u64,
-                    envelope: String::from_utf8(row.envelope).or_storage(failed)?,
-                    salt: row.salt.map(hex::encode),
-                });
-            }
-        }
-        let reached = from + leaves.len() as u64;
-        let stored = StoredHashes { store: self.store(), forum, member: &head.member };
-        let tree = Tree(&stored);
-        let rest = tree.prove_consistency(size, reached).or_storage(failed)?;
-        let consistency = tree.prove_consistency(size, from).or_storage(failed)?;
-        Ok(RecordPage {
-            checkpoint: head.checkpoint.clone(),
-            leaves: leaves.iter().map(|l| STANDARD.encode(l)).collect(),
-            records,
-            consistency: encode_hashes(&consistency),
-            rest: encode_hashes(&rest),
-            root: STANDARD.encode(tree.root(reached).or_storage(failed)?.0),
-        })
-    }
-
-    fn may_replicate(&self, peer: &str, row: &RecordRow) -> Result<bool> {
-        if row.kind != RecordKind::Release.as_str() {
-            return Ok(true);
-        }
-        let release = self.store().release_get(&row.id).or_storage(|| "cannot read a release".to_owned())?;
-        // A release is stored with its row: without one, nobody can say for whom it is.
-        match &release {
-            Some(release) => self.decide(peer, release),
-            None => Ok(false),
-        }
-    }
-
-    /// Decides whether a peer may hold a copy, and keeps the decision before anything is sent.
-    fn decide(&self, peer: &str, release: &ReleaseRow) -> Result<bool> {
-        let subject = self.peer(peer);
-        let decision = self.judge(&subject, Action::Replicate, &resource_of(release), self.now());
-        self.note_decision(&subject, Action::Replicate, &release.id, &decision)?;
-        Ok(decision.allowed)
-    }
-
-    /// Answers a peer that asks for a chunk of an artefact.
-    pub(crate) async fn answer_chunk(&self, peer: &str, request: ChunkRequest) -> ChunkResponse {
-        let (node, peer) = (self.clone(), peer.to_owned());
-        let work = move || node.chunk(&peer, &request);
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(bytes)) => ChunkResponse::Bytes(bytes),
-            Ok(Err(error)) => ChunkResponse::Refused(error.to_string()),
-            Err(_) => ChunkResponse::Refused("the answer was cut off".to_owned()),
-        }
-    }
-
-    fn chunk(&self, peer: &str, request: &ChunkRequest) -> Result<Vec<u8>> {
-        self.check_forum(&request.forum)?;
-        let not_here = || Error::not_found("no such artefact is held here for you");
-        if u64::from(request.length) > CHUNK_BYTES {
-            return Err(Error::invalid("a chunk is at most 1 MiB"));
-        }
-        let releases = self
-            .store()
-            .release_list_by_artefact(&request.sha256)
-            .or_storage(|| "cannot read the releases".to_owned())?;
-        let mut allowed = false;
-        for release in &releases {
-            // The first chunk's decision is kept; the others are the same one.
-            allowed |= if request.offset == 0 {
-                self.decide(peer, release)?
-            } else {
-                self.judge(&self.peer(peer), Action::Replicate, &resource_of(release), self.now()).allowed
-            };
-        }
-        if !allowed {
-            return Err(not_here());
-        }
-        let path = self.files().path(&request.sha256);
-        let mut file = std::fs::File::open(&path).map_err(|_| not_here())?;
-        file.seek(SeekFrom::Start(request.offset)).map_err(|e| Error::file("read", &path, e))?;
-        let mut bytes = Vec::new();
-        file.take(u64::from(request.length)).read_to_end(&mut bytes).map_err(|e| Error::file("read", &path, e))?;
-        Ok(bytes)
     }
 
     /// Announces this member's head to the forum, as a hint.
@@ -516,10 +281,4 @@ fn record_row(record: &CheckedRecord, checked: &CheckedPage, member: &str, now: 
         envelope: record.envelope.to_bytes().or_storage(|| "cannot write the record".to_owned())?,
         salt: record.salt.map(|s| s.to_vec()),
     })
-}
-
-/// Whether a log is held as far as its signed head.
-fn complete(head: &HeadRow) -> bool {
-    let origin = head.checkpoint.lines().next().unwrap_or_default().to_owned();
-    Checkpoint::read(&head.checkpoint, &origin).is_ok_and(|c| c.size == head.size.max(0) as u64)
 }

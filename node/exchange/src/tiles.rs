@@ -6,6 +6,7 @@ use chancery_ledger::tiles::{FULL_WIDTH, TileKind, TilePlace, entry_bundle};
 use chancery_ledger::{checkpoint, witness};
 use chancery_store::Store;
 use chancery_store::logs::HeadRow;
+use chancery_store::witnessing::CosignatureRow;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
@@ -15,13 +16,13 @@ impl Node {
     /// A log's published head: the newest with the quorum of cosignatures that the charter asks for.
     pub async fn log_checkpoint(&self, forum: &str, member: &str) -> Result<String> {
         let head = self.log_head(forum, member).await?;
+        if self.trust()?.charter().witness_quorum(member) == 0 {
+            return self.log_pending(forum, member).await;
+        }
         let (f, m) = (head.forum.clone(), head.member.clone());
         let published = self.store().run(move |s| s.published_get(&f, &m)).await;
         if let Some(row) = published.or_storage(|| "cannot read the published head".to_owned())? {
             return Ok(row.checkpoint);
-        }
-        if self.trust()?.charter().witness_quorum(member) == 0 && is_complete(&head) {
-            return Ok(head.checkpoint);
         }
         Err(Error::not_found(format!(
             "no head of the log of `{member}` has been cosigned by enough members yet: its newest is at `pending`"
@@ -98,7 +99,11 @@ pub(crate) fn is_complete(head: &HeadRow) -> bool {
 
 /// A head's note with the cosignatures held of it.
 pub(crate) fn cosigned_note(store: &Store, head: &HeadRow) -> std::result::Result<String, chancery_store::StoreError> {
-    let held = store.cosignature_list(&head.forum)?;
+    Ok(cosigned(head, &store.cosignature_list(&head.forum)?))
+}
+
+/// A head's note with those of `held` that are of it.
+pub(crate) fn cosigned(head: &HeadRow, held: &[CosignatureRow]) -> String {
     let of_head = held.iter().filter(|c| c.member == head.member && c.size == head.size && c.root == head.root);
-    Ok(chancery_ledger::cosignature::joined(&head.checkpoint, of_head.map(|c| c.line.as_str())))
+    chancery_ledger::cosignature::joined(&head.checkpoint, of_head.map(|c| c.line.as_str()))
 }

@@ -12,5 +12,6 @@ mod openapi;
 mod page;
 mod sdmx;
 mod server;
+mod witness;
 
 pub use server::{ServeError, Server};

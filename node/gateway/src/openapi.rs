@@ -10,7 +10,7 @@ use utoipa_swagger_ui::SwaggerUi;
     info(
         title = "Chancery",
         description = "Migration statistics of a regional consultation process: SDMX services, catalogue, releases and their proofs. \
-            Everything here is public and read-only.",
+            Everything here is public; nothing but a request for a cosignature changes anything.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&OperationIds),
@@ -30,6 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
         crate::log::policy,
         crate::log::tile,
         crate::log::proof,
+        crate::witness::add_checkpoint,
         crate::catalogue::catalogue,
         crate::catalogue::dataset,
         crate::catalogue::document,
@@ -53,7 +54,7 @@ struct OperationIds;
 impl Modify for OperationIds {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut openapi.paths.paths {
-            if let Some(operation) = &mut item.get {
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
                 let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
                 operation.operation_id = Some(words.collect::<Vec<_>>().join("_"));
             }
@@ -81,7 +82,7 @@ mod tests {
         let openapi = serde_json::to_value(Description::openapi()).unwrap();
         assert_eq!(openapi["openapi"], "3.1.0");
         for (path, item) in openapi["paths"].as_object().unwrap() {
-            let get = &item["get"];
+            let get = if item["get"].is_object() { &item["get"] } else { &item["post"] };
             assert!(get["summary"].is_string() || get["description"].is_string(), "{path}");
             let parameters = get["parameters"].as_array().cloned().unwrap_or_default();
             let named = |name: &str| parameters.iter().any(|p| p["name"] == name && p["in"] == "path");

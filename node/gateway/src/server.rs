@@ -11,7 +11,7 @@ use chancery_exchange::Node;
 use chancery_exchange::config::HttpConfig;
 
 use crate::error::HttpError;
-use crate::{api, artefacts, catalogue, log, middleware, openapi, page, sdmx};
+use crate::{api, artefacts, catalogue, log, middleware, openapi, page, sdmx, witness};
 
 /// Longest wait for requests under way when stopping, in seconds.
 const STOP_WITHIN_S: u64 = 5;
@@ -58,6 +58,7 @@ impl Server {
                 .configure(openapi::routes)
                 .configure(catalogue::routes)
                 .configure(log::routes)
+                .configure(witness::routes)
                 .service(web::scope("/api/v1").configure(api::routes))
                 .service(web::scope("/sdmx/3").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::routes))
                 .service(

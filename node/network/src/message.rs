@@ -21,8 +21,12 @@ pub const MAX_FRAME: usize = 256 << 10;
 pub const MAX_REASON: usize = 2 << 10;
 /// Longest gossip message: a head with its signatures.
 pub const MAX_GOSSIP: usize = 16 << 10;
-/// Longest signed note of a head.
-pub const MAX_CHECKPOINT: usize = 4 << 10;
+/// Longest signed note of a head, with the cosignatures of a forum of 60 members.
+pub const MAX_CHECKPOINT: usize = 15 << 10;
+/// Longest request for a cosignature: a head and 63 hashes.
+pub const MAX_COSIGN: usize = 40 << 10;
+/// Longest cosignature: a name, and 76 bytes of base64.
+pub const MAX_COSIGNATURE: usize = 512;
 /// Most leaves in one answer.
 pub const MAX_LEAVES: usize = 512;
 /// Most heads in one answer: one for every member a charter may ever have had.
@@ -75,6 +79,13 @@ pub enum SyncRequest {
         /// How many envelopes of the answer it has already.
         from: u64,
     },
+    /// A cosignature on a head.
+    Cosign {
+        /// Forum id.
+        forum: String,
+        /// The body of C2SP tlog-witness's `add-checkpoint`.
+        body: String,
+    },
 }
 
 /// What is answered.
@@ -87,6 +98,10 @@ pub enum SyncResponse {
     Records(Box<RecordPage>),
     /// What the forum is made of.
     Forum(Box<ForumPage>),
+    /// A cosignature: a line of a signed note.
+    Cosigned(String),
+    /// The head cosigned last has another size: this one.
+    Conflict(u64),
     /// Nothing, and why.
     Refused(String),
 }
@@ -222,6 +237,7 @@ impl SyncRequest {
     pub fn check(&self) -> Result<(), Unfit> {
         match self {
             Self::Heads { forum } => hash("forum", forum),
+            Self::Cosign { forum, body } => hash("forum", forum).and_then(|()| at_most("body", body.len(), MAX_COSIGN)),
             Self::Records { forum, member: owner, .. } => hash("forum", forum).and_then(|()| member(owner)),
             Self::Forum { forum, have, seen, .. } => {
                 hash("forum", forum)?;
@@ -249,6 +265,8 @@ impl SyncResponse {
                 at_most("envelopes", page.envelopes.len(), MAX_ENVELOPES)?;
                 at_most("conflicting", page.conflicting.len(), 1)
             }
+            Self::Cosigned(line) => at_most("cosigned", line.len(), MAX_COSIGNATURE),
+            Self::Conflict(_) => Ok(()),
             Self::Refused(reason) => at_most("refused", reason.len(), MAX_REASON),
         }
     }

@@ -23,6 +23,9 @@ pub(crate) enum Forum {
         /// Let one operator import and approve alone.
         #[arg(long)]
         no_four_eyes: bool,
+        /// How many other member states must have cosigned a log's head before it is published; half of them if it is not said.
+        #[arg(long, value_name = "STATES")]
+        witness_quorum: Option<u32>,
         /// Where to write the draft.
         #[arg(long, short)]
         output: PathBuf,
@@ -121,6 +124,9 @@ pub(crate) struct Amend {
     /// Whether a release needs two operators.
     #[arg(long, value_name = "BOOL")]
     pub(crate) four_eyes: Option<bool>,
+    /// How many other member states must have cosigned a log's head before it is published.
+    #[arg(long, value_name = "STATES")]
+    pub(crate) witness_quorum: Option<u32>,
     /// The shared schema, for example `RCP 1.1.0`.
     #[arg(long)]
     pub(crate) schema: Option<String>,

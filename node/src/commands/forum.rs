@@ -20,9 +20,9 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             let member = card(&settings::load(&context.dir)?, &keyring(context))?;
             write(&output, &serde_json::to_vec_pretty(&member)?)
         }
-        Forum::Draft { name, months, no_four_eyes, output, cards } => {
+        Forum::Draft { name, months, no_four_eyes, witness_quorum, output, cards } => {
             let members = cards.iter().map(|path| read_card(path)).collect::<Result<Vec<_>>>()?;
-            let bundle = draft(&name, months, !no_four_eyes, members, now())?;
+            let bundle = draft(&name, months, !no_four_eyes, witness_quorum, members, now())?;
             write(&output, &serde_json::to_vec_pretty(&bundle)?)?;
             say(context, &bundle)
         }
@@ -105,6 +105,7 @@ fn amendment(args: Amend) -> Result<Amendment> {
         thresholds: args.threshold.iter().map(threshold).collect::<Result<_, _>>()?,
         four_eyes: args.four_eyes,
         schema: args.schema,
+        witness_quorum: args.witness_quorum,
     })
 }
 

@@ -26,6 +26,8 @@ pub struct Amendment {
     pub thresholds: Vec<(String, Fraction)>,
     /// Whether a release needs two operators.
     pub four_eyes: Option<bool>,
+    /// How many other member states must cosign a head.
+    pub witness_quorum: Option<u32>,
     /// The shared schema's version.
     pub schema: Option<String>,
 }
@@ -101,6 +103,9 @@ fn change_rules(new: &mut Charter, wanted: &Amendment, now: i64) -> Result<()> {
     }
     if let Some(four_eyes) = wanted.four_eyes {
         new.rules.four_eyes = four_eyes;
+    }
+    if wanted.witness_quorum.is_some() {
+        new.rules.witness_quorum = wanted.witness_quorum;
     }
     if let Some(schema) = &wanted.schema {
         new.rules.schema.clone_from(schema);

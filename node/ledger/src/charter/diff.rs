@@ -120,6 +120,11 @@ fn rule_changes(old: &Charter, new: &Charter, changes: &mut Vec<Change>) {
         let text = if new.rules.four_eyes { "a release needs two operators" } else { "one operator may publish alone" };
         changes.push(Change { act: Act::Amend, text: text.to_owned() });
     }
+    if old.rules.witness_quorum != new.rules.witness_quorum {
+        let (from, to) = (old.rules.witness_quorum.unwrap_or(0), new.rules.witness_quorum.unwrap_or(0));
+        let text = format!("a head is published once {to} other states have cosigned it, until now {from}");
+        changes.push(Change { act: Act::Amend, text });
+    }
     if old.rules.schema != new.rules.schema {
         let text = format!("the shared schema is `{}`, until now `{}`", new.rules.schema, old.rules.schema);
         changes.push(Change { act: Act::Schema, text });

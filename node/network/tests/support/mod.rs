@@ -144,7 +144,9 @@ fn answer(request: &SyncRequest) -> SyncResponse {
         SyncRequest::Heads { .. } => {
             SyncResponse::Heads(vec![HeadInfo { member: "MEX".to_owned(), checkpoint: "signed".to_owned() }])
         }
-        SyncRequest::Records { .. } | SyncRequest::Forum { .. } => SyncResponse::refused("none here"),
+        SyncRequest::Records { .. } | SyncRequest::Forum { .. } | SyncRequest::Cosign { .. } => {
+            SyncResponse::refused("none here")
+        }
     }
 }
 

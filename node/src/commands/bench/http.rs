@@ -175,7 +175,7 @@ async fn publish(dir: &Path, file: &Path) -> Result<()> {
     };
     node::create(dir, &config, &["preparer".to_owned(), "approver".to_owned()], None)?;
     let keyring = Keyring::new(dir.join("keys"));
-    let mut bundle = draft("Benchmark", 12, true, vec![card(&config, &keyring)?], forum::now())?;
+    let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring)?], forum::now())?;
     let authority = keyring.authority(|| Err(Error::invalid("these keys have no passphrase")))?;
     let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, &authority, forum::now())?;
     let profiles = dir.join("disclosure");

@@ -1,0 +1,200 @@
+//! Witnessing: cosigns other members' heads by the rules of C2SP tlog-witness, and collects cosignatures on this member's own.
+
+use chancery_ledger::checkpoint::Checkpoint;
+use chancery_ledger::cosignature::{self, Cosignature};
+use chancery_ledger::log::{Hash, Tree};
+use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
+use chancery_ledger::{Purpose, Trust};
+use chancery_network::NetworkHandle;
+use chancery_network::message::{HeadInfo, SyncRequest, SyncResponse};
+use chancery_store::Store;
+use chancery_store::logs::HeadRow;
+use chancery_store::witnessing::{CosignatureRow, PublishedHeadRow, WitnessedRow};
+
+use crate::error::{Doing as _, Error, Result};
+use crate::node::Node;
+use crate::seal::StoredHashes;
+use crate::tiles::{cosigned_note, is_complete};
+
+/// How far this node's clock may have gone back since its witness signed last, in seconds.
+const MAX_BACK_S: i64 = 30;
+/// How old a cosignature of a head may be before it is asked for again, in seconds: it says also that the witness is still there.
+const REFRESH_S: i64 = 3600;
+
+impl Node {
+    /// Cosigns a head, or says why not. What is cosigned is on disk before the answer is made.
+    pub async fn add_checkpoint(&self, body: &str) -> Result<std::result::Result<String, Refusal>> {
+        let request = match AddCheckpoint::parse(body) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let node = self.clone();
+        let work = move || node.cosign(&request);
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the cosigning was cut off".to_owned())?
+    }
+
+    /// Answers a member that asks for a cosignature.
+    pub(crate) async fn answer_cosign(&self, peer: &str, forum: &str, body: String) -> Result<SyncResponse> {
+        self.check_forum(forum)?;
+        match self.add_checkpoint(&body).await? {
+            Ok(line) => Ok(SyncResponse::Cosigned(line)),
+            Err(Refusal::Conflict(size)) => Ok(SyncResponse::Conflict(size)),
+            Err(refusal) => {
+                let error = Error::denied(format!("not cosigned: {refusal}"));
+                self.note_refusal(peer, "cosignature", &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<std::result::Result<String, Refusal>> {
+        let failed = || "cannot read what was cosigned".to_owned();
+        let (trust, now) = (self.trust()?, self.now());
+        let key = self.keyring().key(Purpose::Witness)?;
+        trust.key_for(self.member(), Purpose::Witness, &key.public(), now).or_denied("this node may not cosign")?;
+        let owner = match request.owner(&trust) {
+            Ok(owner) => owner,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let forked = self.store().evidence_list(trust.forum()).or_storage(failed)?;
+        if forked.iter().any(|(member, _)| *member == owner) {
+            return Err(Error::denied(format!("the log of `{owner}` was seen forked: nothing of it is cosigned")));
+        }
+        let last = self.store().witnessed_get(trust.forum(), &owner).or_storage(failed)?;
+        if last.as_ref().is_some_and(|l| now + MAX_BACK_S < l.at) {
+            tracing::error!("this node's clock went back: it cosigns nothing until it is right");
+            return Err(Error::denied("this node's clock went back: it cosigns nothing until it is right"));
+        }
+        let head = match request.check(&trust, last.as_ref().map(state).transpose()?, now) {
+            Ok(head) => head,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let new = WitnessedRow {
+            forum: trust.forum().to_owned(),
+            member: owner,
+            size: head.size as i64,
+            root: head.root.0.to_vec(),
+            at: last.as_ref().map_or(now, |l| l.at.max(now)),
+        };
+        if !self.store().witnessed_advance(last.as_ref(), &new).or_storage(failed)? {
+            return Err(Error::conflict("another request came first: ask again"));
+        }
+        let name = cosignature::witness_name(trust.forum(), self.member());
+        let line = cosignature::cosign(&request.checkpoint, &name, &key, new.at);
+        line.or_invalid(|| "not cosigned".to_owned()).map(Ok)
+    }
+
+    /// Asks a connected member to cosign this node's newest head, unless it has lately, and publishes the head once enough have.
+    pub(crate) async fn collect_cosignature(&self, network: &NetworkHandle, peer: &str) -> Result<()> {
+        let trust = self.trust()?;
+        let (forum, member) = (trust.forum().to_owned(), self.member().to_owned());
+        let read = move |s: &Store| Ok((s.head_get(&forum, &member)?, s.cosignature_list(&forum)?));
+        let (head, held) = self.store().run(read).await.or_storage(|| "cannot read the log's head".to_owned())?;
+        let Some(head) = head else { return Ok(()) };
+        let mine = held.iter().find(|c| c.member == head.member && c.witness == peer);
+        let same = mine.filter(|c| c.size == head.size && c.root == head.root);
+        if same.is_some_and(|c| self.now() < c.at + REFRESH_S) {
+            return Ok(());
+        }
+        let mut old = mine.map_or(0, |c| c.size.max(0) as u64).min(head.size.max(0) as u64);
+        // A witness that knows another size says it once; then it is asked from there.
+        for _ in 0..2 {
+            let body = self.cosign_request(&head, old).await?;
+            let asked = SyncRequest::Cosign { forum: head.forum.clone(), body };
+            match network.sync(peer, asked).await.or_unavailable(|| format!("`{peer}` does not cosign"))? {
+                SyncResponse::Cosigned(line) => return self.keep_own_cosignature(&trust, head, peer, &line).await,
+                SyncResponse::Conflict(size) if size <= head.size.max(0) as u64 => old = size,
+                SyncResponse::Conflict(size) => return Err(ahead(peer, size, head.size)),
+                SyncResponse::Refused(reason) => {
+                    return Err(Error::denied(format!("`{peer}` does not cosign: {reason}")));
+                }
+                _ => return Err(Error::unverified(format!("`{peer}` answered another question"))),
+            }
+        }
+        Err(Error::unverified(format!("`{peer}` does not say which head it cosigned last")))
+    }
+
+    async fn cosign_request(&self, head: &HeadRow, old: u64) -> Result<String> {
+        let (store, head) = (self.store().clone(), head.clone());
+        let work = move || {
+            let stored = StoredHashes { store: &store, forum: &head.forum, member: &head.member };
+            let proof = Tree(&stored).prove_consistency(head.size.max(0) as u64, old);
+            let proof = proof.or_storage(|| "cannot prove the log's growth".to_owned())?;
+            Ok(AddCheckpoint { old, proof, checkpoint: head.checkpoint }.to_text())
+        };
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?
+    }
+
+    async fn keep_own_cosignature(&self, trust: &Trust, head: HeadRow, peer: &str, line: &str) -> Result<()> {
+        let note = cosignature::joined(&head.checkpoint, [line.trim_end()]);
+        let found = cosignature::verified(trust, &note).or_unverified(|| format!("the cosignature of `{peer}`"))?;
+        if !found.iter().any(|c| c.member == peer) {
+            return Err(Error::unverified(format!("`{peer}` sent a cosignature that does not hold")));
+        }
+        self.keep_cosignatures(trust, head, found).await
+    }
+
+    /// Takes over the cosignatures that a peer's copy of a head carries, if that head is held here.
+    pub(crate) async fn learn_cosignatures(&self, info: &HeadInfo) -> Result<()> {
+        let trust = self.trust()?;
+        let Some(head) = self.head_of(trust.forum(), &info.member).await?.filter(is_complete) else { return Ok(()) };
+        let origin = chancery_ledger::checkpoint::origin(trust.forum(), &info.member);
+        let offered = Checkpoint::read(&info.checkpoint, &origin);
+        let offered = offered.or_unverified(|| format!("the head of `{}`", info.member))?;
+        if offered.size != head.size.max(0) as u64 || offered.root.0 != head.root.as_slice() {
+            return Ok(());
+        }
+        let forum = trust.forum().to_owned();
+        let held = self.store().run(move |s| s.cosignature_list(&forum)).await;
+        let held = held.or_storage(|| "cannot read the cosignatures".to_owned())?;
+        let known = |line: &&str| held.iter().any(|c| c.member == head.member && c.line == **line);
+        let lines = info.checkpoint.rsplit_once("\n\n").map_or("", |(_, lines)| lines).lines();
+        let new: Vec<&str> = lines.filter(|line| !known(line) && !head.checkpoint.contains(line)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let note = cosignature::joined(&head.checkpoint, new);
+        let found = cosignature::verified(&trust, &note).or_unverified(|| "a peer's cosignatures".to_owned())?;
+        self.keep_cosignatures(&trust, head, found).await
+    }
+
+    /// Keeps cosignatures of a head that is held, and publishes it if they are enough.
+    async fn keep_cosignatures(&self, trust: &Trust, head: HeadRow, found: Vec<Cosignature>) -> Result<()> {
+        let row = |c: Cosignature| CosignatureRow {
+            forum: head.forum.clone(),
+            member: head.member.clone(),
+            witness: c.member,
+            size: head.size,
+            root: head.root.clone(),
+            at: c.at,
+            line: c.line,
+        };
+        let rows: Vec<CosignatureRow> = found.into_iter().map(row).collect();
+        let (trust, now) = (trust.clone(), self.now());
+        let work = move |s: &Store| {
+            s.cosignature_put(&rows)?;
+            let checkpoint = cosigned_note(s, &head)?;
+            let found = cosignature::verified(&trust, &checkpoint).unwrap_or_default();
+            let counted = cosignature::counted(&trust, &head.member, &found);
+            if counted >= trust.charter().witness_quorum(&head.member) {
+                let HeadRow { forum, member, size, root, .. } = head;
+                s.published_put(&PublishedHeadRow { forum, member, size, root, checkpoint, at: now })?;
+            }
+            Ok(())
+        };
+        self.store().run(work).await.or_storage(|| "cannot keep a cosignature".to_owned())
+    }
+}
+
+fn ahead(peer: &str, size: u64, held: i64) -> Error {
+    tracing::error!(peer, size, held, "a peer has cosigned more of this log than is here");
+    Error::conflict(format!(
+        "`{peer}` has cosigned {size} leaves of this node's log, of which {held} are here: was an old backup restored?"
+    ))
+}
+
+fn state(row: &WitnessedRow) -> Result<Witnessed> {
+    let root = row.root.as_slice().try_into().map(Hash);
+    let root = root.map_err(|_| Error::unverified("the stored root of a cosigned head is damaged"))?;
+    Ok(Witnessed { size: row.size.max(0) as u64, root })
+}
