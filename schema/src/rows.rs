@@ -58,6 +58,16 @@ pub enum SourceError {
     /// It is not what it should be; the text says where.
     #[error("{0}")]
     Format(String),
+    /// Likewise, at a byte of it.
+    #[error("byte {byte}, after {seen} observations: {why}")]
+    At {
+        /// Where.
+        byte: u64,
+        /// Observations before.
+        seen: u64,
+        /// What is wrong.
+        why: String,
+    },
     /// It is larger or deeper than anything that is read.
     #[error("{0}")]
     TooLarge(String),

@@ -129,6 +129,21 @@ impl Validator {
         self.problems.note(problem);
     }
 
+    /// Notes a component of a message that its dataflow does not have; `row` is the first observation with it.
+    pub fn note_strange(&mut self, component: &str, row: u64) {
+        let ids = self.columns.iter().map(|column| column.component.id.as_str());
+        let nearest = crate::mapping::nearest(component, ids).map(str::to_owned);
+        self.note(Problem {
+            row,
+            column: component.chars().take(MAX_QUOTE).collect(),
+            component: String::new(),
+            value: component.chars().take(MAX_QUOTE).collect(),
+            expected: "a component of the dataflow that the message says it is of".to_owned(),
+            nearest,
+            kind: ProblemKind::UnmappedColumn,
+        });
+    }
+
     /// Checks one row; false if the mapping's filters leave it out.
     pub fn push<R: Row + ?Sized>(&mut self, line: u64, row: &R) -> bool {
         let field = |index: usize| row.field(index).unwrap_or("").trim();

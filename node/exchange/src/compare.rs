@@ -155,10 +155,11 @@ impl Node {
     ) -> Result<(Findings, Comparison)> {
         let mapping = Mapping::parse(mapping).map_err(|errors| all_of("the mapping file is wrong", &errors))?;
         let schema = self.dataset_schema(&mapping.dataflow)?;
-        let checked = self.check_file(file, mapping, &schema, checks, progress).await?;
+        let checked = self.check_file(file, mapping, &schema, checks, progress.clone()).await?;
         if checked.findings.errors() > 0 {
             return Err(Error::Problems(Box::new(checked.findings)));
         }
+        progress.filter();
         let disclosed = self.disclose(&schema, checked.staged.to_path_buf(), None).await?;
         let comparison = self.compare(&schema, &disclosed.candidate).await?;
         Ok((checked.findings, comparison))

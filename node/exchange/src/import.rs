@@ -4,6 +4,7 @@ mod aggregate;
 mod check;
 mod findings;
 mod marked;
+mod progress;
 mod read;
 mod source;
 mod trial;
@@ -26,7 +27,8 @@ use crate::node::Node;
 pub use check::Checks;
 pub use findings::{AcceptedWarning, Findings};
 pub use marked::{Marked, mark};
-pub use source::{Found, Progress};
+pub use progress::{Phase, Progress};
+pub use source::Found;
 pub use trial::{Trial, propose_mapping, try_mapping};
 
 use check::Checked;
@@ -95,7 +97,8 @@ impl Node {
         trust
             .key_for(self.member(), Purpose::Operator, &operator.public(), self.now())
             .or_denied(&format!("`{}` may not import", request.operator))?;
-        let checked = self.check_file(request.file.as_deref(), mapping, &schema, &request.checks, progress).await?;
+        let checked =
+            self.check_file(request.file.as_deref(), mapping, &schema, &request.checks, progress.clone()).await?;
         let Checked { staged, rows, left_out, found, findings } = checked;
         if findings.errors() > 0 || findings.refuses() && !request.check_only {
             return Err(Error::Problems(Box::new(findings)));
@@ -112,6 +115,7 @@ impl Node {
         if request.check_only {
             return Ok(outcome);
         }
+        progress.filter();
         let disclosed = self.disclose(&schema, staged.to_path_buf(), None).await?;
         let intent = Intent {
             forum: trust.forum().to_owned(),

@@ -41,7 +41,7 @@ pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
 pub use forum::{Amendment, amend, card, draft, mandates, sign, sign_all, suspend};
 pub use import::{
-    AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Progress, Trial, mark,
+    AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Phase, Progress, Trial, mark,
     propose_mapping, try_mapping,
 };
 pub use keyring::Keyring;

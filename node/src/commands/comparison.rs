@@ -86,7 +86,13 @@ fn show_years(years: &[YearTotals]) {
     if !narrowed.is_empty() {
         let dimensions = narrowed.into_iter().collect::<Vec<_>>().join(", ");
         output::line(format!(
-            "of {dimensions} only totals are summed where a reporting area has them beside their parts: no figure counts twice"
+            "of {dimensions} only totals are summed where they stand beside their parts: no figure counts twice"
+        ));
+    }
+    let left_out: u64 = years.iter().map(|year| year.left_out).sum();
+    if left_out > 0 {
+        output::line(format!(
+            "{left_out} observations are parts of totals, too many to find out which of these are there: they are not summed"
         ));
     }
 }

@@ -1,14 +1,13 @@
 //! `import`, `preview`, `approve`, `publish`, `withdraw`.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use arrow::array::RecordBatch;
-use chancery_exchange::{Error, ImportRequest, Progress, Stage, propose_mapping};
+use chancery_exchange::{Error, ImportRequest, Phase, Progress, Stage, propose_mapping};
 use chancery_ledger::{Audience, time};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use super::Context;
 use super::{comparison, node as serving, problems};
@@ -105,17 +104,32 @@ pub(crate) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T>
     }
 }
 
-/// A bar on the terminal, fed from the reading's counters; silent where there is no terminal.
+/// Steps of the bar: finer than a terminal is wide.
+const STEPS: u64 = 10_000;
+
+/// A bar on the terminal with an estimate over all that is done with the file; silent where there is no terminal.
 pub(crate) fn show_progress(progress: &Progress) -> tokio::task::JoinHandle<()> {
     let progress = progress.clone();
     tokio::spawn(async move {
-        let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left") {
-            bar.set_style(style);
-        }
+        let bar = ProgressBar::new(STEPS);
+        let style = |template: &str| ProgressStyle::with_template(template).ok();
+        let known = style("{msg} {bar:40} {percent} %, {eta} left");
+        // A query's rows, and how long disclosure control takes, are not known before.
+        let unknown = style("{spinner} {msg}, {elapsed} so far");
         loop {
-            bar.set_length(progress.total.load(Ordering::Relaxed));
-            bar.set_position(progress.read.load(Ordering::Relaxed));
+            let ((done, all), share) = (progress.done(), progress.share());
+            let (text, style) = match progress.phase() {
+                Phase::Reading if all == 0 => ("reading".to_owned(), &unknown),
+                Phase::Reading => (format!("reading {} of {}", HumanBytes(done), HumanBytes(all)), &known),
+                Phase::Checking => (format!("checking row {} of {}", HumanCount(done), HumanCount(all)), &known),
+                Phase::Filtering => (format!("disclosure control of {} rows", HumanCount(all)), &unknown),
+            };
+            bar.set_message(text);
+            if let Some(style) = style {
+                bar.set_style(style.clone());
+            }
+            bar.set_position((share * STEPS as f64) as u64);
+            bar.tick();
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     })

@@ -1,18 +1,20 @@
 //! Reads SDMX-JSON data messages, 1.0 and 2.0, by series or flat. Structures can stand behind the figures, so that a message is read
 //! twice: once for what its positions mean, once for its figures.
 
+mod outline;
+
 use std::fmt;
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+pub use outline::Outline;
+use outline::{Structure, attributes, fixed, positions, text};
+
 use crate::rows::{Bounded, Observations, SourceError};
 
-/// Most values of one component, and most components: more than any message of figures has.
-const MAX_VALUES: usize = 1_000_000;
 /// What a data set says beside its figures.
 const PLAIN: [&str; 10] = [
     "reportingBegin",
@@ -29,107 +31,7 @@ const PLAIN: [&str; 10] = [
 /// What an error says when the reader of the observations has enough.
 const ENOUGH: &str = "enough";
 
-/// What the positions of a message mean.
-#[derive(Debug, Default, Deserialize)]
-pub struct Outline {
-    #[serde(default)]
-    structures: Vec<Structure>,
-    /// 1.0 has one.
-    structure: Option<Structure>,
-    /// 1.0 as it was before `data` enclosed it, and 2.0.
-    data: Option<Box<Outline>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Structure {
-    links: Vec<Link>,
-    dimensions: Levels,
-    attributes: Levels,
-    measures: Levels,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Link {
-    urn: String,
-    rel: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Levels {
-    data_set: Vec<Component>,
-    dimension_group: Vec<Component>,
-    series: Vec<Component>,
-    observation: Vec<Component>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Component {
-    id: String,
-    #[serde(deserialize_with = "texts")]
-    values: Vec<String>,
-}
-
-/// The values' ids, or what stands for one.
-fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct Texts;
-    impl<'de> Visitor<'de> for Texts {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("the values of a component")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Vec<String>, A::Error> {
-            let mut out = Vec::new();
-            while let Some(value) = values.next_element::<Value>()? {
-                if out.len() == MAX_VALUES {
-                    return Err(A::Error::custom(format!("a component has more than {MAX_VALUES} values")));
-                }
-                let part = |key: &str| value.get(key).and_then(text);
-                out.push(
-                    part("id")
-                        .or_else(|| part("value"))
-                        .or_else(|| part("name"))
-                        .or_else(|| text(&value))
-                        .unwrap_or_default(),
-                );
-            }
-            Ok(out)
-        }
-    }
-    deserializer.deserialize_seq(Texts)
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Array(values) => values.first().and_then(text),
-        Value::Null | Value::Object(_) => None,
-    }
-}
-
 impl Outline {
-    /// Reads what the positions mean.
-    pub fn read(input: impl Read) -> Result<Self, SourceError> {
-        let outline: Self =
-            serde_json::from_reader(BufReader::new(Bounded::json(input))).map_err(|error| wrong(&error, 0))?;
-        let inner = outline.data.map_or(Self { data: None, ..outline }, |data| *data);
-        if inner.structures.is_empty() && inner.structure.is_none() {
-            return Err(SourceError::Format("it is no SDMX-JSON data message: it has no structure".to_owned()));
-        }
-        Ok(inner)
-    }
-
-    fn structure(&self, index: usize) -> Option<&Structure> {
-        self.structures.get(index).or(self.structure.as_ref().filter(|_| index == 0))
-    }
-
     /// Hands on the observations of the same message.
     pub fn observations(&self, input: impl Read, out: &mut dyn Observations) -> Result<(), SourceError> {
         for link in self.structures.iter().chain(&self.structure).flat_map(|structure| &structure.links) {
@@ -414,45 +316,4 @@ impl<'de> Visitor<'de> for Series<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Dimensions that have one value in the whole data set.
-fn fixed(dimensions: &[Component], fields: &mut Fields) {
-    for dimension in dimensions {
-        fields.extend(dimension.values.first().map(|value| (dimension.id.clone(), value.clone())));
-    }
-}
-
-/// The values at the positions of a key such as `0:3:1`.
-fn positions(dimensions: &[Component], key: &str, fields: &mut Fields) -> Result<(), String> {
-    let parts: Vec<&str> = key.split(':').collect();
-    if parts.len() != dimensions.len() {
-        return Err(format!(
-            "the key `{key}` has {} parts, and there are {} dimensions",
-            parts.len(),
-            dimensions.len()
-        ));
-    }
-    for (part, dimension) in parts.iter().zip(dimensions) {
-        let value = part.parse::<usize>().ok().and_then(|position| dimension.values.get(position));
-        let value = value.ok_or_else(|| format!("the key `{key}`: `{}` has no value `{part}`", dimension.id))?;
-        fields.push((dimension.id.clone(), value.clone()));
-    }
-    Ok(())
-}
-
-/// Attributes' values: positions where they are listed, texts otherwise.
-fn attributes(components: &[Component], values: &[Value], fields: &mut Fields) -> Result<(), String> {
-    for (component, value) in components.iter().zip(values) {
-        let listed = value.as_u64().filter(|_| !component.values.is_empty());
-        let value = match listed {
-            Some(position) => {
-                let value = usize::try_from(position).ok().and_then(|position| component.values.get(position));
-                Some(value.ok_or_else(|| format!("`{}` has no value {position}", component.id))?.clone())
-            }
-            None => text(value),
-        };
-        fields.extend(value.map(|value| (component.id.clone(), value)));
-    }
-    Ok(())
 }

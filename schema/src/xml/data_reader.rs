@@ -17,6 +17,22 @@ const MAX_GROUPS: usize = 1_000_000;
 /// Namespaces whose attributes are not components.
 const PREFIXES: [&str; 3] = ["xmlns", "xsi", "xml"];
 
+/// Attributes of a data set that are not components, mostly with a prefix.
+const OWN: [&str; 11] = [
+    "structureRef",
+    "dataScope",
+    "action",
+    "setID",
+    "validFromDate",
+    "validToDate",
+    "publicationYear",
+    "publicationPeriod",
+    "reportingBeginDate",
+    "reportingEndDate",
+    "REPORTING_YEAR_START_DAY",
+];
+/// Elements of a message beside its data sets.
+const TOP: [&str; 2] = ["Header", "Footer"];
 /// Elements of a data set that hold values.
 const PARTS: [&str; 4] = ["SeriesKey", "ObsKey", "GroupKey", "Attributes"];
 /// Elements of a data set that hold no figures.
@@ -57,7 +73,7 @@ pub fn read(input: impl Read, out: &mut dyn Observations) -> Result<(), SourceEr
             Event::Eof => Err(SourceError::Format("it ends before its message does".to_owned())),
             text => {
                 if message.texts {
-                    message.text.push_str(&resolve(text)?);
+                    message.text.push_str(&resolve(text).map_err(place)?);
                 }
                 Ok(ControlFlow::Continue(()))
             }
@@ -76,6 +92,10 @@ fn next<'b, R: BufRead>(reader: &mut Reader<R>, buffer: &'b mut Vec<u8>, seen: u
             let limit = error.to_string().contains("a text of more than");
             if limit { Err(SourceError::TooLarge(error.to_string())) } else { Err(SourceError::Read(error)) }
         }
+        // What is no text is found before it is known where in the text it stands.
+        Err(error @ quick_xml::Error::Encoding(_)) => {
+            Err(at(SourceError::Format(error.to_string()), reader.buffer_position(), seen))
+        }
         Err(error) => Err(at(SourceError::Format(error.to_string()), reader.error_position(), seen)),
     }
 }
@@ -83,9 +103,24 @@ fn next<'b, R: BufRead>(reader: &mut Reader<R>, buffer: &'b mut Vec<u8>, seen: u
 /// Says where it is wrong.
 fn at(error: SourceError, position: u64, seen: u64) -> SourceError {
     match error {
-        SourceError::Format(why) => SourceError::Format(format!("byte {position}, after {seen} observations: {why}")),
+        SourceError::Format(why) => SourceError::At { byte: position, seen, why },
         other => other,
     }
+}
+
+/// What a generic message says at an element: a component and its value.
+fn generic_value(start: &BytesStart<'_>, name: &str) -> Result<(String, String), SourceError> {
+    let without = |what: &str| SourceError::Format(format!("a `{name}` has no `{what}`: it would be lost"));
+    let id = attribute(start, "id")?.map_or_else(
+        || match name {
+            "ObsValue" => Ok("OBS_VALUE".to_owned()),
+            "ObsDimension" => Ok("TIME_PERIOD".to_owned()),
+            _ => Err(without("id")),
+        },
+        Ok,
+    )?;
+    let value = attribute(start, "value")?.ok_or_else(|| without("value"))?;
+    Ok((id, value))
 }
 
 #[derive(Default)]
@@ -155,13 +190,9 @@ impl Message {
                 self.parts.group_key = 0;
                 self.path.push(name);
             }
-            _ if self.path.is_empty() => {}
+            _ if self.path.is_empty() => self.check_top(&name, empty)?,
             "Value" | "ObsValue" | "ObsDimension" if self.generic => {
-                let id = attribute(start, "id")?.unwrap_or_else(|| match name.as_str() {
-                    "ObsValue" => "OBS_VALUE".to_owned(),
-                    _ => "TIME_PERIOD".to_owned(),
-                });
-                let value = attribute(start, "value")?.unwrap_or_default();
+                let (id, value) = generic_value(start, &name)?;
                 self.put(id, value);
                 self.path.push(name);
             }
@@ -182,6 +213,15 @@ impl Message {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Refuses an element of a message that is none of the standards', likewise.
+    fn check_top(&self, name: &str, empty: bool) -> Result<(), SourceError> {
+        let top = self.depth + usize::from(empty) == 2;
+        if !top || TOP.contains(&name) {
+            return Ok(());
+        }
+        Err(SourceError::Format(format!("`{name}` is no part of a data message: its figures would be lost")))
+    }
+
     /// Refuses an element of a data set that is none of the standards': what it holds would be lost.
     fn check_part(&self, name: &str) -> Result<(), SourceError> {
         let open = self.path.iter().any(|open| OPAQUE.contains(&open.as_str()));
@@ -197,11 +237,10 @@ impl Message {
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| SourceError::Format(error.to_string()))?;
             let key = attribute.key.as_ref();
-            // A prefix tells what belongs to the message; so do these names, on data sets and groups.
-            let own = set
-                && matches!(key, "structureRef" | "action" | "setID" | "dataScope" | "validFromDate" | "validToDate")
-                || key == "type";
-            if key.contains(':') || PREFIXES.contains(&key) || own || self.generic {
+            // These belong to the message. Nothing else is left out, so that a name that is damaged is told.
+            let (prefix, local) = key.split_once(':').unwrap_or(("", key));
+            let own = PREFIXES.contains(&prefix) || key == "xmlns" || local == "type" || set && OWN.contains(&local);
+            if own || self.generic {
                 continue;
             }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);

@@ -1,7 +1,10 @@
 //! Sums by year in which no figure counts twice, and none is added to one of another kind.
 //!
 //! Where a dimension has totals beside their parts, only the totals are summed: parts can be withheld or incomplete. Which totals there
-//! are is found out for each reporting area and year, since not every one publishes the same.
+//! are is found out for each reporting area and year, since not every one publishes the same. Parts whose own total is not there are
+//! summed in its place.
+
+mod uncovered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -13,6 +16,8 @@ use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::structure::Structures;
 use chancery_schema::validate::Parts;
 use serde::Serialize;
+
+use uncovered::Uncovered;
 
 use crate::error::{Doing as _, Result};
 
@@ -42,6 +47,8 @@ pub struct YearTotals {
     pub after: f64,
     /// Dimensions of which only totals are summed, because their parts are there too.
     pub totals_only: BTreeSet<String>,
+    /// Observations, before and now, that were too many to find out whether a total of theirs is there: they are not summed.
+    pub left_out: u64,
 }
 
 /// The reporting area, the year, and the codes of what is kept apart.
@@ -52,8 +59,11 @@ type GroupKey = Vec<String>;
 struct Group {
     /// For each dimension with parts: the codes that are there.
     met: Vec<HashSet<u16>>,
-    /// For each dimension with parts: the codes that are not summed, because a total of theirs is there.
-    parts: Vec<HashSet<u16>>,
+    /// For each dimension with parts: the codes of which a total is there, and the outermost of them.
+    totals: Vec<HashMap<u16, u16>>,
+    /// Whether not all of its totals could be remembered.
+    full: bool,
+    left_out: u64,
     rows: u64,
     summed: u64,
     sum: f64,
@@ -77,6 +87,15 @@ impl Axis {
         self.codes.push(code.to_owned());
         self.places.insert(code.to_owned(), place);
         place
+    }
+
+    /// Those of these codes that are parts of others of them, with the outermost of these.
+    fn totals(&self, places: impl Iterator<Item = u16>) -> HashMap<u16, u16> {
+        let places: Vec<u16> = places.collect::<BTreeSet<_>>().into_iter().collect();
+        let code = |place: &u16| self.codes.get(usize::from(*place)).map_or("", String::as_str);
+        let codes: Vec<&str> = places.iter().map(code).collect();
+        let totals = self.parts.outermost(&codes);
+        places.iter().zip(totals).filter_map(|(place, total)| Some((*place, *places.get(total?)?))).collect()
     }
 }
 
@@ -176,38 +195,83 @@ impl Side {
     fn find_parts(&mut self) {
         for group in &mut self.groups {
             let met = std::mem::take(&mut group.met);
-            for (axis, met) in self.axes.iter().zip(met) {
-                let places: Vec<u16> = met.into_iter().collect();
-                let codes: Vec<&str> =
-                    places.iter().map(|place| axis.codes.get(usize::from(*place)).map_or("", String::as_str)).collect();
-                let outermost = axis.parts.outermost(&codes);
-                let parts = places.iter().zip(outermost).filter(|(_, outermost)| !outermost).map(|(place, _)| *place);
-                group.parts.push(parts.collect());
-            }
+            group.totals = self.axes.iter().zip(met).map(|(axis, met)| axis.totals(met.into_iter())).collect();
         }
     }
 
-    /// Second pass: the sums.
-    fn sum(&mut self, batch: &RecordBatch) {
+    /// Calls `each` with every row's group, period, place on each axis and figure.
+    fn each_row(&mut self, batch: &RecordBatch, mut each: impl FnMut(&mut Group, usize, &str, &[u16], Option<f64>)) {
         let columns = Self::columns(batch);
         let rows = batch.num_rows();
         let groups = self.groups_of(&columns, rows);
-        let mut counts = vec![true; rows];
-        for (axis, dimension) in self.axes.iter_mut().enumerate() {
-            let places = Self::places_of(dimension, &columns, rows);
-            for ((counts, group), place) in counts.iter_mut().zip(&groups).zip(places) {
-                *counts &= !self.groups[*group].parts[axis].contains(&place);
-            }
-        }
+        let places: Vec<Vec<u16>> = self.axes.iter_mut().map(|axis| Self::places_of(axis, &columns, rows)).collect();
         let values = batch.column(self.measure).as_primitive::<Float64Type>();
-        for (row, group) in groups.iter().enumerate() {
-            let group = &mut self.groups[*group];
-            group.rows += 1;
-            if counts[row] {
-                group.summed += 1;
-                group.sum += if values.is_valid(row) { values.value(row) } else { 0.0 };
-            }
+        let mut at = vec![0; self.axes.len()];
+        for (row, group) in groups.into_iter().enumerate() {
+            at.iter_mut().zip(&places).for_each(|(at, places)| *at = places[row]);
+            let period = columns.get(self.time).copied().flatten().map_or("", |column| column.value(row));
+            each(&mut self.groups[group], group, period, &at, values.is_valid(row).then(|| values.value(row)));
         }
+    }
+
+    /// Whether some codes are parts of others that are there.
+    fn has_parts(&self) -> bool {
+        self.groups.iter().flat_map(|group| &group.totals).any(|totals| !totals.is_empty())
+    }
+
+    /// Second pass: sums what is part of nothing.
+    fn sum(&mut self, batch: &RecordBatch, uncovered: &mut Uncovered) {
+        let cover = self.has_parts();
+        self.each_row(batch, |group, number, period, places, value| {
+            group.rows += 1;
+            let outermost = group.totals.iter().zip(places).all(|(totals, place)| !totals.contains_key(place));
+            if let Some(value) = value.filter(|_| outermost) {
+                group.summed += 1;
+                group.sum += value;
+                group.full |= cover && !uncovered.cover(number, period, places);
+            }
+        });
+    }
+
+    /// Third pass, where there are parts: keeps those whose total is not there.
+    fn keep_uncovered(&mut self, batch: &RecordBatch, uncovered: &mut Uncovered) {
+        let mut tops = vec![0; self.axes.len()];
+        self.each_row(batch, |group, number, period, places, value| {
+            let mut is_part = false;
+            for ((top, totals), place) in tops.iter_mut().zip(&group.totals).zip(places) {
+                let total = totals.get(place);
+                is_part |= total.is_some();
+                *top = *total.unwrap_or(place);
+            }
+            if let Some(value) = value.filter(|_| is_part) {
+                group.left_out += u64::from(group.full || !uncovered.keep(number, period, places, &tops, value));
+            }
+        });
+    }
+
+    /// All passes over a file.
+    fn pass(&mut self, path: &Path) -> Result<()> {
+        let failed = || "cannot sum the figures".to_owned();
+        let batches = || artefact::read(path).or_storage(failed);
+        for batch in batches()? {
+            self.meet(&batch.or_storage(failed)?);
+        }
+        self.find_parts();
+        let mut uncovered = Uncovered::default();
+        for batch in batches()? {
+            self.sum(&batch.or_storage(failed)?, &mut uncovered);
+        }
+        if !self.has_parts() {
+            return Ok(());
+        }
+        for batch in batches()? {
+            self.keep_uncovered(&batch.or_storage(failed)?, &mut uncovered);
+        }
+        for (group, (summed, sum)) in uncovered.sums(&self.axes) {
+            self.groups[group].summed += summed;
+            self.groups[group].sum += sum;
+        }
+        Ok(())
     }
 
     /// Adds the file's sums to `years`.
@@ -237,7 +301,8 @@ impl Side {
             *rows += group.rows;
             *summed += group.summed;
             *sum += group.sum;
-            let narrowed = self.axes.iter().zip(&group.parts).filter(|(_, parts)| !parts.is_empty());
+            totals.left_out += group.left_out;
+            let narrowed = self.axes.iter().zip(&group.totals).filter(|(_, totals)| !totals.is_empty());
             totals.totals_only.extend(narrowed.map(|(axis, _)| axis.id.clone()));
         }
     }
@@ -250,17 +315,10 @@ pub(super) fn years(
     schema: &DatasetSchema,
     structures: &Structures,
 ) -> Result<Vec<YearTotals>> {
-    let failed = || "cannot sum the figures".to_owned();
     let mut years = BTreeMap::new();
     for (path, is_after) in before.map(|path| (path, false)).into_iter().chain([(after, true)]) {
         let mut side = Side::new(schema, structures);
-        for batch in artefact::read(path).or_storage(failed)? {
-            side.meet(&batch.or_storage(failed)?);
-        }
-        side.find_parts();
-        for batch in artefact::read(path).or_storage(failed)? {
-            side.sum(&batch.or_storage(failed)?);
-        }
+        side.pass(path)?;
         side.tell(schema, is_after, &mut years);
     }
     Ok(years.into_values().collect())

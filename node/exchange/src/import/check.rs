@@ -20,8 +20,9 @@ use tokio::sync::mpsc;
 
 use super::aggregate::Summing;
 use super::findings::Findings;
+use super::progress::Progress;
 use super::read::{Reader, Reading};
-use super::source::{Found, Progress};
+use super::source::Found;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
@@ -120,7 +121,8 @@ impl Node {
         let rules = rules_of(self.folder().root(), &checks.rules)?;
         check_accepted(&rules, &checks.accept)?;
         let (path, wanted, listed) = (file.map(Path::to_path_buf), schema.clone(), checks.listed);
-        let open = move || Reader::open(path.as_deref(), &mapping, &wanted, listed, &progress);
+        let seen = progress.clone();
+        let open = move || Reader::open(path.as_deref(), &mapping, &wanted, listed, &seen);
         let cut_off = || "the import was cut off".to_owned();
         let reader = tokio::task::spawn_blocking(open).await.or_storage(cut_off)??;
         let packing = reader.packing();
@@ -135,6 +137,7 @@ impl Node {
         // The first sorted row is there when the last one is read.
         let mut next = sorted.next().await;
         let reading = reading.await.or_storage(cut_off)??;
+        progress.check(reading.rows - reading.left_out);
         let mut pass = SortedPass::new(self, schema, packing, &rules, bound, earlier, &reading, listed);
         let (sender, receiver) = mpsc::channel(WAITING);
         let (dir, wanted) = (self.workspace().to_path_buf(), schema.clone());
@@ -144,6 +147,7 @@ impl Node {
             let checked = match next {
                 Some(batch) => {
                     let batch = batch.or_storage(sorting)?;
+                    progress.pass(batch.num_rows());
                     tokio::task::block_in_place(|| pass.look(&batch))?
                 }
                 None => {

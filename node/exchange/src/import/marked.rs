@@ -10,7 +10,8 @@ use chancery_schema::validate::{Problem, Severity};
 use rust_xlsxwriter::{Color, Format, FormatBorder, Note, Workbook, Worksheet, XlsxError};
 
 use super::findings::Findings;
-use super::source::{self, Opened, Progress};
+use super::progress::Progress;
+use super::source::{self, Opened};
 use super::{all_of, name_of};
 use crate::error::{Doing as _, Error, Result};
 

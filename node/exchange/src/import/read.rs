@@ -11,7 +11,8 @@ use chancery_schema::rows::{RowBatch, RowSource};
 use chancery_schema::validate::{Packing, Problems, Validator};
 use tokio::sync::mpsc;
 
-use super::source::{self, Found, Opened, Progress};
+use super::progress::Progress;
+use super::source::{self, Found, Opened};
 use super::{all_of, name_of};
 use crate::error::{Doing as _, Error, Result};
 
@@ -53,12 +54,16 @@ impl Reader {
         progress: &Progress,
     ) -> Result<Self> {
         let name = name_of(path);
-        let Opened { rows: source, found } = source::open(path, mapping, progress)?;
+        let Opened { rows: source, found, said } = source::open(path, mapping, progress)?;
         let bound = mapping
             .bind(schema, source.headings())
             .map_err(|errors| all_of(&format!("the mapping does not fit `{name}`"), &errors))?;
         let (shape, sums) = (bound.shape.clone(), bound.sums);
-        Ok(Self { source, shape, validator: Validator::keeping(bound, listed), name, found, sums })
+        let mut validator = Validator::keeping(bound, listed);
+        for (component, row) in said.iter().flat_map(|said| said.strange(schema)) {
+            validator.note_strange(component, row);
+        }
+        Ok(Self { source, shape, validator, name, found, sums })
     }
 
     /// How the batches are packed.

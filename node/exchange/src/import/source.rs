@@ -14,23 +14,15 @@ mod xlsx;
 use std::fs::File;
 use std::io::{Read, Seek as _};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chancery_schema::mapping::Mapping;
 use chancery_schema::rows::{RowSource, SourceError};
 use serde::Serialize;
 
+use super::progress::Progress;
 use crate::error::{Error, Result};
 
-/// How far the reading is, shared with whoever shows it.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// Bytes read.
-    pub read: Arc<AtomicU64>,
-    /// Bytes of the file.
-    pub total: Arc<AtomicU64>,
-}
+pub(crate) use sdmx::Said;
 
 /// Something about the file that the mapping does not say and that was found out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,6 +50,8 @@ pub(crate) struct Opened {
     pub(crate) rows: Box<dyn RowSource>,
     /// What was found out about it.
     pub(crate) found: Vec<Found>,
+    /// What it says of itself, if it is a message.
+    pub(crate) said: Option<Said>,
 }
 
 /// Counts what is read.
@@ -69,7 +63,7 @@ struct Counted<R> {
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.progress.read.fetch_add(n as u64, Ordering::Relaxed);
+        self.progress.read(n as u64);
         Ok(n)
     }
 }
@@ -137,7 +131,7 @@ pub(crate) fn open(path: Option<&Path>, mapping: &Mapping, progress: &Progress) 
     match (path, &source.database, &source.query) {
         (None, Some(database), Some(query)) => {
             let rows = database::open(database, query).map_err(|e| failed(Path::new("source.database"), e))?;
-            Ok(Opened { rows, found: Vec::new() })
+            Ok(Opened { rows, found: Vec::new(), said: None })
         }
         (Some(_), None, Some(_)) | (Some(_), Some(_), _) => {
             Err(Error::invalid("give either a file, or `source.database` with `source.query` in the mapping"))
@@ -156,12 +150,12 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
     });
     let headings = headings.transpose()?;
     let mut file = File::open(path).map_err(|e| Error::file("open", path, e))?;
-    progress.total.store(file.metadata().map_or(0, |m| m.len()), Ordering::Relaxed);
+    progress.expect(file.metadata().map_or(0, |m| m.len()));
     let format = match &mapping.source.format {
         Some(word) => Format::parse(word)?,
         None => Format::of(path, &mut file)?,
     };
-    let (sheet, mut found) = (mapping.source.sheet.as_deref(), Vec::new());
+    let (sheet, mut found, mut said) = (mapping.source.sheet.as_deref(), Vec::new(), None);
     let rows: std::result::Result<Box<dyn RowSource>, SourceError> = match format {
         Format::Text => {
             let counted = Counted { inner: file, progress: progress.clone() };
@@ -170,18 +164,19 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
                 Ok(Box::new(csv::CsvSource::new(text.input, text.layout)?) as _)
             })
         }
-        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, &mut found)
+        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, progress, &mut found)
             .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
-        Format::Ods => ods::OdsCells::open(path, sheet, &mut found)
+        Format::Ods => ods::OdsCells::open(path, sheet, progress, &mut found)
             .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
-        Format::Parquet => parquet::ParquetSource::open(file).map(|rows| Box::new(rows) as _),
+        Format::Parquet => parquet::ParquetSource::open(file, progress).map(|rows| Box::new(rows) as _),
         Format::Sdmx(grammar) => {
             let wanted = mapping.components.iter().filter(|(id, component)| component.column.as_ref() == Some(id));
             let wanted = wanted.map(|(id, _)| id.clone());
-            sdmx::SdmxSource::open(file, grammar, progress, wanted, &mut found).map(|rows| Box::new(rows) as _)
+            sdmx::SdmxSource::open(file, grammar, progress, wanted, &mut found, &mut said)
+                .map(|rows| Box::new(rows) as _)
         }
     };
-    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found })
+    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found, said })
 }
 
 /// The sheet of the name; the first if none is given.

@@ -10,7 +10,8 @@ use chancery_schema::mapping::propose::{Sample, propose};
 use chancery_schema::rows::RowBatch;
 use chancery_schema::validate::{Problem, Validator};
 
-use super::source::{self, Found, Opened, Progress};
+use super::progress::Progress;
+use super::source::{self, Found, Opened};
 use super::{all_of, name_of};
 use crate::error::{Doing as _, Error, Result};
 
@@ -69,7 +70,7 @@ pub fn try_mapping(structures: &Structures, mapping: &str, path: Option<&Path>, 
         .find_dataflow(&mapping.dataflow)
         .ok_or_else(|| Error::not_found(format!("there is no dataflow `{}`", mapping.dataflow)))?;
     let schema = structures.dataset_schema(&dataflow).or_invalid(|| format!("`{dataflow}` cannot be used"))?;
-    let Opened { rows: mut source, found } = source::open(path, &mapping, &Progress::default())?;
+    let Opened { rows: mut source, found, said } = source::open(path, &mapping, &Progress::default())?;
     let headings = source.headings().to_vec();
     let name = name_of(path);
     let bound = mapping
@@ -78,6 +79,7 @@ pub fn try_mapping(structures: &Structures, mapping: &str, path: Option<&Path>, 
     let unused = bound.unmapped_columns().map(str::to_owned).collect();
     let shape = bound.shape.clone();
     let mut validator = Validator::new(bound);
+    said.iter().flat_map(|said| said.strange(&schema)).for_each(|(id, row)| validator.note_strange(id, row));
     let (mut seen, mut left_out) = (0, 0);
     let mut first = RowBatch::default();
     let mut shaped = RowBatch::default();

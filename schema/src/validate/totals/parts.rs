@@ -106,13 +106,17 @@ impl Parts {
         Some(Self { places, within, ages })
     }
 
-    /// Which of these codes are parts of none of the others.
-    pub fn outermost(&self, codes: &[&str]) -> Vec<bool> {
+    /// For each of these codes which of the others is its outermost total; none for those that are parts of no other.
+    pub fn outermost(&self, codes: &[&str]) -> Vec<Option<usize>> {
         let places: Vec<Option<u16>> = codes.iter().map(|code| self.places.get(*code).copied()).collect();
-        let part = |place: &Option<u16>| {
-            place.is_some_and(|part| places.iter().flatten().any(|whole| self.is_within(*whole, part)))
+        let whole = |part: u16| move |place: &Option<u16>| place.is_some_and(|whole| self.is_within(whole, part));
+        let is_part: Vec<bool> =
+            places.iter().map(|place| place.is_some_and(|part| places.iter().any(whole(part)))).collect();
+        let total = |place: &Option<u16>| {
+            let part = (*place)?;
+            (0..places.len()).find(|index| !is_part[*index] && whole(part)(&places[*index]))
         };
-        places.iter().map(|place| !part(place)).collect()
+        places.iter().map(total).collect()
     }
 
     pub(super) fn is_within(&self, whole: u16, part: u16) -> bool {

@@ -93,3 +93,30 @@ fn no_figure_counts_twice_and_no_kinds_are_mixed() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn parts_are_summed_where_their_total_is_not_there() {
+    let of = |rows: &[Row]| sums(rows).into_iter().map(|(.., summed, sum, _)| (summed, sum)).collect::<Vec<_>>();
+    let row = |area, sex, age, year, value| -> Row { (area, sex, age, year, "PERSONS", value) };
+    // One month has its total, another only parts of one kind, a third of two kinds that overlap.
+    let found = of(&[
+        row("GTM", "_T", "_T", "2024-01", Some(10.0)),
+        row("GTM", "F", "_T", "2024-01", Some(4.0)),
+        row("GTM", "F", "_T", "2024-02", Some(5.0)),
+        row("GTM", "M", "_T", "2024-02", Some(6.0)),
+        row("GTM", "F", "_T", "2024-03", Some(7.0)),
+        row("GTM", "M", "_T", "2024-03", None),
+        row("GTM", "_T", "Y_LT18", "2024-03", Some(8.0)),
+        row("GTM", "_T", "Y18T59", "2024-03", Some(9.0)),
+        row("GTM", "F", "Y_LT18", "2024-03", Some(1.0)),
+    ]);
+    assert_eq!(found, [(5, 10.0 + 5.0 + 6.0 + 8.0 + 9.0)]);
+    // A total that is withheld is none.
+    let found = of(&[
+        row("GTM", "_T", "_T", "2024", None),
+        row("GTM", "F", "_T", "2024", Some(4.0)),
+        row("GTM", "M", "_T", "2024", Some(5.0)),
+        row("GTM", "M", "Y_LT18", "2024", Some(2.0)),
+    ]);
+    assert_eq!(found, [(2, 9.0)]);
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chancery_schema::rows::{Bounded, SourceError};
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// Most files in an archive.
 const MAX_ENTRIES: usize = 10_000;
@@ -36,7 +37,7 @@ pub(super) fn open(path: &Path) -> Result<Archive, SourceError> {
         let mut bytes = 0;
         loop {
             let n = if text { bounded.read(&mut buffer) } else { bounded.get_mut().read(&mut buffer) };
-            match n.map_err(SourceError::from_read)? {
+            match n.map_err(|error| broken(&name, error))? {
                 0 => break,
                 n => bytes += n as u64,
             }
@@ -49,9 +50,25 @@ pub(super) fn open(path: &Path) -> Result<Archive, SourceError> {
     Ok(archive)
 }
 
-fn damaged(error: zip::result::ZipError) -> SourceError {
+/// A part that does not unpack, or to something else than its checksum says.
+fn broken(name: &str, error: std::io::Error) -> SourceError {
+    match SourceError::from_read(error) {
+        SourceError::Read(error) if is_damage(&error) => {
+            SourceError::Format(format!("`{name}` in it is damaged: {error}; save the spreadsheet again"))
+        }
+        other => other,
+    }
+}
+
+fn damaged(error: ZipError) -> SourceError {
     match error {
-        zip::result::ZipError::Io(error) => SourceError::Read(error),
+        ZipError::Io(error) if !is_damage(&error) => SourceError::Read(error),
         other => SourceError::Format(format!("it is a damaged archive, or none: {other}")),
     }
+}
+
+/// Whether it is what was read that is wrong, rather than the reading.
+fn is_damage(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
 }

@@ -9,9 +9,9 @@ use chancery_schema::xml::reading::{attribute, resolve};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::Found;
 use super::archive::{self, Archive};
 use super::sheet::{Cell, Cells};
+use super::{Found, Progress};
 
 /// Most rows of a sheet, repeated ones counted.
 const MAX_ROWS: u32 = 1 << 20;
@@ -22,19 +22,33 @@ const MAX_SPACES: usize = 1_000;
 pub(super) struct OdsCells {
     archive: Archive,
     sheet: String,
+    progress: Progress,
 }
 
 impl OdsCells {
     /// Opens `sheet`, or the first.
-    pub(super) fn open(path: &Path, sheet: Option<&str>, found: &mut Vec<Found>) -> Result<Self, SourceError> {
+    pub(super) fn open(
+        path: &Path,
+        sheet: Option<&str>,
+        progress: &Progress,
+        found: &mut Vec<Found>,
+    ) -> Result<Self, SourceError> {
         let mut archive = archive::open(path)?;
-        let mut names = Vec::new();
-        let mut reader = content(&mut archive)?;
+        let (mut names, mut row) = (Vec::<String>::new(), 0u64);
+        let (mut reader, _) = content(&mut archive)?;
         let mut buffer = Vec::new();
         loop {
-            match reader.read_event_into(&mut buffer).map_err(|e| wrong(&e))? {
+            let event = reader.read_event_into(&mut buffer).map_err(|error| match names.last() {
+                Some(sheet) => SourceError::Format(format!("sheet `{sheet}`, row {row} or behind: {}", wrong(&error))),
+                None => wrong(&error),
+            })?;
+            match event {
                 Event::Start(start) if start.name().as_ref() == "table:table" => {
                     names.extend(attribute(&start, "table:name")?);
+                    row = 0;
+                }
+                Event::Start(start) if start.name().as_ref() == "table:table-row" => {
+                    row += u64::from(count(&start, "table:number-rows-repeated")?);
                 }
                 Event::Eof => break,
                 _ => {}
@@ -43,14 +57,16 @@ impl OdsCells {
         }
         drop(reader);
         let sheet = super::choose_sheet(&names, sheet, found)?;
-        Ok(Self { archive, sheet })
+        Ok(Self { archive, sheet, progress: progress.clone() })
     }
 }
 
-fn content(archive: &mut Archive) -> Result<Reader<impl BufRead + '_>, SourceError> {
+/// The sheets, and how many bytes they are, unpacked.
+fn content(archive: &mut Archive) -> Result<(Reader<impl BufRead + '_>, u64), SourceError> {
     let entry =
         archive.by_name("content.xml").map_err(|_| SourceError::Format("it has no `content.xml`".to_owned()))?;
-    Ok(Reader::from_reader(BufReader::new(entry)))
+    let size = entry.size();
+    Ok((Reader::from_reader(BufReader::new(entry)), size))
 }
 
 fn wrong(error: &quick_xml::Error) -> SourceError {
@@ -75,35 +91,65 @@ struct Open {
 }
 
 impl Cells for OdsCells {
+    fn sheet(&self) -> &str {
+        &self.sheet
+    }
+
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError> {
-        let mut reader = content(&mut self.archive)?;
-        let mut table = Table { sheet: &self.sheet, inside: false, notes: 0, line: 0, row: Row::default(), open: None };
-        let mut buffer = Vec::new();
-        loop {
-            buffer.clear();
-            let event = reader.read_event_into(&mut buffer).map_err(|e| wrong(&e))?;
-            let flow = match &event {
-                Event::Start(start) => table.start(start).map(ControlFlow::Continue)?,
-                Event::Empty(start) => {
-                    table.start(start)?;
-                    table.end(start.name().as_ref(), sink)?
-                }
-                Event::End(end) => table.end(end.name().as_ref(), sink)?,
-                Event::DocType(_) => {
-                    return Err(SourceError::Format("it has a document type, which is refused".to_owned()));
-                }
-                Event::Eof => ControlFlow::Break(()),
-                text => {
-                    if let Some(cell) = table.open.as_mut().filter(|_| table.notes == 0) {
-                        cell.text.push_str(&resolve(text)?);
-                    }
-                    ControlFlow::Continue(())
-                }
-            };
-            if flow.is_break() {
-                return Ok(());
+        let mut table = Table {
+            sheet: &self.sheet,
+            inside: false,
+            notes: 0,
+            line: 0,
+            row: Row::default(),
+            in_row: false,
+            open: None,
+        };
+        let read = each(content(&mut self.archive)?, &mut table, &self.progress, sink);
+        read.map_err(|error| match error {
+            SourceError::Format(why) if table.inside => {
+                SourceError::Format(format!("sheet `{}`, row {}: {why}", self.sheet, table.line.saturating_add(1)))
             }
+            other => other,
+        })
+    }
+}
+
+fn each(
+    (mut reader, size): (Reader<impl BufRead>, u64),
+    table: &mut Table<'_>,
+    progress: &Progress,
+    sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>,
+) -> Result<(), SourceError> {
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let event = reader.read_event_into(&mut buffer).map_err(|e| wrong(&e))?;
+        let flow = match &event {
+            Event::Start(start) => table.start(start).map(ControlFlow::Continue)?,
+            Event::Empty(start) => {
+                table.start(start)?;
+                table.end(start.name().as_ref(), sink)?
+            }
+            Event::End(end) => table.end(end.name().as_ref(), sink)?,
+            Event::DocType(_) => {
+                return Err(SourceError::Format("it has a document type, which is refused".to_owned()));
+            }
+            Event::Eof if table.inside => {
+                return Err(SourceError::Format("it ends before its table does".to_owned()));
+            }
+            Event::Eof => ControlFlow::Break(()),
+            text => {
+                if let Some(cell) = table.open.as_mut().filter(|_| table.notes == 0) {
+                    cell.text.push_str(&resolve(text)?);
+                }
+                ControlFlow::Continue(())
+            }
+        };
+        if flow.is_break() {
+            return Ok(());
         }
+        progress.read_row(reader.buffer_position(), size);
     }
 }
 
@@ -115,6 +161,7 @@ struct Table<'a> {
     notes: u32,
     line: u32,
     row: Row,
+    in_row: bool,
     open: Option<Open>,
 }
 
@@ -125,14 +172,18 @@ impl Table<'_> {
             _ if !self.inside => {}
             "office:annotation" => self.notes += 1,
             "table:table-row" => {
+                self.in_row = true;
                 self.row = Row { repeated: count(start, "table:number-rows-repeated")?, ..Row::default() };
             }
             "table:table-cell" | "table:covered-table-cell" => self.open = Some(Open::of(start)?),
-            name => {
-                if let Some(cell) = self.open.as_mut().filter(|_| self.notes == 0) {
-                    cell.space(name, start)?;
+            name => match self.open.as_mut() {
+                Some(cell) if self.notes == 0 => cell.space(name, start)?,
+                None if self.in_row && self.notes == 0 => {
+                    let lost = format!("`{name}` is no cell: those behind it would move");
+                    return Err(SourceError::Format(lost));
                 }
-            }
+                _ => {}
+            },
         }
         Ok(())
     }
@@ -151,7 +202,10 @@ impl Table<'_> {
                     self.row.put(cell)?;
                 }
             }
-            "table:table-row" => return std::mem::take(&mut self.row).hand_on(&mut self.line, sink),
+            "table:table-row" => {
+                self.in_row = false;
+                return std::mem::take(&mut self.row).hand_on(&mut self.line, sink);
+            }
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -198,12 +252,18 @@ impl Row {
 
 impl Open {
     fn of(start: &BytesStart<'_>) -> Result<Self, SourceError> {
-        let value = match attribute(start, "office:value-type")?.as_deref() {
-            Some("float" | "percentage" | "currency") => attribute(start, "office:value")?,
-            Some("date") => attribute(start, "office:date-value")?,
-            Some("boolean") => attribute(start, "office:boolean-value")?,
+        let kind = attribute(start, "office:value-type")?;
+        let name = match kind.as_deref() {
+            Some("float" | "percentage" | "currency") => Some("office:value"),
+            Some("date") => Some("office:date-value"),
+            Some("boolean") => Some("office:boolean-value"),
             _ => None,
         };
+        let value = name.map(|name| attribute(start, name)).transpose()?.flatten();
+        // What is shown of a value can be rounded.
+        if let (Some(name), None) = (name, &value) {
+            return Err(SourceError::Format(format!("a cell with a value has no `{name}`")));
+        }
         let span = (count(start, "table:number-rows-spanned")?, count(start, "table:number-columns-spanned")?);
         Ok(Self { value, text: String::new(), repeated: count(start, "table:number-columns-repeated")?, span })
     }
@@ -215,7 +275,7 @@ impl Open {
             "text:line-break" => self.text.push('\n'),
             "text:tab" => self.text.push('\t'),
             "text:s" => {
-                let spaces = attribute(start, "text:c")?.and_then(|c| c.parse().ok()).unwrap_or(1);
+                let spaces = count(start, "text:c")? as usize;
                 self.text.extend(std::iter::repeat_n(' ', spaces.min(MAX_SPACES)));
             }
             _ => {}
@@ -226,5 +286,8 @@ impl Open {
 
 /// A number of an attribute; 1 if there is none.
 fn count(start: &BytesStart<'_>, name: &str) -> Result<u32, SourceError> {
-    Ok(attribute(start, name)?.and_then(|text| text.parse().ok()).unwrap_or(1).max(1))
+    let Some(text) = attribute(start, name)? else { return Ok(1) };
+    let number =
+        text.parse::<u32>().map_err(|_| SourceError::Format(format!("`{name}` is `{text}`, which is no number")))?;
+    Ok(number.max(1))
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek as _};
 use std::ops::ControlFlow;
 
+use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::json::data_reader::Outline;
 use chancery_schema::rows::{MAX_FIELDS, Observations, RowBatch, RowSource, SourceError};
 use chancery_schema::xml::data_reader as xml;
@@ -35,6 +36,7 @@ impl SdmxSource {
         progress: &Progress,
         wanted: impl Iterator<Item = String>,
         found: &mut Vec<Found>,
+        said: &mut Option<Said>,
     ) -> Result<Self, SourceError> {
         let outline = match grammar {
             Grammar::Json => Some(Outline::read(&file)?),
@@ -42,9 +44,11 @@ impl SdmxSource {
         };
         let mut source = Self { file, grammar, outline, progress: progress.clone(), headings: Vec::new() };
         let mut components = Components::default();
-        source.observe(false, &mut components)?;
-        found.extend(components.structure.map(|structure| Found::new("structure", structure)));
-        source.headings = components.ids;
+        source.progress.expect(2 * progress.expected());
+        source.observe(&mut components)?;
+        found.extend(components.structure.as_ref().map(|structure| Found::new("structure", structure)));
+        source.headings = components.ids.iter().map(|(id, _)| id.clone()).collect();
+        *said = components.structure.map(|structure| Said { structure, components: components.ids });
         // A message leaves out what none of its observations has.
         let absent: Vec<String> = wanted.filter(|id| !source.headings.contains(id)).collect();
         source.headings.extend(absent);
@@ -54,13 +58,31 @@ impl SdmxSource {
         Ok(source)
     }
 
-    fn observe(&mut self, counted: bool, out: &mut dyn Observations) -> Result<(), SourceError> {
+    fn observe(&mut self, out: &mut dyn Observations) -> Result<(), SourceError> {
         self.file.rewind().map_err(SourceError::Read)?;
-        let progress = if counted { self.progress.clone() } else { Progress::default() };
-        let input: Box<dyn Read + '_> = Box::new(Counted { inner: &self.file, progress });
-        match &self.outline {
+        let input: Box<dyn Read + '_> = Box::new(Counted { inner: &self.file, progress: self.progress.clone() });
+        let read = match &self.outline {
             Some(outline) => outline.observations(input, out),
             None => xml::read(input, out),
+        };
+        read.map_err(|error| match error {
+            SourceError::At { byte, seen, why } => {
+                let line = self.line_of(byte).map_or_else(String::new, |line| format!("line {line}, "));
+                SourceError::Format(format!("{line}byte {byte}, after {seen} observations: {why}"))
+            }
+            other => other,
+        })
+    }
+
+    /// The line that a byte of the file stands on, for messages.
+    fn line_of(&mut self, byte: u64) -> Option<u64> {
+        self.file.rewind().ok()?;
+        let (mut before, mut buffer, mut line) = ((&self.file).take(byte), vec![0; 64 << 10], 1);
+        loop {
+            match before.read(&mut buffer).ok()? {
+                0 => return Some(line),
+                n => line += buffer[..n].iter().filter(|byte| **byte == b'\n').count() as u64,
+            }
         }
     }
 
@@ -73,11 +95,31 @@ impl SdmxSource {
     }
 }
 
+/// What a message says of itself.
+pub(crate) struct Said {
+    /// The dataflow or structure that it is of.
+    structure: String,
+    /// Its components, and the observation that had each first.
+    components: Vec<(String, u64)>,
+}
+
+impl Said {
+    /// Components that a message of this dataflow cannot have: a damaged or mistaken name would be a value that is lost. Of a message of
+    /// another structure the mapping takes what it wants.
+    pub(crate) fn strange<'a>(&'a self, schema: &'a DatasetSchema) -> impl Iterator<Item = (&'a str, u64)> {
+        let said = self.structure.rsplit_once('=').map_or(self.structure.as_str(), |(_, reference)| reference);
+        let said = said.split_once('(').map_or(said, |(reference, _)| reference);
+        let ours = [&schema.dataflow, &schema.structure].iter().any(|own| said == format!("{}:{}", own.agency, own.id));
+        let components = self.components.iter().filter(move |(id, _)| ours && schema.component(id).is_none());
+        components.map(|(id, row)| (id.as_str(), *row))
+    }
+}
+
 /// Finds out which components a message has.
 #[derive(Default)]
 struct Components {
     structure: Option<String>,
-    ids: Vec<String>,
+    ids: Vec<(String, u64)>,
     seen: u64,
 }
 
@@ -89,8 +131,8 @@ impl Observations for Components {
     fn observation(&mut self, fields: &mut dyn Iterator<Item = (&str, &str)>) -> Result<ControlFlow<()>, SourceError> {
         self.seen += 1;
         for (id, _) in fields {
-            if !self.ids.iter().any(|known| known == id) {
-                self.ids.push(id.to_owned());
+            if !self.ids.iter().any(|(known, _)| known == id) {
+                self.ids.push((id.to_owned(), self.seen));
             }
         }
         if self.ids.len() > MAX_FIELDS {
@@ -161,7 +203,7 @@ impl RowSource for SdmxSource {
             sink: &mut watched,
         };
         let name = self.name();
-        self.observe(true, &mut rows).map_err(|error| match error {
+        self.observe(&mut rows).map_err(|error| match error {
             SourceError::Format(why) => SourceError::Format(format!("{name}: {why}")),
             other => other,
         })?;

@@ -24,6 +24,9 @@ pub(super) struct Cell<'a> {
 
 /// A sheet's cells, by rows, then columns.
 pub(super) trait Cells: Send {
+    /// The sheet's name.
+    fn sheet(&self) -> &str;
+
     /// Hands on every cell that has a text, until there are no more or `sink` breaks off.
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError>;
 }
@@ -84,10 +87,14 @@ impl<C: Cells> RowSource for SheetSource<C> {
 
     fn read(&mut self, sink: &mut dyn FnMut(&mut RowBatch) -> ControlFlow<()>) -> Result<(), SourceError> {
         let mut rows = Rows { fields: vec![String::new(); self.headings.len()], ..Rows::default() };
-        let mut stopped = false;
+        let (mut stopped, mut behind) = (false, None);
         let last = self.last_heading;
         self.cells.each(&mut |cell| {
             let line = u64::from(cell.row) + 1;
+            if line < rows.line {
+                behind = Some((line, rows.line));
+                return ControlFlow::Break(());
+            }
             if line <= last {
                 return ControlFlow::Continue(());
             }
@@ -105,6 +112,12 @@ impl<C: Cells> RowSource for SheetSource<C> {
             rows.put(&cell);
             ControlFlow::Continue(())
         })?;
+        if let Some((row, before)) = behind {
+            let sheet = self.cells.sheet();
+            return Err(SourceError::Format(format!(
+                "sheet `{sheet}`: row {row} stands behind row {before}: it is damaged; save the spreadsheet again"
+            )));
+        }
         rows.end();
         if !stopped && !rows.batch.is_empty() {
             let _ = sink(&mut rows.batch);
@@ -135,8 +148,11 @@ impl Rows {
             self.fault.get_or_insert_with(|| problem(self.line, cell, expected));
             return;
         };
+        if !field.is_empty() {
+            self.fault.get_or_insert_with(|| problem(self.line, cell, "one text in each cell"));
+            return;
+        }
         self.filled = true;
-        field.clear();
         field.push_str(text);
         // A label that is merged over rows is that of all of them. A figure is not: it would be counted more than once.
         if cell.span.0 > 1 && text.parse::<f64>().is_err() {
@@ -183,6 +199,7 @@ mod tests {
 
     use zip::write::{SimpleFileOptions, ZipWriter};
 
+    use super::super::Progress;
     use super::super::ods::OdsCells;
     use super::super::xlsx::XlsxCells;
     use super::*;
@@ -282,12 +299,12 @@ mod tests {
     fn an_opendocument_sheet_is_read_with_its_merged_cells() {
         let path = ods("");
         let mut found = Vec::new();
-        let cells = OdsCells::open(&path, Some("Datos"), &mut found).unwrap();
+        let cells = OdsCells::open(&path, Some("Datos"), &Progress::default(), &mut found).unwrap();
         let mut source = SheetSource::new(cells, None, &mut found).unwrap();
         assert_eq!(source.headings(), ["País", "mes", "2020 / Hombres", "2020 / Mujeres"]);
         assert_eq!(found, [Found::headings(4, 5)]);
         assert_eq!(rows(&mut source).0, ["6: M&X|2020-01-31|1|2.5", "7: M&X|2020  -02|3|"]);
-        let error = OdsCells::open(&path, Some("Data"), &mut found).err().unwrap();
+        let error = OdsCells::open(&path, Some("Data"), &Progress::default(), &mut found).err().unwrap();
         assert!(error.to_string().contains("`Notes`, `Datos`"), "{error}");
     }
 
@@ -305,7 +322,9 @@ mod tests {
         let merges = "<mergeCells count=\"2\"><mergeCell ref=\"B2:C2\"/><mergeCell ref=\"A4:A9\"/></mergeCells>";
         let path = xlsx(&sheet.concat(), merges);
         let mut found = Vec::new();
-        let mut source = SheetSource::new(XlsxCells::open(&path, None, &mut found).unwrap(), None, &mut found).unwrap();
+        let mut source =
+            SheetSource::new(XlsxCells::open(&path, None, &Progress::default(), &mut found).unwrap(), None, &mut found)
+                .unwrap();
         assert_eq!(source.headings(), ["country", "2020 / men", "2020 / women"]);
         let (rows, faults) = rows(&mut source);
         assert_eq!(rows, ["4: MEX|1|2.5", "9: MEX|12345678|#N/A"]);
@@ -319,7 +338,7 @@ mod tests {
         let entity = "<table:table-row><table:table-cell><text:p>&lol;</text:p></table:table-cell></table:table-row>";
         for (extra, part) in [(repeated, "rows"), (wide, "columns"), (entity, "entity")] {
             let path = ods(extra);
-            let cells = OdsCells::open(&path, Some("Datos"), &mut Vec::new()).unwrap();
+            let cells = OdsCells::open(&path, Some("Datos"), &Progress::default(), &mut Vec::new()).unwrap();
             let error = SheetSource::new(cells, None, &mut Vec::new())
                 .and_then(|mut source| source.read(&mut |_| ControlFlow::Continue(())))
                 .unwrap_err();
@@ -330,7 +349,7 @@ mod tests {
         let path = ods(&format!(
             "<table:table-row><table:table-cell><text:p>{long}</text:p></table:table-cell></table:table-row>"
         ));
-        let error = OdsCells::open(&path, None, &mut Vec::new()).err().unwrap();
+        let error = OdsCells::open(&path, None, &Progress::default(), &mut Vec::new()).err().unwrap();
         assert!(matches!(error, SourceError::TooLarge(_)), "{error}");
     }
 }

@@ -13,6 +13,8 @@ use super::{Found, headings as heads};
 const SAMPLE_BYTES: u64 = 1 << 20;
 /// Records that are looked at.
 const SAMPLE_RECORDS: usize = 200;
+/// Broken pieces for each whole letter of several bytes, up to which a text counts as damaged UTF-8.
+const BROKEN_PIECES: usize = 3;
 /// What stands between fields, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -91,12 +93,13 @@ fn encoding_of(sample: &[u8], whole: bool) -> &'static Encoding {
         // The sample can end within a character.
         Err(error) if !whole && error.error_len().is_none() => UTF_8,
         Err(_) => {
-            // A letter of several bytes is hardly ever met in text of single bytes: broken ones among whole ones are mistakes in UTF-8.
+            // A letter of several bytes is hardly ever met in text of single bytes: a few broken ones beside whole ones are mistakes in
+            // UTF-8, and told as such. A damaged letter leaves up to three pieces.
             let (whole, broken) = sample.utf8_chunks().fold((0, 0), |(whole, broken), chunk| {
                 let letters = chunk.valid().chars().filter(|c| !c.is_ascii()).count();
                 (whole + letters, broken + usize::from(!chunk.invalid().is_empty()))
             });
-            if whole > broken { UTF_8 } else { WINDOWS_1252 }
+            if whole * BROKEN_PIECES >= broken { UTF_8 } else { WINDOWS_1252 }
         }
     }
 }
@@ -303,6 +306,18 @@ mod tests {
             text_of.input.read_to_string(&mut out).unwrap();
             assert_eq!(out.trim_start_matches('\u{feff}'), text, "{name}");
             assert_eq!(text_of.layout.delimiter, b';', "{name}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_letter_does_not_change_the_encoding_of_the_others() {
+        for (bytes, name) in [
+            (&b"a,\xc3\r\nb,\xc3\xb1\n"[..], "UTF-8"),
+            (b"a,\xe2\xff\xac\nb,\xc3\xb1\n", "UTF-8"),
+            (b"a,\xc3\r\n", "windows-1252"),
+            (b"\xabLIBERT\xc9\xbb, \xe9t\xe9, \xe0, d\xe9", "windows-1252"),
+        ] {
+            assert_eq!(encoding_of(bytes, true).name(), name, "{}", bytes.escape_ascii());
         }
     }
 

@@ -10,7 +10,7 @@ use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use chancery_schema::rows::SourceError;
 
 use super::sheet::{Cell, Cells};
-use super::{Found, archive};
+use super::{Found, Progress, archive};
 
 /// Most merged regions that are minded.
 const MAX_MERGED: usize = 100_000;
@@ -21,11 +21,17 @@ pub(super) struct XlsxCells {
     sheet: String,
     /// Rows and columns that merged cells span, by their first cell.
     merged: HashMap<(u32, u32), (u32, u32)>,
+    progress: Progress,
 }
 
 impl XlsxCells {
     /// Opens `sheet`, or the first.
-    pub(super) fn open(path: &Path, sheet: Option<&str>, found: &mut Vec<Found>) -> Result<Self, SourceError> {
+    pub(super) fn open(
+        path: &Path,
+        sheet: Option<&str>,
+        progress: &Progress,
+        found: &mut Vec<Found>,
+    ) -> Result<Self, SourceError> {
         drop(archive::open(path)?);
         let file = BufReader::new(File::open(path).map_err(SourceError::Read)?);
         let mut workbook = Xlsx::new(file).map_err(wrong)?;
@@ -35,14 +41,29 @@ impl XlsxCells {
             let ((top, left), (bottom, right)) = (region.start, region.end);
             ((top, left), (bottom.saturating_sub(top) + 1, right.saturating_sub(left) + 1))
         });
-        Ok(Self { merged: merged.collect(), workbook, sheet })
+        Ok(Self { merged: merged.collect(), workbook, sheet, progress: progress.clone() })
     }
 }
 
 impl Cells for XlsxCells {
+    fn sheet(&self) -> &str {
+        &self.sheet
+    }
+
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError> {
-        let mut reader = self.workbook.worksheet_cells_reader(&self.sheet).map_err(wrong)?;
-        while let Some(cell) = reader.next_cell().map_err(wrong)? {
+        let (sheet, mut last) = (&self.sheet, 0);
+        let mut reader = self.workbook.worksheet_cells_reader(sheet).map_err(wrong)?;
+        let rows = u64::from(reader.dimensions().end.0) + 1;
+        let damaged = |row: u32, error: XlsxError| {
+            let place = if row == 0 { "before its first cell".to_owned() } else { format!("in row {row} or behind") };
+            SourceError::Format(format!("sheet `{sheet}`, {place}: it cannot be read: {error}"))
+        };
+        while let Some(cell) = reader.next_cell().map_err(|error| damaged(last, error))? {
+            let row = cell.get_position().0 + 1;
+            if row > last {
+                self.progress.read_row(row.into(), rows);
+            }
+            last = row;
             let text = match cell.get_value() {
                 DataRef::Empty => continue,
                 DataRef::Int(number) => number.to_string(),

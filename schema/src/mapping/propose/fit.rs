@@ -1,0 +1,164 @@
+//! Which column of a file may be which component: by its heading and by its texts.
+
+use super::super::System;
+use super::super::names::{NameIndex, folded};
+use super::{AREAS, Sample};
+use crate::dataset::{Component, OBS_VALUE, TIME_PERIOD};
+use crate::period::Period;
+
+/// A column that scores less is not proposed for a component.
+const LEAST_SCORE: f64 = 0.75;
+
+/// How a column's texts become codes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Reading {
+    Plain,
+    Names,
+    System(&'static str),
+}
+
+/// A column that may be a component.
+pub(super) struct Fit {
+    pub(super) column: usize,
+    pub(super) component: usize,
+    pub(super) score: f64,
+    pub(super) reading: Reading,
+}
+
+/// Columns whose headings are periods, if there are several.
+pub(super) fn wide(sample: &Sample) -> Vec<usize> {
+    let columns = sample.columns.iter().enumerate().filter(|(_, (heading, _))| Period::parse(heading.trim()).is_some());
+    let columns: Vec<usize> = columns.map(|(index, _)| index).collect();
+    if columns.len() > 1 { columns } else { Vec::new() }
+}
+
+/// The best columns for components, each used once.
+pub(super) fn assign(components: &[&Component], sample: &Sample, wide: &[usize]) -> Vec<Fit> {
+    let mut fits = Vec::new();
+    for (index, component) in components.iter().enumerate() {
+        if !wide.is_empty() && matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE) {
+            continue;
+        }
+        let names = component.codes.as_ref().map(|codes| NameIndex::of(codes, None));
+        for (column, (heading, texts)) in sample.columns.iter().enumerate().filter(|(column, _)| !wide.contains(column))
+        {
+            let (share, reading) = share(component, names.as_ref(), texts);
+            let likeness = likeness(component, heading);
+            let free = component.codes.is_none() && !matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE);
+            let score = if free { likeness } else { share * (0.5 + likeness) };
+            if score >= LEAST_SCORE || share > 0.95 && likeness > 0.5 {
+                fits.push(Fit { column, component: index, score, reading });
+            }
+        }
+    }
+    fits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut taken: Vec<Fit> = Vec::new();
+    for fit in fits {
+        if !taken.iter().any(|known| known.column == fit.column || known.component == fit.component) {
+            taken.push(fit);
+        }
+    }
+    taken.extend(by_texts(components, sample, wide, &taken));
+    taken
+}
+
+/// Columns for time, areas and the figure where nothing is named like them, by their texts alone. The reporter is often one of the ends
+/// of a corridor.
+fn by_texts(components: &[&Component], sample: &Sample, wide: &[usize], named: &[Fit]) -> Vec<Fit> {
+    let mut taken: Vec<Fit> = Vec::new();
+    let order = |component: &Component| match component.id.as_str() {
+        TIME_PERIOD => 0,
+        OBS_VALUE => 2,
+        _ => 1,
+    };
+    let area = |component: &Component| component.codes.as_ref().is_some_and(|codes| codes.reference.id == AREAS);
+    let wanted = |component: &Component| match component.id.as_str() {
+        TIME_PERIOD | OBS_VALUE => wide.is_empty(),
+        _ => component.mandatory && area(component),
+    };
+    let mut open: Vec<usize> = (0..components.len())
+        .filter(|index| wanted(components[*index]) && !named.iter().any(|fit| fit.component == *index))
+        .collect();
+    open.sort_by_key(|index| order(components[*index]));
+    for component in open {
+        let names = components[component].codes.as_ref().map(|codes| NameIndex::of(codes, None));
+        let free =
+            |column: &usize| !named.iter().chain(&taken).any(|fit| fit.column == *column) && !wide.contains(column);
+        let best = (0..sample.columns.len())
+            .filter(free)
+            .map(|column| (column, share(components[component], names.as_ref(), &sample.columns[column].1)))
+            .filter(|(_, (share, _))| *share > 0.8)
+            .max_by(|a, b| a.1.0.total_cmp(&b.1.0));
+        let end = |fit: &&Fit| {
+            let (this, other) = (components[component].id.as_str(), components[fit.component].id.as_str());
+            matches!((this, other), ("REF_AREA", "DESTINATION") | ("DESTINATION", "REF_AREA"))
+        };
+        let same = named.iter().chain(&taken).find(end).map(|fit| (fit.column, fit.reading));
+        // Half as sure as a column that is named like it.
+        match (same, best) {
+            (Some((column, reading)), _) => taken.push(Fit { column, component, score: 0.5, reading }),
+            (None, Some((column, (_, reading)))) => taken.push(Fit { column, component, score: 0.5, reading }),
+            (None, None) => {}
+        }
+    }
+    taken
+}
+
+/// How much of a column's texts the component takes, and how they are read.
+fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> (f64, Reading) {
+    let of = |takes: &dyn Fn(&str) -> bool| match texts.len() {
+        0 => 0.0,
+        all => texts.iter().filter(|text| takes(text)).count() as f64 / all as f64,
+    };
+    match (&component.codes, component.id.as_str()) {
+        (None, OBS_VALUE) => {
+            (of(&|text| number(text) && !(text.len() == 4 && Period::parse(text).is_some())), Reading::Plain)
+        }
+        (None, TIME_PERIOD) => (of(&|text| Period::parse(text).is_some()), Reading::Plain),
+        (None, _) => (0.0, Reading::Plain),
+        (Some(codes), _) => {
+            let mut best = (of(&|text| codes.contains(text)), Reading::Plain);
+            let named = of(&|text| names.is_some_and(|names| names.find(text).is_some()));
+            if named > best.0 {
+                best = (named, Reading::Names);
+            }
+            if codes.reference.id == AREAS {
+                for (system, word) in System::ALL {
+                    let known = system.codes();
+                    let taken = of(&|text| known.contains_key(text));
+                    if taken > best.0 {
+                        best = (taken, Reading::System(word));
+                    }
+                }
+            }
+            best
+        }
+    }
+}
+
+pub(super) fn number(text: &str) -> bool {
+    text.bytes().any(|b| b.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | ' ' | '\u{a0}' | '\u{202f}'))
+}
+
+/// How much a heading is like a component's id, or its name in any language.
+fn likeness(component: &Component, heading: &str) -> f64 {
+    let heading = folded(heading);
+    let id = folded(&component.id.replace('_', " "));
+    let names = component.names.names.values().map(|name| folded(name)).chain([id, folded(&component.name)]);
+    let usual: &[&str] = match component.id.as_str() {
+        OBS_VALUE => &["value", "count", "number", "total", "persons", "n", "figure"],
+        TIME_PERIOD => &["year", "date", "period", "month", "quarter", "time", "ano", "annee", "t"],
+        "SEX" => &["gender", "sexo", "sexe"],
+        "ORIGIN" => &["coo", "country of origin", "nationality", "citizenship", "from"],
+        "DESTINATION" => &["coa", "country of asylum", "country of destination", "to"],
+        "REF_AREA" => &["country", "reporter", "geo", "area"],
+        _ => &[],
+    };
+    let one = |name: String| match () {
+        () if name == heading => 1.0,
+        () if heading.len() > 2 && (name.contains(&heading) || name.len() > 3 && heading.contains(&name)) => 0.7,
+        () => Some(strsim::jaro_winkler(&name, &heading)).filter(|like| *like > 0.88).map_or(0.0, |like| like - 0.3),
+    };
+    names.chain(usual.iter().map(|name| (*name).to_owned())).map(one).fold(0.0, f64::max)
+}

@@ -1,0 +1,141 @@
+//! Writes what is proposed, and the doubts about it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::super::names::NameIndex;
+use super::super::{System, nearest};
+use super::fit::{Fit, Reading, number};
+use super::{Sample, one_line, quoted, texts};
+use crate::dataset::{Component, FREQ, OBS_VALUE, TIME_PERIOD};
+use crate::period::Period;
+
+/// Texts named in one doubt.
+const NAMED: usize = 5;
+/// How tables mark a figure that is suppressed.
+const SUPPRESSED: [&str; 7] = ["<5", "<3", "<10", "*", "**", "c", "x"];
+
+/// What stands for a figure that is not there, and how numbers are written.
+pub(super) fn write_options(out: &mut String, figures: &[&str]) {
+    let others: BTreeSet<&str> = figures.iter().copied().filter(|text| !number(text)).take(50).collect();
+    let (suppressed, missing): (Vec<&str>, Vec<&str>) =
+        others.into_iter().partition(|text| SUPPRESSED.contains(text) || text.starts_with('<'));
+    let ends = |mark: char, digits: usize| {
+        figures.iter().any(|text| {
+            number(text)
+                && text
+                    .rsplit_once(mark)
+                    .is_some_and(|(_, end)| end.len() != digits || text.matches(mark).count() > 1 && digits != 3)
+        })
+    };
+    let comma = figures.iter().any(|text| number(text) && text.contains(','));
+    let point = figures.iter().any(|text| number(text) && text.contains('.'));
+    if suppressed.is_empty() && missing.is_empty() && !comma && !point {
+        return;
+    }
+    out.push_str("\n[options]\n");
+    if comma && ends(',', 3) {
+        out.push_str("decimal = \",\"\n");
+        if point {
+            out.push_str("thousands = \".\"\n");
+        }
+    } else if comma {
+        out.push_str("# doubt: a comma is taken to stand between thousands\nthousands = \",\"\n");
+    } else if point && !ends('.', 3) {
+        out.push_str(
+            "# doubt: every point has three digits behind it: if it stands between thousands, say thousands = \".\"\n",
+        );
+    }
+    if !missing.is_empty() {
+        let all: Vec<String> = missing.iter().map(|text| quoted(text)).collect();
+        _ = writeln!(out, "# doubt: are these figures that are missing, and why?\nmissing = [{}]", all.join(", "));
+    }
+    if !suppressed.is_empty() {
+        let all: Vec<String> = suppressed.iter().map(|text| format!("{} = \"Q\"", quoted(text))).collect();
+        _ = writeln!(out, "# doubt: these are taken for suppressed figures\nmarks = {{ {} }}", all.join(", "));
+    }
+}
+
+pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sample, fit: &Fit) {
+    let (heading, texts) = &sample.columns[fit.column];
+    let names = component.codes.as_ref().map(|codes| NameIndex::of(codes, None));
+    let how = match fit.reading {
+        Reading::Plain => String::new(),
+        Reading::Names => ", names = \"any\"".to_owned(),
+        Reading::System(word) => format!(", system = \"{word}\""),
+    };
+    if let Some(codes) = &component.codes {
+        let system =
+            System::ALL.into_iter().find(|(_, word)| fit.reading == Reading::System(word)).map(|(s, _)| s.codes());
+        let known = |text: &&String| match fit.reading {
+            Reading::System(_) => system.as_ref().is_some_and(|known| known.contains_key(text.as_str())),
+            Reading::Names => codes.contains(text) || names.as_ref().is_some_and(|names| names.find(text).is_some()),
+            Reading::Plain => codes.contains(text),
+        };
+        let unknown: Vec<&String> = texts.iter().filter(|text| !known(text)).collect();
+        if !unknown.is_empty() {
+            let named = unknown.iter().take(NAMED).map(|text| {
+                let near = nearest(text, codes.iter().map(|(code, _)| code));
+                near.map_or_else(|| format!("`{}`", one_line(text)), |near| format!("`{}` (`{near}`?)", one_line(text)))
+            });
+            let named = named.collect::<Vec<_>>().join(", ");
+            _ = writeln!(out, "# doubt: {} of {} texts are no codes; map them: {named}", unknown.len(), texts.len());
+        }
+        if let Reading::System(word) = fit.reading {
+            _ = writeln!(out, "# doubt: the codes look like those of `{word}`");
+        }
+    }
+    if fit.score < 1.0 {
+        _ = writeln!(out, "# doubt: is it this column?");
+    }
+    _ = writeln!(out, "{} = {{ column = {}{how} }}", component.id, quoted(heading));
+}
+
+/// The value for all rows of a component that no column is like; nothing for those that may be left out.
+pub(super) fn write_constant(
+    out: &mut String,
+    component: &Component,
+    sample: &Sample,
+    fits: &[Fit],
+    components: &[&Component],
+    wide: &[usize],
+    file: &str,
+) {
+    let Some(codes) = &component.codes else {
+        if matches!(component.id.as_str(), OBS_VALUE | TIME_PERIOD) {
+            _ = writeln!(out, "# doubt: no column looks like it; name it\n# {} = {{ column = \"\" }}", component.id);
+        } else if component.mandatory {
+            let value = quoted(file);
+            _ = writeln!(out, "# doubt: say where the figures come from\n{} = {{ value = {value} }}", component.id);
+        }
+        return;
+    };
+    if !component.mandatory {
+        return;
+    }
+    let period = fits.iter().find(|fit| components[fit.component].id == TIME_PERIOD);
+    let first = period
+        .and_then(|fit| texts(sample, fit.column).next())
+        .or_else(|| wide.first().map(|c| sample.columns[*c].0.trim()));
+    let frequency = first
+        .and_then(Period::parse)
+        .and_then(|period| ["A", "S", "Q", "M", "W", "D"].into_iter().find(|code| period.length.fits(code)));
+    let usual = match component.id.as_str() {
+        FREQ => frequency,
+        "OBS_STATUS" => Some("A"),
+        "CONF_STATUS" => Some("F"),
+        "UNIT_MEASURE" => Some("PS"),
+        _ => None,
+    };
+    let value = usual.into_iter().chain(["_T", "_U"]).find(|code| codes.contains(code));
+    let value = value.or_else(|| codes.iter().next().map(|(code, _)| code)).unwrap_or_default();
+    if component.id != FREQ || frequency.is_none() {
+        let known: Vec<&str> = codes.iter().map(|(code, _)| code).take(12).collect();
+        _ = writeln!(
+            out,
+            "# doubt: no column looks like it, this is taken for all rows; it can be {}",
+            known.join(", ")
+        );
+    }
+    _ = writeln!(out, "{} = {{ value = {} }}", component.id, quoted(value));
+}
