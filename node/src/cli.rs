@@ -1,6 +1,7 @@
 //! The command line: every command, its arguments and the help that teaches them.
 
 mod bench;
+mod disclosure;
 mod forum;
 mod keys;
 mod policy;
@@ -14,6 +15,7 @@ pub(crate) use keys::{Keys, Signing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::bench::{Bench, BenchHttp, BenchQuery};
+pub(crate) use disclosure::{AuditFile, Disclosure, PreviewOther};
 pub(crate) use policy::{Explain, Policy};
 
 const ABOUT: &str = "Exchange migration statistics between states: signed, policy-filtered, provable";
@@ -84,6 +86,11 @@ pub(crate) enum Command {
     },
     /// Show what a stage, or a file, would publish after disclosure control, and what that changes of the release in force.
     Preview(Preview),
+    /// Audit tables that were protected, by this program or by another.
+    Disclosure {
+        #[command(subcommand)]
+        command: Disclosure,
+    },
     /// Approve a stage as a second operator.
     Approve(Approve),
     /// Seal an approved stage: sign, append to the log, make it public.
@@ -180,6 +187,12 @@ pub(crate) struct Import {
     /// Not before this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
     pub(crate) embargo: Option<String>,
+    /// A private CSV file of who is behind the figures, for rules that need it; it is never published.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) respondents: Option<PathBuf>,
+    /// Take what other members have published of the same movements to be known to readers, whatever the profile says.
+    #[arg(long)]
+    pub(crate) mirror: bool,
     /// Only check: stage nothing.
     #[arg(long)]
     pub(crate) check: bool,
@@ -213,6 +226,9 @@ pub(crate) struct Preview {
     /// A file that is not staged yet.
     #[command(flatten)]
     pub(crate) source: PreviewFile,
+    /// What else to show.
+    #[command(flatten)]
+    pub(crate) other: PreviewOther,
 }
 
 #[derive(Debug, Args)]

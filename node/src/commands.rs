@@ -2,12 +2,14 @@
 
 mod bench;
 mod comparison;
+mod disclosure;
 mod figures;
 pub(crate) mod forum;
 mod keys;
 mod mapping;
 pub(crate) mod node;
 mod policy;
+mod preview;
 mod problems;
 mod publishing;
 mod schema;
@@ -64,6 +66,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Map { command } => mapping::run(&context, command)?,
         Command::Import(args) => publishing::import(&context, args).await?,
         Command::Preview(args) => publishing::preview(&context, args).await?,
+        Command::Disclosure { command } => disclosure::run(&context, command)?,
         Command::Approve(args) => publishing::approve(&context, args).await?,
         Command::Publish(args) => publishing::publish(&context, args.stage.as_deref()).await?,
         Command::Withdraw(args) => publishing::withdraw(&context, args).await?,

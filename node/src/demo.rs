@@ -235,6 +235,8 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
             operator: "preparer".to_owned(),
             audience: Audience::Public,
             embargo: None,
+            respondents: None,
+            mirror: false,
             checks: Checks { accept: publication.accept.clone(), ..Checks::default() },
             check_only: false,
         };

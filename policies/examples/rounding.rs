@@ -4,9 +4,14 @@
 //! Citizenship in regions × age × sex × month in quarters. The counts are made up from a fixed seed: a few citizenships hold most people, as
 //! in reality, and between a tenth and a quarter of the published cells are 1 or 2.
 
+#[path = "disclosure/numbers.rs"]
+mod numbers;
+
 use std::time::Instant;
 
 use chancery_policies::disclosure::rounding::controlled::{Sums, Which, round};
+
+use numbers::Numbers;
 
 /// Codes of a dimension: for each of the finest, all the published codes it is counted in.
 type Codes = Vec<Vec<usize>>;
@@ -17,34 +22,6 @@ fn grouped(finest: usize, group: usize) -> (Codes, usize) {
     let total = finest + groups;
     let codes = (0..finest).map(|i| if groups == 0 { vec![i, total] } else { vec![i, finest + i / group, total] });
     (codes.collect(), total + 1)
-}
-
-/// Uniform numbers from a fixed seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        ((mixed ^ (mixed >> 33)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// A count with this mean, by multiplying uniform numbers (Knuth); in parts, so that nothing underflows.
-    fn count(&mut self, mean: f64) -> u64 {
-        let parts = (mean / 50.0).ceil().max(1.0);
-        let end = (-mean / parts).exp();
-        (0..parts as u64)
-            .map(|_| {
-                std::iter::repeat_with(|| self.uniform())
-                    .scan(1.0, |p, u| {
-                        *p *= u;
-                        Some(*p)
-                    })
-                    .take_while(|p| *p > end)
-                    .count() as u64
-            })
-            .sum()
-    }
 }
 
 /// The finest counts and their sums.

@@ -3,27 +3,33 @@
 //! A [`Protection`] sees the whole table twice: once to decide, once to change it. So a method that must know every cell before it can
 //! protect one fits behind the same interface as one that looks at each cell alone.
 
+pub mod audit;
 pub mod cell_key;
-mod frequency;
+pub mod certified;
 mod perturbation;
+pub mod primary;
 pub mod privacy;
 mod profile;
 pub mod ptable;
+pub mod report;
+pub mod respondents;
 pub mod rounding;
-mod sums;
 pub mod suppression;
 pub mod table;
-
-use std::collections::BTreeMap;
+mod tables;
+mod withholding;
 
 use arrow::array::RecordBatch;
 use chancery_schema::dataset::DatasetSchema;
-use serde::{Deserialize, Serialize};
+use chancery_schema::structure::Structures;
 
 use cell_key::Secret;
+use respondents::Respondents;
 
 pub use perturbation::{Perturbation, PrivacyRules};
-pub use profile::{Profile, ProfileError, Zeros, profile_text};
+pub use profile::{Linked, Profile, ProfileError, Zeros, profile_text};
+pub use report::{AuditSummary, Lost, Report};
+pub use tables::Beside;
 
 /// Why a table cannot be protected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,13 +63,44 @@ pub enum ProtectionError {
         "`{0}` holds a figure that is no count (negative, not whole or beyond 2^53): name its unit in `exempt_units`, or use another profile"
     )]
     NoCount(String),
-    /// Rows are not in the order of their dimensions.
-    #[error("the table is not sorted by its dimensions")]
-    Order,
+    /// A rule needs respondents of a figure that has none.
+    #[error(
+        "nothing is known of the respondents of `{0}`, which a rule of the profile needs: import them with `--respondents`"
+    )]
+    Respondents(String),
+    /// Too much to decide at once.
+    #[error("more than {most} {what}: divide the release, by periods for example")]
+    Great {
+        /// Of what.
+        what: &'static str,
+        /// At most.
+        most: usize,
+    },
+    /// The figures make no table.
+    #[error("the figures cannot be protected: {0}")]
+    Table(String),
+    /// The audit refuses.
+    #[error("{count} withheld figures are not safe from readers who put together all that is published: {}", cells.join("; "))]
+    Unsafe {
+        /// How many.
+        count: usize,
+        /// The first of them, and how they are found; never their values.
+        cells: Vec<String>,
+    },
 }
 
 /// Protects one table, whose batches are sorted by the dimensions in the data structure's order, then by time.
 pub trait Protection {
+    /// Who is behind the figures; before the first pass.
+    fn respondents(&mut self, _respondents: Respondents) {}
+    /// Whether figures that readers have beside these matter.
+    fn wants_earlier(&self) -> bool {
+        false
+    }
+    /// Figures that readers have beside these, under the same dimensions: all batches of one `name` after each other; before the first pass.
+    fn beside(&mut self, _name: &str, _kind: Beside, _batch: &RecordBatch) -> Result<(), ProtectionError> {
+        Ok(())
+    }
     /// First pass: sees every batch, in order.
     fn observe(&mut self, batch: &RecordBatch) -> Result<(), ProtectionError>;
     /// Decides what to do with each cell, after the first pass.
@@ -74,45 +111,11 @@ pub trait Protection {
     fn report(&self) -> Report;
 }
 
-/// What disclosure control did. Holds nothing from which a withheld figure could be found: for that reason it counts observations and
-/// never says which share of the total was withheld, as readers who see the report could turn such a share into the figure.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// The profile's name.
-    pub profile: String,
-    /// Rules applied, in words.
-    pub rules: Vec<String>,
-    /// Observations in the table.
-    pub cells: u64,
-    /// Observations with a figure afterwards.
-    pub published: u64,
-    /// Observations that had no figure before.
-    pub missing: u64,
-    /// Suppressed because they are small.
-    pub suppressed_primary: u64,
-    /// Suppressed so that those cannot be found by subtraction.
-    pub suppressed_secondary: u64,
-    /// Rounded to another value.
-    pub rounded: u64,
-    /// Passed through noise or rounding that need not have changed them; how many it did change is not told.
-    #[serde(default)]
-    pub perturbed: u64,
-    /// What the method promises, in words.
-    #[serde(default)]
-    pub guarantee: String,
-    /// What the method costs, in words.
-    #[serde(default)]
-    pub loss: String,
-    /// Share of observations published, in per cent with one decimal.
-    pub published_percent: String,
-    /// Suppressed observations by dimension and code, where there are any.
-    pub suppressed_by: BTreeMap<String, BTreeMap<String, u64>>,
-}
-
-/// The protection that `profile` asks for, of a table of `schema`. `secret` draws the noise, where there is any.
+/// The protection that `profile` asks for, of a table of `schema`; `structures` has the hierarchies of its codes. `secret` draws the noise, where there is any.
 pub fn protection(
     profile: &Profile,
     schema: &DatasetSchema,
+    structures: &Structures,
     secret: &Secret,
 ) -> Result<Box<dyn Protection + Send>, ProtectionError> {
     for dimension in &profile.protected_dimensions {
@@ -127,5 +130,5 @@ pub fn protection(
     if let Some(rules) = &profile.perturbation {
         return Ok(Box::new(perturbation::Perturbed::new(profile, rules, schema, secret)?));
     }
-    Ok(Box::new(frequency::MinimumFrequency::new(profile.clone(), schema.clone())))
+    Ok(Box::new(withholding::Withholding::new(profile, schema, structures)?))
 }

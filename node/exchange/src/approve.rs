@@ -83,21 +83,13 @@ impl Node {
 
     /// A stage's figures after disclosure control, and their components: what the approving operator looks at.
     pub async fn stage_figures(&self, stage: &Stage, rows: usize) -> Result<(DatasetSchema, Vec<RecordBatch>)> {
-        let schema = self.dataset_schema(&stage.intent.dataflow)?;
         let path = self.candidate_path(&stage.id);
-        let failed = || format!("cannot read the stage `{}`", path.display());
-        let mut batches = Vec::new();
-        let mut left = rows;
-        for batch in artefact::read(&path).or_storage(failed)? {
-            let batch = batch.or_storage(failed)?;
-            let taken = batch.slice(0, batch.num_rows().min(left));
-            left -= taken.num_rows();
-            batches.push(taken);
-            if left == 0 {
-                break;
-            }
-        }
-        Ok((schema, batches))
+        Ok((self.dataset_schema(&stage.intent.dataflow)?, first_rows(&path, rows)?))
+    }
+
+    /// A stage's own, private figures: for the officer's eyes alone.
+    pub async fn stage_own_figures(&self, stage: &Stage, rows: usize) -> Result<Vec<RecordBatch>> {
+        first_rows(&self.private_path(&stage.id), rows)
     }
 
     /// Signs a stage as the approving operator.
@@ -126,4 +118,20 @@ impl Node {
         "approved".clone_into(&mut stage.state);
         Ok(stage)
     }
+}
+
+fn first_rows(path: &std::path::Path, rows: usize) -> Result<Vec<RecordBatch>> {
+    let failed = || format!("cannot read the stage `{}`", path.display());
+    let mut batches = Vec::new();
+    let mut left = rows;
+    for batch in artefact::read(path).or_storage(failed)? {
+        let batch = batch.or_storage(failed)?;
+        let taken = batch.slice(0, batch.num_rows().min(left));
+        left -= taken.num_rows();
+        batches.push(taken);
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(batches)
 }

@@ -13,6 +13,7 @@ use chancery_schema::structure::Structures;
 use serde::Serialize;
 
 use crate::approve::Stage;
+use crate::disclose::Disclosing;
 use crate::error::{Doing as _, Error, Result};
 use crate::import::{Checks, Findings, Progress, all_of};
 use crate::node::Node;
@@ -160,7 +161,7 @@ impl Node {
             return Err(Error::Problems(Box::new(checked.findings)));
         }
         progress.filter();
-        let disclosed = self.disclose(&schema, checked.staged.to_path_buf(), None).await?;
+        let disclosed = self.disclose(&schema, checked.staged.to_path_buf(), Disclosing::default()).await?;
         let comparison = self.compare(&schema, &disclosed.candidate).await?;
         Ok((checked.findings, comparison))
     }

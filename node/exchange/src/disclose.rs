@@ -1,5 +1,8 @@
 //! Disclose: the stage passes through its profile; what comes out is all that can ever be published.
 
+mod beside;
+mod respondents;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,10 +12,12 @@ use chancery_policies::disclosure::cell_key::Secret;
 use chancery_policies::disclosure::{Perturbation, Profile, Report, profile_text, protection};
 use chancery_query::artefact::{self, ArtefactWriter, Facts};
 use chancery_schema::dataset::DatasetSchema;
+use chancery_schema::structure::Structures;
 use chancery_store::privacy::NewSpending;
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::approve::Stage;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
@@ -40,40 +45,82 @@ pub fn profile_of(root: &Path, dataflow: &str) -> Result<String> {
     }
 }
 
+/// What passes through disclosure control.
+struct Table<'a> {
+    schema: &'a DatasetSchema,
+    staged: &'a Path,
+    respondents: Option<&'a Path>,
+    beside: Vec<beside::Others>,
+}
+
+/// What else decides how a stage is disclosed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disclosing {
+    /// A file of who is behind the figures.
+    pub(crate) respondents: Option<PathBuf>,
+    /// A profile instead of the dataflow's own.
+    pub(crate) profile: Option<String>,
+    /// Whether other members' figures of the same movements count as known, whatever the profile says.
+    pub(crate) mirror: bool,
+}
+
 impl Node {
-    /// Passes a sorted stage through its dataflow's profile, or through `profile`.
+    /// Passes a sorted stage through its dataflow's profile, or another.
     pub(crate) async fn disclose(
         &self,
         schema: &DatasetSchema,
         staged: PathBuf,
-        profile: Option<String>,
+        disclosing: Disclosing,
     ) -> Result<Disclosed> {
-        let (schema, dir, root) = (schema.clone(), self.workspace().to_path_buf(), self.folder().root().to_path_buf());
-        let keyring = self.keyring();
+        let (schema, dir, keyring) = (schema.clone(), self.workspace().to_path_buf(), self.keyring());
+        let Disclosing { respondents, profile, mirror } = disclosing;
+        let text = profile.map_or_else(|| profile_of(self.folder().root(), &schema.dataflow.id), Ok)?;
+        let wrong = || format!("the profile for `{}` is wrong", schema.dataflow);
+        let mut profile = Profile::parse(&text).or_invalid(wrong)?;
+        profile.mirror |= mirror;
+        let beside = self.beside(&schema, &profile).await?;
+        let structures = self.structures().clone();
         let work = move || {
-            let text = profile.map_or_else(|| profile_of(&root, &schema.dataflow.id), Ok)?;
-            disclose(&schema, &staged, &dir, &text, &keyring.disclosure_secret()?)
+            let table = Table { schema: &schema, staged: &staged, respondents: respondents.as_deref(), beside };
+            disclose(table, &dir, &structures, &text, &profile, &keyring.disclosure_secret()?)
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "disclosure control was cut off".to_owned())?
+    }
+
+    /// What disclosure control would make of a stage under another profile. Nothing is kept, and no budget is spent.
+    pub async fn disclose_otherwise(&self, stage: &Stage, profile: Option<String>, mirror: bool) -> Result<Report> {
+        let schema = self.dataset_schema(&stage.intent.dataflow)?;
+        let respondents = Some(self.respondents_path(&stage.id)).filter(|path| path.exists());
+        let staged = self.private_path(&stage.id);
+        let disclosed = self.disclose(&schema, staged, Disclosing { respondents, profile, mirror }).await?;
+        Ok(disclosed.report)
     }
 }
 
 fn disclose(
-    schema: &DatasetSchema,
-    staged: &Path,
+    table: Table<'_>,
     dir: &Path,
+    structures: &Structures,
     profile_text: &str,
+    profile: &Profile,
     secret: &Secret,
 ) -> Result<Disclosed> {
     let failed = || "disclosure control failed".to_owned();
-    let profile =
-        Profile::parse(profile_text).or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
-    let mut protection = protection(&profile, schema, secret)
+    let Table { schema, staged, respondents, beside } = table;
+    let mut protection = protection(profile, schema, structures, secret)
         .or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
+    if let Some(path) = respondents {
+        protection.respondents(respondents::read(path, schema)?);
+    }
+    if protection.wants_earlier() {
+        for others in &beside {
+            others.each(schema, |batch| protection.beside(&others.name, others.kind, batch).or_storage(failed))?;
+        }
+    }
     for batch in artefact::read(staged).or_storage(failed)? {
         protection.observe(&batch.or_storage(failed)?).or_storage(failed)?;
     }
-    protection.decide().or_storage(failed)?;
+    protection.decide().or_invalid(|| "disclosure control refuses these figures".to_owned())?;
     let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
     let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(failed)?;
     for batch in artefact::read(staged).or_storage(failed)? {
@@ -93,7 +140,7 @@ fn disclose(
         rounded: report.rounded + report.perturbed,
     };
     let artefact = describe(&candidate, &facts)?;
-    let spending = spending(&profile, schema)?;
+    let spending = spending(profile, schema)?;
     Ok(Disclosed { candidate, artefact, report, summary, spending })
 }
 

@@ -21,6 +21,7 @@ use chancery_store::stages::StageRow;
 use tempfile::TempPath;
 
 use crate::disclose::Disclosed;
+use crate::disclose::Disclosing;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
@@ -48,6 +49,10 @@ pub struct ImportRequest {
     pub audience: Audience,
     /// Not before, unix seconds.
     pub embargo: Option<i64>,
+    /// A private file of who is behind the figures, for rules that need it.
+    pub respondents: Option<PathBuf>,
+    /// Whether what other members publish of the same movements counts as known, whatever the profile says.
+    pub mirror: bool,
     /// How it is checked, and which warnings are accepted.
     pub checks: Checks,
     /// Only check.
@@ -116,7 +121,9 @@ impl Node {
             return Ok(outcome);
         }
         progress.filter();
-        let disclosed = self.disclose(&schema, staged.to_path_buf(), None).await?;
+        let disclosing =
+            Disclosing { respondents: request.respondents.clone(), mirror: request.mirror, ..Disclosing::default() };
+        let disclosed = self.disclose(&schema, staged.to_path_buf(), disclosing).await?;
         let intent = Intent {
             forum: trust.forum().to_owned(),
             issuer: self.member().to_owned(),
@@ -167,6 +174,10 @@ impl Node {
         };
         keep(disclosed.candidate, self.candidate_path(&id))?;
         keep(staged, self.private_path(&id))?;
+        if let Some(from) = &request.respondents {
+            let to = self.respondents_path(&id);
+            std::fs::copy(from, &to).map_err(|e| Error::file("keep the respondents as", &to, e))?;
+        }
         let spending = disclosed.spending;
         let stored = self.store().run(move |s| s.stage_put(&row, spending.as_ref())).await;
         if stored.is_err() {
@@ -183,9 +194,14 @@ impl Node {
         self.folder().stages().join(format!("{stage}.private.parquet"))
     }
 
+    /// Where it is kept until then who is behind a stage's figures.
+    pub(crate) fn respondents_path(&self, stage: &str) -> PathBuf {
+        self.folder().stages().join(format!("{stage}.respondents.csv"))
+    }
+
     /// Removes what is kept of a stage that is done. That a file is left does no harm beyond its room.
     pub(crate) fn remove_stage_files(&self, stage: &str) {
-        for path in [self.candidate_path(stage), self.private_path(stage)] {
+        for path in [self.candidate_path(stage), self.private_path(stage), self.respondents_path(stage)] {
             let _ = std::fs::remove_file(path);
         }
     }

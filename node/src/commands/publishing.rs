@@ -10,7 +10,7 @@ use chancery_ledger::{Audience, time};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use super::Context;
-use super::{comparison, node as serving, problems};
+use super::{comparison, node as serving, preview, problems};
 use crate::cli::{Approve, Import, Preview, Withdraw};
 use crate::output;
 
@@ -21,6 +21,13 @@ fn print_proposal(dataflow: &str, file: &Path) -> Result<()> {
     let structures = chancery_schema::shared::structures()?;
     output::line(propose_mapping(&structures, dataflow, file)?);
     Ok(())
+}
+
+fn embargo_end(text: &str) -> Result<i64> {
+    match time::parse(text) {
+        Some(at) => Ok(at),
+        None => bail!(Error::invalid(format!("`{text}` is no time such as 2026-12-01T09:00:00Z"))),
+    }
 }
 
 pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
@@ -38,13 +45,7 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
             args.audience
         )));
     };
-    let embargo = match &args.embargo {
-        None => None,
-        Some(text) => match time::parse(text) {
-            Some(at) => Some(at),
-            None => bail!(Error::invalid(format!("`{text}` is no time such as 2026-12-01T09:00:00Z"))),
-        },
-    };
+    let embargo = args.embargo.as_deref().map(embargo_end).transpose()?;
     let node = context.node().await?;
     let request = ImportRequest {
         file: args.file,
@@ -53,6 +54,8 @@ pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
         operator: args.operator,
         audience,
         embargo,
+        respondents: args.respondents,
+        mirror: args.mirror,
         checks: problems::checks(&args.checking)?,
         check_only: args.check,
     };
@@ -143,8 +146,11 @@ pub(crate) async fn preview(context: &Context, args: Preview) -> Result<()> {
     let stage = node.find_stage(args.stage.as_deref(), None).await?;
     let compared = node.compare_stage(&stage).await?;
     let (_, batches) = node.stage_figures(&stage, PREVIEW_ROWS).await?;
+    let other = preview::otherwise(&node, &stage, &args.other).await?;
+    preview::page(&stage, &args.other)?;
     if context.json {
         return output::json(&serde_json::json!({
+            "otherwise": other,
             "stage": stage.id, "state": stage.state, "source": stage.source, "intent": stage.intent,
             "operators": stage.operators.len(), "report": stage.report, "accepted": stage.accepted, "comparison": compared, "rows": rows(&batches),
         }));
@@ -152,6 +158,13 @@ pub(crate) async fn preview(context: &Context, args: Preview) -> Result<()> {
     describe(&stage);
     comparison::show(&compared);
     show(&batches);
+    if args.other.own {
+        output::line("the figures themselves, private:");
+        show(&node.stage_own_figures(&stage, PREVIEW_ROWS).await?);
+    }
+    if let Some(other) = &other {
+        preview::difference(&stage.report, other);
+    }
     Ok(())
 }
 
@@ -178,6 +191,7 @@ fn describe(stage: &Stage) {
         report.suppressed_secondary,
         report.rounded
     ));
+    preview::more(report);
     for warning in &stage.accepted {
         let at = time::format(warning.at);
         output::line(format!("  accepted by {} at {at}: {} × `{}`", warning.operator, warning.count, warning.name));

@@ -3,6 +3,7 @@
 //! A few citizenships hold most people, as in reality; counts of 1 and 2 are sensitive, zeros are published.
 
 use crate::disclosure::table::{Cell, Levels, Sum, Table};
+use crate::numbers::Numbers;
 
 /// A dimension's codes: the finest first, then groups of them, groups of groups, and the total.
 struct Dimension {
@@ -37,9 +38,9 @@ pub(crate) struct Shape {
 
 /// From 10³ to 10⁶ cells.
 pub(crate) const SHAPES: &[Shape] = &[
-    Shape { name: "540", dimensions: &[(15, &[4]), (8, &[]), (2, &[])], persons: 3_000.0, seed: 1 },
-    Shape { name: "2205", dimensions: &[(96, &[12]), (6, &[]), (2, &[])], persons: 20_000.0, seed: 1 },
-    Shape { name: "4860", dimensions: &[(15, &[4]), (8, &[]), (2, &[]), (6, &[3])], persons: 7_000.0, seed: 1 },
+    Shape { name: "540", dimensions: &[(15, &[4]), (8, &[]), (2, &[])], persons: 2_000.0, seed: 1 },
+    Shape { name: "2205", dimensions: &[(96, &[12]), (6, &[]), (2, &[])], persons: 18_000.0, seed: 1 },
+    Shape { name: "4860", dimensions: &[(15, &[4]), (8, &[]), (2, &[]), (6, &[3])], persons: 2_800.0, seed: 1 },
     Shape { name: "37485", dimensions: &[(96, &[12]), (6, &[]), (2, &[]), (12, &[3])], persons: 40_000.0, seed: 1 },
     Shape {
         name: "399000",
@@ -54,32 +55,6 @@ pub(crate) const SHAPES: &[Shape] = &[
         seed: 1,
     },
 ];
-
-/// Uniform numbers from a fixed seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        ((mixed ^ (mixed >> 33)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// A count with this mean, by multiplying uniform numbers (Knuth); in parts, so that nothing underflows.
-    fn count(&mut self, mean: f64) -> f64 {
-        let parts = (mean / 50.0).ceil().max(1.0);
-        let end = (-mean / parts).exp();
-        let mut count = 0.0;
-        for _ in 0..parts as u64 {
-            let mut product = self.uniform();
-            while product > end {
-                count += 1.0;
-                product *= self.uniform();
-            }
-        }
-        count
-    }
-}
 
 /// How sensitive cells are protected: at least 1 % in each direction, as tau-Argus protects by default.
 pub(crate) fn levels(value: f64) -> Levels {
@@ -144,10 +119,15 @@ fn finest_counts(shape: &Shape, dimensions: &[Dimension], sizes: &[usize], cells
         }
         if mean > 0.0 {
             let spread = 0.5 + numbers.uniform();
-            *value = numbers.count(mean * spread);
+            *value = numbers.count(mean * spread) as f64;
         }
     }
     values
+}
+
+/// Number of codes of each dimension; a cell's index is its codes in mixed radix.
+pub(crate) fn sizes(shape: &Shape) -> Vec<usize> {
+    shape.dimensions.iter().map(|(finest, groups)| Dimension::new(*finest, groups).children.len()).collect()
 }
 
 /// The finest codes with their counts, without zeros.

@@ -37,11 +37,14 @@ pub struct Options {
     pub whole: bool,
     /// Whether zeros may be withheld to protect others.
     pub zeros: bool,
+    /// Whether cells are taken until each sensitive one is shown to reach its levels; without it, only until each can change, and [`strengthen`] takes
+    /// what an audit finds missing.
+    pub levels: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, effort: 25_000_000, respondents: false, whole: false, zeros: false }
+        Self { seed: 1, effort: 25_000_000, respondents: false, whole: false, zeros: false, levels: true }
     }
 }
 
@@ -71,7 +74,9 @@ pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> 
     search::improve(&mut pattern, &mut scratch, options.seed, &mut |work| work < end && go_on());
     let mut unprotected = pattern.exposed();
     let mut reach = reach::Reach::new(table, options.whole, options.seed);
-    unprotected.extend(reach.extend(&mut pattern, &mut scratch));
+    if options.levels {
+        unprotected.extend(reach.extend(&mut pattern, &mut scratch));
+    }
     let programs = reach.programs;
     if options.respondents {
         unprotected.extend(reach::against_respondents(table, &mut pattern, &mut scratch));
@@ -79,16 +84,52 @@ pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> 
     unprotected.sort_unstable();
     unprotected.dedup();
     let mut outcome = Outcome { unprotected, work: scratch.work, programs, ..Outcome::default() };
+    write(table, &pattern);
+    for cell in table.cells.iter().filter(|cell| cell.state == State::Secondary) {
+        outcome.secondary += 1;
+        outcome.cost += cell.cost;
+    }
+    Ok(outcome)
+}
+
+/// A cell of which an audit found that it cannot go as far as it must.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The cell.
+    pub cell: u32,
+    /// How far it must be able to go; below its value, if negative.
+    pub change: f64,
+    /// Cells that the attacker knows.
+    pub known: Vec<u32>,
+}
+
+/// Withholds the cheapest further cells that let each target go as far as it must; none is given back. Returns the cells that none were found for.
+pub fn strengthen(table: &mut Table, targets: &[Target], options: &Options) -> Result<Vec<u32>, TableError> {
+    table.check(TOLERANCE)?;
+    let mut pattern = Pattern::new(table, options.zeros);
+    let mut scratch = window::Scratch::new();
+    let mut reach = reach::Reach::new(table, options.whole, options.seed);
+    let mut left = Vec::new();
+    for target in targets {
+        // What was bought for another may be enough.
+        if target.known.is_empty() && reach.reaches(target.cell, target.change) {
+            continue;
+        }
+        if !reach.push(&mut pattern, &mut scratch, target.cell, target.change, &target.known) {
+            left.push(target.cell);
+        }
+    }
+    write(table, &pattern);
+    Ok(left)
+}
+
+/// Makes the cells what the pattern says.
+fn write(table: &mut Table, pattern: &Pattern) {
     for (cell, role) in table.cells.iter_mut().zip(&pattern.roles) {
         match (cell.state, *role) {
-            (State::Published | State::Secondary, Role::Taken | Role::Held) => {
-                cell.state = State::Secondary;
-                outcome.secondary += 1;
-                outcome.cost += cell.cost;
-            }
-            (State::Secondary, _) => cell.state = State::Published,
+            (State::Published, Role::Taken | Role::Held) => cell.state = State::Secondary,
+            (State::Secondary, Role::Open | Role::Shut) => cell.state = State::Published,
             _ => {}
         }
     }
-    Ok(outcome)
 }

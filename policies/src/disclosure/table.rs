@@ -212,6 +212,27 @@ impl Table {
         Places { starts, places }
     }
 
+    /// Who is alone in a total is who is alone in a part of it: one person with several cells. Cells of which nobody said whose they are get a
+    /// contributor.
+    pub fn same_persons(&mut self) {
+        let mut who: Vec<u32> = (0..self.cells.len() as u32).collect();
+        let alone: Vec<bool> = self.cells.iter().map(|c| c.contributors == 1 && c.contributor.is_none()).collect();
+        let mut changed = true;
+        while std::mem::take(&mut changed) {
+            for sum in self.sums.iter().filter(|sum| alone[sum.total as usize]) {
+                for part in sum.parts.iter().filter(|part| alone[**part as usize]) {
+                    let least = who[sum.total as usize].min(who[*part as usize]);
+                    changed |= who[sum.total as usize] != least || who[*part as usize] != least;
+                    (who[sum.total as usize], who[*part as usize]) = (least, least);
+                }
+            }
+        }
+        for (cell, (who, _)) in self.cells.iter_mut().zip(who.iter().zip(&alone)).filter(|(_, (_, alone))| **alone) {
+            // Beyond all identifiers that are made from a person's own.
+            cell.contributor = Some(u64::MAX - u64::from(*who));
+        }
+    }
+
     /// Number of cells in this state.
     pub fn count(&self, state: State) -> usize {
         self.cells.iter().filter(|c| c.state == state).count()

@@ -204,6 +204,8 @@ async fn import(node: &Node, file: &Path) -> Result<String> {
             operator: "preparer".to_owned(),
             audience: Audience::Public,
             embargo: None,
+            respondents: None,
+            mirror: false,
             checks: Checks { accept: accept.clone(), ..Checks::default() },
             check_only: false,
         };

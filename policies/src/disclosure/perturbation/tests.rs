@@ -35,7 +35,8 @@ struct Released {
 fn release(profile: &str, secret: u8, unit: &str, values: &[Option<f64>]) -> Result<Released, ProtectionError> {
     let (schema, batch) = table(values, unit);
     let secret = Secret::new([secret; SECRET_BYTES]);
-    let mut protection = protection(&Profile::parse(&format!("{HEAD}{profile}")).unwrap(), &schema, &secret)?;
+    let mut protection =
+        protection(&Profile::parse(&format!("{HEAD}{profile}")).unwrap(), &schema, &structures(), &secret)?;
     protection.observe(&batch)?;
     protection.decide()?;
     let out = protection.apply(&batch)?;
@@ -103,7 +104,7 @@ fn what_the_rules_do_not_concern_is_left_alone() {
     );
     let (schema, batch) = table(&counts(0..20), "PS");
     let secret = Secret::new([1; SECRET_BYTES]);
-    let mut protection = protection(&Profile::parse(&totals).unwrap(), &schema, &secret).unwrap();
+    let mut protection = protection(&Profile::parse(&totals).unwrap(), &schema, &structures(), &secret).unwrap();
     assert_eq!(protection.apply(&batch).unwrap(), batch);
 }
 
@@ -122,7 +123,9 @@ fn profiles_that_contradict_themselves_are_refused() {
         let parsed = Profile::parse(&format!("name = \"t\"\ndescription = \"\"\n{profile}"));
         let error = match parsed {
             Err(error) => error.to_string(),
-            Ok(profile) => protection(&profile, &schema, &Secret::new([1; SECRET_BYTES])).err().unwrap().to_string(),
+            Ok(profile) => {
+                protection(&profile, &schema, &structures(), &Secret::new([1; SECRET_BYTES])).err().unwrap().to_string()
+            }
         };
         assert!(error.contains(expected), "{profile}: {error}");
     };
@@ -136,4 +139,8 @@ fn profiles_that_contradict_themselves_are_refused() {
     check(&method("\"privacy\"\nepsilon = 99\nbudget = 2\ncontributions = 2"), "`epsilon` is 99");
     let privacy = method("\"privacy\"\nepsilon = 1\nbudget = 2\ncontributions = 2");
     check(&format!("protected_dimensions = [\"SEX\"]\n{privacy}"), "`protected_dimensions`");
+}
+
+fn structures() -> chancery_schema::structure::Structures {
+    chancery_schema::shared::structures().unwrap()
 }

@@ -11,7 +11,7 @@ use super::pattern::{Pattern, Role, Witness};
 use super::window::Scratch;
 
 /// Sizes of the windows in which programs are solved, one after the other.
-const WINDOWS: [usize; 3] = [150, 500, 1500];
+const WINDOWS: [usize; 4] = [150, 500, 1_500, 4_000];
 /// Draws of the costs, where whole numbers are asked for and the cheapest solution is not whole.
 const DRAWS: usize = 4;
 /// Smallest change that counts.
@@ -65,7 +65,7 @@ impl<'a> Reach<'a> {
             for direction in [1.0, -1.0] {
                 let (above, below) = self.missing(cell);
                 let level = if direction > 0.0 { above } else { below };
-                if level > 0.0 && !self.push(pattern, scratch, cell, direction * level) {
+                if level > 0.0 && !self.push(pattern, scratch, cell, direction * level, &[]) {
                     narrow.push(cell);
                     break;
                 }
@@ -94,11 +94,27 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// Finds the cheapest way for `cell` to change by `change`, and takes the cells it needs.
-    fn push(&mut self, pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, change: f64) -> bool {
+    /// Whether a cell was shown to go this far, by anybody's leave.
+    pub(super) fn reaches(&self, cell: u32, change: f64) -> bool {
+        let reach = if change > 0.0 { &self.up } else { &self.down };
+        reach[cell as usize] + LEAST >= change.abs()
+    }
+
+    /// Finds the cheapest way for `cell` to change by `change` while `still` stand still, and takes the cells it needs.
+    pub(super) fn push(
+        &mut self,
+        pattern: &mut Pattern,
+        scratch: &mut Scratch,
+        cell: u32,
+        change: f64,
+        still: &[u32],
+    ) -> bool {
         let change = if self.whole { change.signum() * change.abs().ceil() } else { change };
         for size in WINDOWS {
-            let cells = scratch.around(pattern, &[cell], size, None);
+            let seeds =
+                if size == WINDOWS[WINDOWS.len() - 1] { scratch.totals(pattern, cell, still) } else { vec![cell] };
+            let mut cells = scratch.around(pattern, &seeds, size, None);
+            cells.retain(|c| !still.contains(c));
             for draw in 0..if self.whole { DRAWS } else { 1 } {
                 let Some(witness) = self.cheapest(pattern, &cells, cell, change, draw > 0) else { break };
                 let fraction = self.whole && witness.iter().any(|(_, share)| share.fract() != 0.0);
@@ -183,7 +199,12 @@ pub(super) fn against_respondents(table: &Table, pattern: &mut Pattern, scratch:
         let near =
             pattern.columns[cell as usize].iter().flat_map(|(row, _)| &pattern.rows[*row as usize]).map(|(c, _)| *c);
         let in_witness = pattern.witness(cell).iter().map(|(c, _)| *c);
-        let near: Vec<u32> = near.chain(in_witness).filter(|c| *c != cell && knows(*c)).collect();
+        let own = &table.cells[cell as usize];
+        // Nobody needs protection from themselves.
+        let same = |c: u32| {
+            own.contributors == 1 && own.contributor.is_some_and(|who| table.cells[c as usize].contributor == Some(who))
+        };
+        let near: Vec<u32> = near.chain(in_witness).filter(|c| *c != cell && knows(*c) && !same(*c)).collect();
         for attacker in near {
             let own = known(table, pattern, attacker, cell);
             let used = |witness: &Witness| witness.iter().any(|(c, _)| own.contains(c));

@@ -1,54 +1,74 @@
 //! The search for a cheap pattern: first one that protects, then exchanges in small windows.
 
 use super::field::Random;
-use super::pattern::{Pattern, Role};
+use super::pattern::{Pattern, Role, Witness};
 use super::window::{Scratch, accept, propose, propose_for};
 
 /// Cells of the first windows.
 const WINDOW: usize = 500;
-/// Cells of the greatest windows.
-const MAX_WINDOW: usize = 4000;
+/// Cells of the window for one cell and its totals.
+const ALONE: usize = 1_000;
+/// Cells of windows for several cells, and how many those are at most.
+const SHARED: usize = 8_000;
+const SEEDS: usize = 200;
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
-    let mut size = WINDOW;
-    loop {
-        let before = pattern.exposed();
-        if before.is_empty() {
-            return;
-        }
-        for cell in &before {
-            if !pattern.witness(*cell).is_empty() {
-                continue;
-            }
-            let cells = scratch.around(pattern, &[*cell], size, None);
-            let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
-            let proposal = propose(scratch, pattern, &cells, &keys, true);
-            if proposal.gained > 0 {
-                accept(pattern, proposal);
+    for size in [WINDOW, 2 * WINDOW, 4 * WINDOW] {
+        for cell in pattern.exposed() {
+            if pattern.witness(cell).is_empty() {
+                cover_together(pattern, scratch, &[cell], size);
             }
         }
-        if size >= MAX_WINDOW {
-            return;
-        }
-        size *= 2;
     }
+    // What is left is sparse: it moves only with many others, which greater windows hold; one for several cells.
+    for cells in pattern.exposed().chunks(SEEDS) {
+        cover_together(pattern, scratch, cells, SHARED);
+    }
+    // Nothing cheap is near: the totals above are what is left.
+    for cell in pattern.exposed() {
+        if pattern.witness(cell).is_empty()
+            && let Some(witness) = alone(pattern, scratch, cell, &[])
+        {
+            take(pattern, &witness);
+            pattern.witnessed(cell, witness);
+        }
+    }
+}
+
+/// Takes cells in a window around some.
+fn cover_together(pattern: &mut Pattern, scratch: &mut Scratch, seeds: &[u32], size: usize) {
+    let cells = scratch.around(pattern, seeds, size, None);
+    let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
+    let proposal = propose(scratch, pattern, &cells, &keys, true);
+    if proposal.gained > 0 {
+        accept(pattern, proposal);
+    }
+}
+
+/// Withholds what a witness needs, for now.
+fn take(pattern: &mut Pattern, witness: &Witness) {
+    for (used, _) in witness {
+        if pattern.roles[*used as usize] == Role::Open {
+            pattern.roles[*used as usize] = Role::Taken;
+        }
+    }
+}
+
+/// A witness for one cell, while `still` stand still, of which what is not withheld yet is as cheap as can be.
+fn alone(pattern: &Pattern, scratch: &mut Scratch, cell: u32, still: &[u32]) -> Option<Witness> {
+    let totals = scratch.totals(pattern, cell, still);
+    let mut cells = scratch.around(pattern, &totals, ALONE.max(totals.len()), None);
+    cells.retain(|c| !still.contains(c));
+    let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
+    propose_for(scratch, pattern, &cells, &keys, cell)
 }
 
 /// Takes cells, for good, until `cell` can change while `still` stand still. Whether that could be.
 pub(super) fn cover_without(pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, still: &[u32]) -> bool {
-    let mut size = WINDOW / 2;
-    while size <= MAX_WINDOW {
-        let mut cells = scratch.around(pattern, &[cell], size, None);
-        cells.retain(|c| !still.contains(c));
-        let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
-        if let Some(witness) = propose_for(scratch, pattern, &cells, &keys, cell) {
-            witness.iter().for_each(|(used, _)| pattern.pin(*used));
-            return true;
-        }
-        size *= 2;
-    }
-    false
+    let Some(witness) = alone(pattern, scratch, cell, still) else { return false };
+    witness.iter().for_each(|(used, _)| pattern.pin(*used));
+    true
 }
 
 /// Exchanges cells for cheaper ones in windows drawn at random, while `go_on` allows.

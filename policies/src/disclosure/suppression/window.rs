@@ -20,6 +20,8 @@ pub(super) struct Scratch {
 
 /// Not in the window.
 const NONE: u32 = u32::MAX;
+/// Most totals of one cell that are looked at.
+const MOST_TOTALS: usize = 512;
 /// Free cells tried for the shortest witness of a cell.
 const WITNESSES_TRIED: usize = 3;
 
@@ -79,6 +81,39 @@ impl Scratch {
         cells.iter().for_each(|c| self.place[*c as usize] = NONE);
         rows.iter().for_each(|r| self.row[*r as usize] = NONE);
         cells
+    }
+
+    /// A cell with one of the finest that it is the sum of, and all totals of that one, but `still`: as long as none of them must be published, it can
+    /// change together with them.
+    pub(super) fn totals(&self, pattern: &Pattern, cell: u32, still: &[u32]) -> Vec<u32> {
+        let mut finest = cell;
+        for _ in 0..MOST_TOTALS {
+            let mut sums = pattern.columns[finest as usize].iter().filter(|(_, sign)| *sign > 0);
+            let parts = sums.find_map(|(row, _)| {
+                let free = |(part, sign): &&(u32, i8)| {
+                    *sign < 0 && pattern.roles[*part as usize] != Role::Shut && !still.contains(part)
+                };
+                let costs = |(part, _): &&(u32, i8)| pattern.costs[*part as usize];
+                let parts = pattern.rows[*row as usize].iter().filter(free);
+                parts.min_by(|a, b| costs(a).total_cmp(&costs(b)))
+            });
+            let Some((part, _)) = parts else { break };
+            finest = *part;
+        }
+        let mut totals = vec![cell];
+        if finest != cell {
+            totals.push(finest);
+        }
+        let mut next = 0;
+        while let Some(part) = totals.get(next).copied().filter(|_| totals.len() < MOST_TOTALS) {
+            next += 1;
+            for (row, _) in pattern.columns[part as usize].iter().filter(|(_, sign)| *sign < 0) {
+                let total = pattern.rows[*row as usize].iter().find(|(_, sign)| *sign > 0).map(|(total, _)| *total);
+                let free = |t: &u32| pattern.roles[*t as usize] != Role::Shut && !still.contains(t);
+                totals.extend(total.filter(|t| free(t) && !totals.contains(t)));
+            }
+        }
+        totals
     }
 
     /// The sums over these cells, each cell by its place.
