@@ -25,16 +25,9 @@ pub const FORMAT: &str = "chancery-proof/1";
 pub struct ProofBundle {
     /// [`FORMAT`].
     pub format: String,
-    /// Charter versions, genesis first.
-    pub charters: Vec<Envelope>,
-    /// The issuer's delegations.
-    pub delegations: Vec<Envelope>,
-    /// Revocations of the issuer's keys.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub revocations: Vec<Envelope>,
-    /// Suspensions of the issuer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub suspensions: Vec<Envelope>,
+    /// The charter versions, and the delegations, revocations and suspensions of the issuer.
+    #[serde(flatten)]
+    pub forum: ForumBundle,
     /// The release's record.
     pub record: Envelope,
     /// Hexadecimal salt of the leaf, if the release is not public.
@@ -120,18 +113,21 @@ impl ProofBundle {
         });
         Ok(Self {
             format: FORMAT.to_owned(),
-            charters: trust.chain().envelopes().to_vec(),
-            delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
-            revocations: trust
-                .revocations()
-                .filter(|r| r.member == payload.issuer)
-                .map(|r| r.envelope.clone())
-                .collect(),
-            suspensions: trust
-                .suspensions()
-                .filter(|s| s.suspension.member == payload.issuer)
-                .map(|s| s.envelope.clone())
-                .collect(),
+            forum: ForumBundle {
+                charters: trust.chain().envelopes().to_vec(),
+                delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
+                revocations: trust
+                    .revocations()
+                    .filter(|r| r.member == payload.issuer)
+                    .map(|r| r.envelope.clone())
+                    .collect(),
+                suspensions: trust
+                    .suspensions()
+                    .filter(|s| s.suspension.member == payload.issuer)
+                    .map(|s| s.envelope.clone())
+                    .collect(),
+                conflicting: Vec::new(),
+            },
             record,
             salt: place.salt.map(hex::encode),
             leaf: STANDARD.encode(leaf),
@@ -180,17 +176,15 @@ impl ProofBundle {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
             result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
         }
-        let forum = ForumBundle {
-            charters: self.charters.clone(),
-            delegations: self.delegations.clone(),
-            revocations: self.revocations.clone(),
-            suspensions: self.suspensions.clone(),
-            conflicting: Vec::new(),
-        };
-        for envelope in forum.envelopes().chain([&self.record]) {
+        for envelope in self.forum.envelopes().chain([&self.record]) {
             step("form", envelope.check_form())?;
         }
-        let trust = step("charter and delegations", Trust::verify(genesis, &forum))?;
+        if !self.forum.conflicting.is_empty() {
+            return Err(ProofError::Malformed(
+                "it has conflicting charters: those are evidence, no part of a proof".into(),
+            ));
+        }
+        let trust = step("charter and delegations", Trust::verify(genesis, &self.forum))?;
         let issuer = step("release", self.record.payload::<release::Release>(RecordKind::Release))?.issuer;
         let release = step("release", release::verify(&trust, &self.record, &issuer))?;
         let origin = checkpoint::origin(trust.forum(), &issuer);

@@ -10,7 +10,7 @@ use crate::audience::excerpt;
 use crate::checkpoint::{self, Checkpoint};
 use crate::json;
 use crate::record::Envelope;
-use crate::trust::MAX_BUNDLE_BYTES;
+use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES};
 
 /// The first line.
 pub(super) const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -19,12 +19,8 @@ pub(super) const HEADER: &str = "c2sp.org/tlog-proof@v1";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Extra {
-    charters: Vec<Envelope>,
-    delegations: Vec<Envelope>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    revocations: Vec<Envelope>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    suspensions: Vec<Envelope>,
+    #[serde(flatten)]
+    forum: ForumBundle,
     record: Envelope,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     salt: Option<String>,
@@ -40,10 +36,7 @@ impl ProofBundle {
     /// The bundle as a tlog-proof.
     pub fn to_tlog_proof(&self) -> Result<String, ProofError> {
         let extra = Extra {
-            charters: self.charters.clone(),
-            delegations: self.delegations.clone(),
-            revocations: self.revocations.clone(),
-            suspensions: self.suspensions.clone(),
+            forum: self.forum.clone(),
             record: self.record.clone(),
             salt: self.salt.clone(),
             leaf: self.leaf.clone(),
@@ -90,13 +83,10 @@ impl ProofBundle {
             return Err(malformed(format!("the checkpoint is of `{}`, no log of a forum", excerpt(origin))));
         }
         let tree_size = Checkpoint::read(checkpoint, origin).map_err(|e| malformed(e.to_string()))?.size;
-        let Extra { charters, delegations, revocations, suspensions, record, salt, leaf } = extra;
+        let Extra { forum, record, salt, leaf } = extra;
         Ok(Self {
             format: FORMAT.to_owned(),
-            charters,
-            delegations,
-            revocations,
-            suspensions,
+            forum,
             record,
             salt,
             leaf,

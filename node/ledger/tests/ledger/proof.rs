@@ -61,9 +61,10 @@ fn a_bundle_is_refused_for_each_fault() {
         ("a hash too many", |p| p.inclusion.push(p.inclusion[0].clone()), "does not hold"),
         ("an endless proof", |p| p.inclusion = vec![p.inclusion[0].clone(); 5_000], "too long"),
         ("a salt for a public release", |p| p.salt = Some("9".repeat(64)), "salt"),
-        ("no charter", |p| p.charters.clear(), "0 versions"),
-        ("no delegations", |p| p.delegations.clear(), "no delegation by `MEX`"),
-        ("no log delegation", |p| p.delegations.retain(|d| !is_for(d, Purpose::Log)), "no delegated log key"),
+        ("no charter", |p| p.forum.charters.clear(), "0 versions"),
+        ("no delegations", |p| p.forum.delegations.clear(), "no delegation by `MEX`"),
+        ("no log delegation", |p| p.forum.delegations.retain(|d| !is_for(d, Purpose::Log)), "no delegated log key"),
+        ("conflicting charters", |p| p.forum.conflicting = p.forum.charters.clone(), "conflicting charters"),
         ("another record", |p| p.record = sealed(Audience::Forum), "salt"),
         (
             "no signature on the head",
@@ -78,6 +79,9 @@ fn a_bundle_is_refused_for_each_fault() {
         let result = ProofBundle::parse(&bytes).and_then(|p| p.verify_offline(Some(trust().forum()), ISSUED));
         refused(name, result, part);
     }
+    let mut wider = serde_json::to_value(proof(Audience::Public)).unwrap();
+    wider["note"] = "x".into();
+    refused("a field too many", ProofBundle::parse(wider.to_string().as_bytes()), "note");
     let forum = "0".repeat(64);
     refused("another forum", proof(Audience::Public).verify_offline(Some(&forum), ISSUED), "another forum");
     refused("from the future", proof(Audience::Public).verify_offline(None, START), "which is after");
@@ -102,7 +106,7 @@ fn a_renewed_log_key_still_proves() {
     let (from, to) = (time::format(START + 80 * DAY), time::format(START + 170 * DAY));
     forum.delegations.push(Mandate { purpose: Purpose::Log, key: LOG, from, to, ..Mandate::default() }.seal());
     let mut renewed = proof(Audience::Public);
-    renewed.delegations = Trust::verify(None, &forum).unwrap().bundle().delegations;
+    renewed.forum.delegations = Trust::verify(None, &forum).unwrap().bundle().delegations;
     renewed.verify_offline(None, ISSUED).unwrap();
 }
 

@@ -173,7 +173,7 @@ fn a_policy_names_log_witnesses_and_quorum() {
 fn a_tlog_proof_is_the_bundle_in_one_text() {
     let (trust, at) = (with_witnesses(), START + DAY);
     let mut bundle = crate::proof::proof(Audience::Forum);
-    bundle.delegations = trust.delegations().map(|d| d.envelope.clone()).collect();
+    bundle.forum.delegations = trust.delegations().map(|d| d.envelope.clone()).collect();
     bundle.checkpoint = joined(&bundle.checkpoint, [line(&bundle.checkpoint, "GTM", 32, at).as_str()]);
     let text = bundle.to_tlog_proof().unwrap();
     let read = ProofBundle::parse(text.as_bytes()).unwrap();
