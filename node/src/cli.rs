@@ -14,7 +14,7 @@ pub(crate) use keys::{Keys, Signing};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::bench::{Bench, BenchHttp, BenchQuery};
+pub(crate) use self::bench::{Bench, BenchHttp, BenchLog, BenchQuery};
 pub(crate) use disclosure::{AuditFile, Disclosure, PreviewOther};
 pub(crate) use policy::{Explain, Policy};
 
@@ -311,6 +311,9 @@ pub(crate) struct Query {
     /// At most so many observations.
     #[arg(long)]
     pub(crate) limit: Option<u64>,
+    /// The sums of the figures by these components, for example `REF_AREA,TIME_PERIOD`, rather than the figures.
+    #[arg(long, value_delimiter = ',', value_name = "COMPONENTS", conflicts_with_all = ["limit", "format", "output"])]
+    pub(crate) sum_by: Vec<String>,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = QueryFormat::Table)]
     pub(crate) format: QueryFormat,

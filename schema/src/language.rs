@@ -12,7 +12,7 @@ const MAX_RANGES: usize = 20;
 const MAX_TAG: usize = 35;
 
 /// The languages a client prefers, best first. Empty: any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Languages(Vec<String>);
 
 impl Languages {

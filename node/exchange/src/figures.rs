@@ -16,9 +16,12 @@ use chancery_store::releases::ReleaseRow;
 use futures::StreamExt as _;
 
 use crate::error::{Doing as _, Error, Result};
+use crate::held::HeldRelease;
 use crate::node::Node;
-use crate::views::{FiguresView, ObservationView, SeriesView};
+use crate::views::{FiguresView, ObservationView, SeriesView, SumView, Sums};
 
+/// The code of a total, as SDMX has it.
+const TOTAL: &str = "_T";
 /// Attributes that every observation shows by itself.
 const SHOWN: [&str; 2] = ["OBS_STATUS", "CONF_STATUS"];
 
@@ -54,14 +57,16 @@ pub struct Availability {
 
 /// An answer that streams, and the releases it reads.
 pub struct Data {
-    /// The dataflow's components.
-    pub schema: DatasetSchema,
     /// Record ids of the releases read, sorted.
     pub releases: Vec<String>,
     /// When the newest of them became known here, unix seconds.
     pub updated_at: Option<i64>,
     /// Batches.
     pub stream: QueryStream,
+}
+
+fn sources_of(held: &[&HeldRelease]) -> Vec<Source> {
+    held.iter().map(|held| held.source()).collect()
 }
 
 fn failed(failure: QueryFailure) -> Error {
@@ -89,26 +94,59 @@ impl Node {
 
     /// Figures that the asker may read, as they stream from the files.
     pub async fn data(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
-        let rows = self.releases_of(Action::Read, schema, query).await?;
-        let mut releases: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
+        let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
+        let held = self.read_by(Action::Read, &held, query);
+        let sources = sources_of(&held);
+        let mut releases: Vec<String> = held.iter().map(|r| r.row.id.clone()).collect();
         releases.sort();
-        let updated_at = rows.iter().map(|r| r.received_at).max();
-        let sources = self.sources(&rows).await?;
+        let updated_at = held.iter().map(|r| r.row.received_at).max();
         let stream = self.engine().run(schema, &sources, query).await.map_err(failed)?;
-        Ok(Data { schema: schema.clone(), releases, updated_at, stream })
+        Ok(Data { releases, updated_at, stream })
     }
 
-    /// The releases a query reads: those with which the asker may do this and that were in force at its time.
-    async fn releases_of(&self, action: Action, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<ReleaseRow>> {
-        let at = query.as_of.unwrap_or_else(|| self.now());
-        let mut rows = self.readable(action, Some(schema.dataflow.to_string()), at).await?;
-        if !query.providers.is_empty() {
-            rows.retain(|r| query.providers.contains(&r.member));
+    /// When a query looks at the releases.
+    fn time_of(&self, query: &DataQuery) -> i64 {
+        query.as_of.unwrap_or_else(|| self.now())
+    }
+
+    /// Of releases in force those that a query reads, and with which the asker may do this.
+    fn read_by<'a>(&self, action: Action, held: &'a [HeldRelease], query: &DataQuery) -> Vec<&'a HeldRelease> {
+        let asked = |row: &ReleaseRow| {
+            (query.providers.is_empty() || query.providers.contains(&row.member))
+                && query.updated_after.is_none_or(|after| row.received_at > after)
+        };
+        held.iter().filter(|held| asked(&held.row) && self.may(action, &held.row)).collect()
+    }
+
+    /// The files a query reads.
+    async fn sources_for(&self, action: Action, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<Source>> {
+        let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
+        Ok(sources_of(&self.read_by(action, &held, query)))
+    }
+
+    /// The sums of figures by the texts of some components.
+    pub async fn sums(&self, schema: &DatasetSchema, query: &DataQuery, by: &[&str]) -> Result<Sums> {
+        let known = || schema.components().map(|c| c.id.as_str()).filter(|id| *id != schema.measure.id);
+        if let Some(id) = by.iter().find(|id| !known().any(|known| known == **id)) {
+            let (dataflow, known) = (&schema.dataflow, known().collect::<Vec<_>>().join(", "));
+            return Err(Error::invalid(format!("sums are by components of `{dataflow}`: {known}; not by `{id}`")));
         }
-        if let Some(after) = query.updated_after {
-            rows.retain(|r| r.received_at > after);
-        }
-        Ok(rows)
+        let sources = self.sources_for(Action::Query, schema, query).await?;
+        let sums = self.engine().sum(schema, &sources, query, by).await.map_err(failed)?;
+        let rest: Vec<[&str; 1]> =
+            schema.dimensions.iter().map(|d| d.id.as_str()).filter(|id| !by.contains(id)).map(|id| [id]).collect();
+        let groups: Vec<&[&str]> = rest.iter().map(|id| id.as_slice()).collect();
+        let summary = self.engine().summarize(schema, &sources, query, &groups).await.map_err(failed)?;
+        let mixed = |texts: &BTreeSet<Vec<String>>| texts.len() > 1 && texts.contains(&vec![TOTAL.to_owned()]);
+        let mixed = rest.iter().zip(&summary.distinct).filter(|(_, texts)| mixed(texts));
+        let totals_beside_parts = mixed.map(|([id], _)| (*id).to_owned()).collect();
+        let row = |(texts, sum): (Vec<String>, chancery_query::Sum)| SumView {
+            key: by.iter().map(|id| (*id).to_owned()).zip(texts).collect(),
+            sum: sum.sum,
+            observations: sum.observations,
+            missing: sum.missing,
+        };
+        Ok(Sums { sums: sums.into_iter().map(row).collect(), totals_beside_parts })
     }
 
     /// Which codes of `dimensions` have figures. With `each_alone`, what a query selects of a dimension does not limit the codes of
@@ -120,7 +158,7 @@ impl Node {
         dimensions: &[String],
         each_alone: bool,
     ) -> Result<Availability> {
-        let sources = self.sources(&self.releases_of(Action::Query, schema, query).await?).await?;
+        let sources = self.sources_for(Action::Query, schema, query).await?;
         let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();
         let ids: Vec<[&str; 1]> = asked.iter().map(|(_, d)| [d.id.as_str()]).collect();
         let time = [schema.time.id.as_str()];
@@ -150,7 +188,7 @@ impl Node {
 
     /// How many observations a query asks for.
     pub async fn count(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<u64> {
-        let sources = self.sources(&self.releases_of(Action::Query, schema, query).await?).await?;
+        let sources = self.sources_for(Action::Query, schema, query).await?;
         Ok(self.engine().summarize(schema, &sources, query, &[]).await.map_err(failed)?.observations)
     }
 

@@ -16,6 +16,7 @@ mod doctor;
 mod error;
 mod figures;
 mod forum;
+mod held;
 mod import;
 mod keyring;
 mod keys;

@@ -9,15 +9,21 @@ use chancery_ledger::{ForumBundle, Trust};
 use chancery_network::NetworkHandle;
 use chancery_query::{QueryConfig, QueryEngine};
 use chancery_schema::dataset::DatasetSchema;
+use chancery_schema::language::Languages;
 use chancery_schema::{Reference, Structures};
 use chancery_store::workspace::Workspace;
 use chancery_store::{ArtefactFiles, DataFolder, Store};
+use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, Asker};
 use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};
+use crate::held::HeldReleases;
 use crate::keyring::Keyring;
+
+/// Most schemas kept: every dataflow in the six languages it has names in.
+const MAX_SCHEMAS: u64 = 200;
 
 /// A node, as somebody asks it. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +52,10 @@ struct Inner {
     /// Files whose hash was found right, with the size and time they had then.
     checked_files: Mutex<HashMap<String, (u64, SystemTime)>>,
     access: Access,
+    /// Releases as queries need them.
+    held: HeldReleases,
+    /// Schemas by dataflow and languages.
+    schemas: Cache<(Reference, Languages), Arc<DatasetSchema>>,
 }
 
 impl Node {
@@ -68,6 +78,8 @@ impl Node {
         let access = Access::load(root, &config.member.id)?;
         let inner = Inner {
             access,
+            held: HeldReleases::default(),
+            schemas: Cache::new(MAX_SCHEMAS),
             files: ArtefactFiles::new(&folder),
             engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
             structures: chancery_schema::shared::structures()
@@ -130,6 +142,10 @@ impl Node {
         &self.inner.engine
     }
 
+    pub(crate) fn held_releases(&self) -> &HeldReleases {
+        &self.inner.held
+    }
+
     pub(crate) fn access(&self) -> &Access {
         &self.inner.access
     }
@@ -189,6 +205,18 @@ impl Node {
             Error::not_found(format!("there is no dataflow `{dataflow}`; there are {}", known.join(", ")))
         })?;
         self.schema_of(&reference)
+    }
+
+    /// A dataflow's components with their names in some languages, the best of them first; kept, for resolving and translating them
+    /// takes longer than reading a series.
+    pub fn schema_in(&self, dataflow: &Reference, languages: &Languages) -> Result<Arc<DatasetSchema>> {
+        let key = (dataflow.clone(), languages.clone());
+        if let Some(known) = self.inner.schemas.get(&key) {
+            return Ok(known);
+        }
+        let schema = Arc::new(self.schema_of(dataflow)?.in_languages(languages));
+        self.inner.schemas.insert(key, Arc::clone(&schema));
+        Ok(schema)
     }
 
     pub(crate) fn schema_of(&self, dataflow: &Reference) -> Result<DatasetSchema> {

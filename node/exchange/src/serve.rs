@@ -1,6 +1,6 @@
 //! Serving: keeps the network fed with who may connect, answers peers, and pulls from each of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chancery_ledger::Purpose;
@@ -37,7 +37,15 @@ pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskT
         chancery_network::start(config).await.map_err(|e| Error::Conflict { what: e.to_string(), cause: None })?;
     node.set_network(network.clone())?;
     network.admit(admitted(node)?).await.or_unavailable(|| "the network has stopped".to_owned())?;
-    let worker = Worker { node: node.clone(), network, stop, tracker: tracker.clone(), peers: HashMap::new() };
+    let worker = Worker {
+        node: node.clone(),
+        network,
+        stop,
+        tracker: tracker.clone(),
+        peers: HashMap::new(),
+        prepared: HashSet::new(),
+        preparing: None,
+    };
     tracker.spawn(worker.run(events));
     Ok(())
 }
@@ -71,6 +79,9 @@ struct Worker {
     tracker: TaskTracker,
     /// Who is connected, and how to wake the task that pulls from it.
     peers: HashMap<String, (mpsc::Sender<()>, CancellationToken)>,
+    /// Releases whose files were prepared for queries.
+    prepared: HashSet<String>,
+    preparing: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Worker {
@@ -183,6 +194,24 @@ impl Worker {
             for (wake, _) in self.peers.values() {
                 let _ = wake.try_send(());
             }
+        }
+        self.prepare().await
+    }
+
+    /// Prepares for queries of releases that are new here, aside; what was not done when this was last asked is done first.
+    async fn prepare(&mut self) -> Result<()> {
+        if self.preparing.as_ref().is_some_and(|task| !task.is_finished()) {
+            return Ok(());
+        }
+        let sources = self.node.new_sources(&mut self.prepared).await?;
+        if !sources.is_empty() {
+            let node = self.node.clone();
+            self.preparing = Some(self.tracker.spawn(async move {
+                // Queries are answered without it, more slowly; and a damaged file is told to whoever asks for its figures.
+                if let Err(error) = node.prepare(sources).await {
+                    tracing::warn!(%error, "cannot prepare for queries");
+                }
+            }));
         }
         Ok(())
     }

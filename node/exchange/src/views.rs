@@ -305,3 +305,25 @@ pub struct ObservationView {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
 }
+
+/// Sums of figures.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Sums {
+    /// One for each combination of codes that has figures, in their order.
+    pub sums: Vec<SumView>,
+    /// Dimensions of which the sums count the total `_T` beside its parts: a condition on each makes them sums of one kind.
+    pub totals_beside_parts: Vec<String>,
+}
+
+/// One sum.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SumView {
+    /// Component and code.
+    pub key: BTreeMap<String, String>,
+    /// The sum of the figures there are.
+    pub sum: f64,
+    /// Observations, with those without a figure.
+    pub observations: u64,
+    /// Observations without a figure: missing, or withheld.
+    pub missing: u64,
+}

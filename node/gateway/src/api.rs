@@ -19,5 +19,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(releases::list)
         .service(releases::show)
         .service(releases::proof)
-        .service(figures::list);
+        .service(figures::list)
+        .service(figures::sums);
 }

@@ -21,6 +21,7 @@ use utoipa_swagger_ui::SwaggerUi;
         crate::api::dataflows::list,
         crate::api::dataflows::show,
         crate::api::figures::list,
+        crate::api::figures::sums,
         crate::api::releases::list,
         crate::api::releases::show,
         crate::api::releases::proof,

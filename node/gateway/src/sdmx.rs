@@ -10,6 +10,18 @@ use actix_web::web::{self, ServiceConfig};
 
 /// Adds the routes. Trailing parts of a path may be left out, as the standard allows.
 pub(crate) fn routes(config: &mut ServiceConfig) {
+    // Paths are tried in turn: data first, and of those the whole one.
+    for path in [
+        "/data/{context}/{agency}/{id}/{version}/{key}",
+        "/data/{context}/{agency}/{id}/{version}/{key}/",
+        "/data/{context}/{agency}/{id}/{version}",
+        "/data/{context}/{agency}/{id}/{version}/",
+        "/data/{context}/{agency}/{id}",
+        "/data/{context}/{agency}/{id}/",
+    ] {
+        config.route(path, web::get().to(data::data));
+        config.route(path, web::head().to(data::data));
+    }
     for path in [
         "/structure/{kind}",
         "/structure/{kind}/",
@@ -30,17 +42,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         "/schema/{context}/{agency}/{id}/{version}/",
     ] {
         config.route(path, web::get().to(structure::schema));
-    }
-    for path in [
-        "/data/{context}/{agency}/{id}",
-        "/data/{context}/{agency}/{id}/",
-        "/data/{context}/{agency}/{id}/{version}",
-        "/data/{context}/{agency}/{id}/{version}/",
-        "/data/{context}/{agency}/{id}/{version}/{key}",
-        "/data/{context}/{agency}/{id}/{version}/{key}/",
-    ] {
-        config.route(path, web::get().to(data::data));
-        config.route(path, web::head().to(data::data));
     }
     for path in [
         "/availability/{context}/{agency}/{id}",

@@ -55,15 +55,16 @@ impl Server {
                         .add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
                         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")),
                 )
+                // Paths are tried in turn: most requests are for these.
+                .service(web::scope("/sdmx/3").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::routes))
+                .service(
+                    web::scope("/sdmx/2.1").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::rest1::routes),
+                )
                 .configure(openapi::routes)
                 .configure(catalogue::routes)
                 .configure(log::routes)
                 .configure(witness::routes)
                 .service(web::scope("/api/v1").configure(api::routes))
-                .service(web::scope("/sdmx/3").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::routes))
-                .service(
-                    web::scope("/sdmx/2.1").wrap(from_fn(sdmx::errors::as_messages)).configure(sdmx::rest1::routes),
-                )
                 .service(artefacts::download)
                 .service(page::index)
                 .service(page::asset)

@@ -24,7 +24,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::artefact::ArtefactError;
-use crate::file::OpenFiles;
+use crate::file::{OpenFiles, RUNS_KIB};
 use crate::merge::Merge;
 use crate::predicate::Predicate;
 use crate::scan::{Request, Scan};
@@ -37,6 +37,11 @@ use crate::tasks::{self, Helpers};
 const WAITING: usize = 2;
 /// Most rows looked at for an answer without a thread of its own: less than half a millisecond's work.
 const FEW_ROWS: usize = 4_096;
+
+/// Fewest rows of a file that is prepared for queries.
+const PREPARED_ROWS: i64 = 100_000;
+/// Most memory taken by preparing: the rest of what there is for runs is for what queries turn out to read.
+const PREPARED_BYTES: usize = (RUNS_KIB as usize) << 9;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -337,16 +342,27 @@ impl QueryEngine {
         receive.recv().await.unwrap_or(Err(QueryFailure::Broken))
     }
 
-    /// Reads now what queries will be answered from, rather than after the first of them. What does not fit the memory for it is left.
+    /// Reads now what queries will be answered from, rather than after the first of them: of the files in their order, as long as
+    /// it fits the memory for it. Small files are left: reading their figures takes no longer.
     pub async fn prepare(&self, sources: &[Source]) -> Result<(), QueryFailure> {
         let (files, sources) = (self.files.clone(), sources.to_vec());
         let work = move || {
+            let mut bytes = 0;
             for path in sources.iter().flat_map(|source| &source.artefacts) {
                 let artefact = files.open(path)?;
-                for group in 0..artefact.metadata.metadata().num_row_groups() {
-                    if files.runs(&artefact, group).is_none() {
-                        files.read_runs(&artefact, group)?;
+                let metadata = artefact.metadata.metadata();
+                if metadata.file_metadata().num_rows() < PREPARED_ROWS {
+                    continue;
+                }
+                for group in 0..metadata.num_row_groups() {
+                    if bytes > PREPARED_BYTES {
+                        return Ok(());
                     }
+                    let runs = match files.runs(&artefact, group) {
+                        Some(runs) => runs,
+                        None => files.read_runs(&artefact, group)?,
+                    };
+                    bytes += runs.bytes();
                 }
             }
             Ok(())

@@ -20,7 +20,7 @@ const METADATA_KIB: u64 = 96 << 10;
 /// What a file held open counts at least, in KiB: so that there are not more than 384.
 const FILE_KIB: u32 = 256;
 /// Memory for runs, in KiB: those of a hundred million observations.
-const RUNS_KIB: u64 = 64 << 10;
+pub(crate) const RUNS_KIB: u64 = 64 << 10;
 /// Queries of few rows of a group after which its runs are worth reading all of it.
 const FEW_ROWS_OFTEN: u64 = 64;
 

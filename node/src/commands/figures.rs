@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use chancery_exchange::{Data, Error, Node};
-use chancery_schema::DatasetSchema;
 use chancery_schema::data::{DataFormat, WriteOptions, plain, writer};
 use chancery_schema::message::MessageHeader;
 use chancery_schema::query::rest;
+use chancery_schema::{DataQuery, DatasetSchema};
 use futures::StreamExt as _;
 
 use super::Context;
@@ -42,6 +42,9 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
     ];
     parameters.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let query = rest::parse(&schema, &args.key, &parameters).map_err(|e| Error::invalid(e.to_string()))?;
+    if !args.sum_by.is_empty() {
+        return sums(context, &node, &schema, &query, &args.sum_by).await;
+    }
     let mut data = node.data(&schema, &query).await?;
     if table {
         let mut batches = Vec::new();
@@ -57,6 +60,27 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
         return Ok(());
     }
     write(&node, &schema, data, &args).await
+}
+
+/// Prints the sums of figures, and says of which dimensions totals are in them beside their parts.
+async fn sums(context: &Context, node: &Node, schema: &DatasetSchema, query: &DataQuery, by: &[String]) -> Result<()> {
+    let ids: Vec<&str> = by.iter().map(String::as_str).collect();
+    let sums = node.sums(schema, query, &ids).await?;
+    if context.json {
+        return output::json(&sums);
+    }
+    let headings: Vec<&str> = ids.iter().copied().chain(["sum", "observations", "without figure"]).collect();
+    let mut table = output::table(&headings);
+    for row in &sums.sums {
+        let code = |id: &String| row.key.get(id).cloned().unwrap_or_default();
+        let numbers = [row.sum.to_string(), row.observations.to_string(), row.missing.to_string()];
+        table.add_row(by.iter().map(code).chain(numbers));
+    }
+    output::line(table.to_string());
+    for id in &sums.totals_beside_parts {
+        output::line(format!("`{id}`: the sums count its total `_T` beside its parts; add `--where {id}=_T`"));
+    }
+    Ok(())
 }
 
 /// Writes figures in the format asked for.

@@ -157,6 +157,8 @@ impl<T> Doing<T> for Result<T, diesel::result::Error> {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<ConnectionManager<AnyConnection>>,
+    /// SQLite's index of its log.
+    index: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -199,7 +201,12 @@ impl Store {
             .connection_customizer(Box::new(Pragmas))
             .build(ConnectionManager::<AnyConnection>::new(url))
             .map_err(|e| open(e.to_string()))?;
-        Ok(Self { pool })
+        let index = (!is_postgresql(url)).then(|| PathBuf::from(format!("{url}-shm")));
+        Ok(Self { pool, index })
+    }
+
+    pub(crate) fn index(&self) -> Option<&Path> {
+        self.index.as_deref()
     }
 
     /// Runs `work` on a blocking thread.

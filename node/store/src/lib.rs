@@ -13,9 +13,11 @@ pub mod releases;
 mod schema;
 pub mod signer;
 pub mod stages;
+pub mod version;
 pub mod witnessing;
 pub mod workspace;
 
 pub use artefacts::ArtefactFiles;
 pub use database::{Store, StoreError};
 pub use folder::{DataFolder, FolderLock};
+pub use version::Version;

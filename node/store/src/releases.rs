@@ -125,6 +125,13 @@ impl Store {
         query.select(ReleaseRow::as_select()).load(c).doing("read the releases")
     }
 
+    /// The ids of the releases selected, newest first.
+    pub fn release_ids(&self, forum: &str, selection: &ReleaseSelection) -> Result<Vec<String>, StoreError> {
+        let c = &mut *self.connection()?;
+        let query = selection.filter(forum).order(releases::issued_at.desc()).select(releases::id);
+        query.load(c).doing("read the releases")
+    }
+
     /// How many releases are selected.
     pub fn release_count(&self, forum: &str, selection: &ReleaseSelection) -> Result<i64, StoreError> {
         let c = &mut *self.connection()?;

@@ -2,8 +2,9 @@
 
 use actix_web::web::{Data, Json, Query};
 use actix_web::{Responder, get};
-use chancery_exchange::views::FiguresView;
+use chancery_exchange::views::{FiguresView, Sums};
 use chancery_exchange::{FiguresQuery, Node};
+use chancery_schema::DataQuery;
 
 use crate::error::{ErrorBody, HttpError};
 
@@ -43,4 +44,34 @@ pub(crate) async fn list(node: Data<Node>, params: Query<Vec<(String, String)>>)
         return Err(HttpError::bad_request("the parameter `dataflow` is missing: `GET /api/v1/dataflows` lists them"));
     }
     Ok(Json(node.figures_view(query).await?))
+}
+
+/// Sums of figures by the codes of some components. Any dimension is a parameter too: `SEX=_T` keeps totals and parts from being added up.
+#[utoipa::path(
+    get, path = "/api/v1/sums", tag = "Figures",
+    params(
+        ("dataflow" = String, Query, description = "Dataflow id", example = "RETURNS"),
+        ("by" = String, Query, description = "Components, separated by commas", example = "REF_AREA,TIME_PERIOD"),
+        ("start" = Option<String>, Query, description = "First period", example = "2020"),
+        ("end" = Option<String>, Query, description = "Last period"),
+    ),
+    responses((status = 200, description = "As asked", body = Sums), (status = 400, description = "A parameter is wrong", body = ErrorBody))
+)]
+#[get("/sums")]
+pub(crate) async fn sums(node: Data<Node>, params: Query<Vec<(String, String)>>) -> Result<impl Responder, HttpError> {
+    let value = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let missing = |name: &str| HttpError::bad_request(format!("the parameter `{name}` is missing"));
+    let schema = node.dataset_schema(value("dataflow").ok_or_else(|| missing("dataflow"))?)?;
+    let by: Vec<&str> = value("by").ok_or_else(|| missing("by"))?.split(',').collect();
+    let mut query = DataQuery::all(&schema);
+    for (name, value) in params.iter() {
+        let set = match name.as_str() {
+            "dataflow" | "by" => Ok(()),
+            "start" => query.set_start(value),
+            "end" => query.set_end(value),
+            component => query.add_filter(&schema, component, value),
+        };
+        set.map_err(|e| HttpError::bad_request(e.to_string()))?;
+    }
+    Ok(Json(node.sums(&schema, &query, &by).await?))
 }

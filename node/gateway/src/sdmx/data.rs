@@ -1,5 +1,7 @@
 //! Data queries: a stream of batches becomes a stream of bytes.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
@@ -64,7 +66,7 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     let schema = dataflow(&node, &request)?;
     let key = segment(&request, "key", "*")?;
     let query = rest::parse(&schema, &key, &params.0).map_err(wrong)?;
-    answer(&node, &request, &params, schema, &query).await
+    answer(&node, &request, &params, &schema, &query).await
 }
 
 /// What a query error means in HTTP.
@@ -83,11 +85,11 @@ pub(super) async fn answer(
     node: &Node,
     request: &HttpRequest,
     params: &Params,
-    schema: DatasetSchema,
+    schema: &DatasetSchema,
     query: &DataQuery,
 ) -> Result<HttpResponse, HttpError> {
     let languages = negotiate::languages(request);
-    let schema = &schema.in_languages(&languages);
+    let schema = &node.schema_in(&schema.dataflow, &languages)?;
     let format = negotiate::figures(request, params.get("format"), params.get("formatVersion"))?;
     let csv = csv_options(params)?;
     if format == Figures::Xlsx {
@@ -131,7 +133,7 @@ pub(super) async fn answer(
 
 fn writer(
     node: &Node,
-    schema: &DatasetSchema,
+    schema: &Arc<DatasetSchema>,
     query: &DataQuery,
     format: Figures,
     csv: CsvOptions,
@@ -142,7 +144,7 @@ fn writer(
         Figures::Text(format) => {
             let mut header = header(node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
             header.releases = links;
-            writer_for(query, format, &std::sync::Arc::new(schema.clone()), header, csv)
+            writer_for(query, format, schema, header, csv)
         }
         Figures::Parquet => {
             Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)

@@ -1,7 +1,10 @@
 //! Path segments and parameters, decoded by SDMX's rules: a `+` is a plus, not a space.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use chancery_exchange::Node;
+use chancery_schema::language::Languages;
 use chancery_schema::message::MessageHeader;
 use chancery_schema::structure::select::compare_versions;
 use chancery_schema::{DatasetSchema, Reference};
@@ -47,7 +50,7 @@ pub(crate) fn segment(request: &HttpRequest, name: &str, default: &str) -> Resul
 }
 
 /// The one dataflow a path names: `{context}/{agency}/{id}/{version}`.
-pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSchema, HttpError> {
+pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<Arc<DatasetSchema>, HttpError> {
     let context = segment(request, "context", "*")?;
     if !matches!(context.as_str(), "dataflow" | "datastructure" | "*") {
         return Err(HttpError::bad_request(format!(
@@ -61,11 +64,18 @@ pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<DatasetSche
 }
 
 /// The newest dataflow of the agency, id and version; an agency `*` or `all` is any.
-pub(crate) fn find_dataflow(node: &Node, agency: &str, id: &str, version: &str) -> Result<DatasetSchema, HttpError> {
+pub(crate) fn find_dataflow(
+    node: &Node,
+    agency: &str,
+    id: &str,
+    version: &str,
+) -> Result<Arc<DatasetSchema>, HttpError> {
     let any_version = matches!(version, "*" | "+" | "~" | "latest" | "all");
-    let references = node.structures().dataflows.iter().map(|d| d.maintainable.reference());
-    let found: Option<Reference> = references
-        .filter(|r| r.id == id && (agency == "*" || agency == "all" || agency == r.agency))
+    let dataflows = node.structures().dataflows.iter().map(|d| &d.maintainable);
+    let found: Option<Reference> = dataflows
+        .filter(|d| d.id == id)
+        .map(|d| d.reference())
+        .filter(|r| agency == "*" || agency == "all" || agency == r.agency)
         .filter(|r| {
             any_version
                 || version == r.version
@@ -75,7 +85,7 @@ pub(crate) fn find_dataflow(node: &Node, agency: &str, id: &str, version: &str) 
         .max_by(|a, b| compare_versions(&a.version, &b.version));
     let shown: String = format!("{agency}:{id}({version})").chars().take(120).collect();
     let found = found.ok_or_else(|| HttpError::not_found(format!("there is no dataflow `{shown}`")))?;
-    node.structures().dataset_schema(&found).map_err(|e| HttpError::not_found(e.to_string()))
+    Ok(node.schema_in(&found, &Languages::default())?)
 }
 
 /// The address users see, without a slash at its end.

@@ -1,5 +1,7 @@
 //! SDMX REST 1.5 under `/sdmx/2.1` (sdmx-twg/sdmx-rest, v2_1/ws/rest): the same service in the older grammar.
 
+use std::sync::Arc;
+
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chancery_exchange::Node;
@@ -127,11 +129,11 @@ pub(crate) async fn data(node: Data<Node>, request: HttpRequest) -> Result<HttpR
     let schema = flow(&node, &request)?;
     let mut query = rest::parse(&schema, &segment(&request, "key", "all")?, &params.0).map_err(wrong)?;
     query.providers = providers(&segment(&request, "provider", "all")?);
-    answer(&node, &request, &params, schema, &query).await
+    answer(&node, &request, &params, &schema, &query).await
 }
 
 /// The dataflow a path names: `ID`, `AGENCY,ID` or `AGENCY,ID,VERSION`.
-fn flow(node: &Node, request: &HttpRequest) -> Result<DatasetSchema, HttpError> {
+fn flow(node: &Node, request: &HttpRequest) -> Result<Arc<DatasetSchema>, HttpError> {
     let text = segment(request, "flow", "")?;
     let parts: Vec<&str> = text.split(',').collect();
     match parts[..] {

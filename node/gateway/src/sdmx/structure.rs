@@ -119,7 +119,8 @@ fn keep_items(found: &mut Structures, items: &str) {
     responses((status = 200, description = "The structures, or the XML schema", content_type = "application/vnd.sdmx.structure+json;version=2.0.0", body = Object))
 )]
 pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    schema_of(&node, &request, &dataflow(&node, &request)?)
+    let schema = dataflow(&node, &request)?;
+    schema_of(&node, &request, &schema)
 }
 
 /// The same, for a dataflow found already.
