@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Times queries of the same Parquet file in Chancery, DuckDB, roapi and datasette, in one run.
 
-Usage: bench/query.py [--chancery target/release/chancery] [--areas 200] [--folder .bench] [--sizes]
+Usage: bench/query.py [--chancery target/release/chancery] [--areas 200] [--folder .bench] [--http]
 
 Needs Python 3.10 with the venv module and PyPI; installs into the folder's own environment. What cannot be installed is skipped,
 and said. Times are medians in milliseconds, as the caller sees them: Chancery and DuckDB in process, roapi and datasette over HTTP.
+With --http, Chancery, roapi and datasette are each loaded over 64 connections by `chancery bench http`, on the same machine.
+Cost against size: `chancery bench query --sizes 1e5,1e6,1e7,1e8`.
 """
 import argparse
 import json
@@ -57,11 +59,14 @@ for i in range(series):
 column = f"SELECT * FROM '{file}' WHERE ORIGIN=?"
 col = [timed(column, [areas[i * 91 % len(areas)]])[0] for i in range(columns)]
 count = statistics.median(timed(f"SELECT count(*), count(DISTINCT TIME_PERIOD), count(DISTINCT (REF_AREA, ORIGIN, DESTINATION, SEX, AGE)) FROM '{file}'", [])[0] for _ in range(3))
+def aggregate(by):
+    return statistics.median(timed(f"SELECT {by}, sum(OBS_VALUE), count(*), count(*) - count(OBS_VALUE) FROM '{file}' GROUP BY {by} ORDER BY {by}", [])[0] for _ in range(5))
+by_sex, by_area = aggregate("SEX, TIME_PERIOD"), aggregate("REF_AREA, TIME_PERIOD")
 began = time.perf_counter()
 db.execute(f"COPY (SELECT * FROM '{file}') TO '{file}.csv' (HEADER)")
 export = time.perf_counter() - began
 rows = db.execute(f"SELECT count(*) FROM '{file}'").fetchone()[0]
-print(json.dumps({"series_median_ms": statistics.median(one), "column_median_ms": statistics.median(col), "count_all_ms": count, "export_csv_rows_per_s": round(rows / export)}))
+print(json.dumps({"series_median_ms": statistics.median(one), "column_median_ms": statistics.median(col), "count_all_ms": count, "sum_by_sex_year_ms": by_sex, "sum_by_area_year_ms": by_area, "export_csv_rows_per_s": round(rows / export)}))
 """
 
 
@@ -81,7 +86,14 @@ def http(url):
     return (time.perf_counter() - began) * 1e3
 
 
-def served(command, ready, series):
+def load(binary, urls, folder):
+    addresses = folder / "addresses.txt"
+    addresses.write_text("\n".join(urls))
+    done = subprocess.run([binary, "--json", "bench", "http", "--seconds", "5", "--urls", str(addresses)], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def served(command, ready, series, loader=None):
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(240):
@@ -90,13 +102,13 @@ def served(command, ready, series):
                 break
             except OSError:
                 time.sleep(0.5)
-        return {"series_median_ms": statistics.median(http(url) for url in series)}
+        return loader(series) if loader else {"series_median_ms": statistics.median(http(url) for url in series)}
     finally:
         server.kill()
         server.wait()
 
 
-def roapi(tools, file, areas):
+def roapi(tools, file, areas, loader=None):
     if not (tools / "roapi").exists():
         return None
     base = "http://127.0.0.1:18602/api/tables/flows"
@@ -105,10 +117,10 @@ def roapi(tools, file, areas):
         area, origin = areas[i * 37 % len(areas)], areas[i * 91 % len(areas)]
         where = {"REF_AREA": area, "ORIGIN": origin, "DESTINATION": area, "SEX": "F", "AGE": "Y18T59"}
         urls.append(base + "?" + urllib.parse.urlencode({f"filter[{name}]": f"'{code}'" for name, code in where.items()}))
-    return served([str(tools / "roapi"), "--addr-http", "127.0.0.1:18602", "--table", f"flows={file}"], base + "?limit=1", urls)
+    return served([str(tools / "roapi"), "--addr-http", "127.0.0.1:18602", "--table", f"flows={file}"], base + "?limit=1", urls, loader)
 
 
-def datasette(tools, file, areas):
+def datasette(tools, file, areas, loader=None):
     if not (tools / "datasette").exists():
         return None
     database = file.with_suffix(".sqlite")
@@ -126,7 +138,7 @@ def datasette(tools, file, areas):
         area, origin = areas[i * 37 % len(areas)], areas[i * 91 % len(areas)]
         where = {"REF_AREA": area, "ORIGIN": origin, "DESTINATION": area, "SEX": "F", "AGE": "Y18T59", "_shape": "array"}
         urls.append(base + "?" + urllib.parse.urlencode(where))
-    return served([str(tools / "datasette"), "serve", str(database), "--host", "127.0.0.1", "--port", "18601"], base + "?_size=1", urls)
+    return served([str(tools / "datasette"), "serve", str(database), "--host", "127.0.0.1", "--port", "18601"], base + "?_size=1", urls, loader)
 
 
 def areas_of(tools, file):
@@ -139,14 +151,11 @@ def main():
     arguments.add_argument("--chancery", default="target/release/chancery")
     arguments.add_argument("--areas", type=int, default=200)
     arguments.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".bench"))
-    arguments.add_argument("--sizes", action="store_true", help="only Chancery, at 20 to 200 areas: 10^5 to 10^7 observations")
+    arguments.add_argument("--http", action="store_true", help="load the services over 64 connections")
     given = arguments.parse_args()
     if shutil.which(given.chancery) is None:
         sys.exit(f"{given.chancery} is not there: build it with `cargo build --release -p chancery`, or give --chancery")
     given.folder.mkdir(exist_ok=True)
-    if given.sizes:
-        table({f"{areas * areas * 270:,} observations": chancery(given.chancery, given.folder / f"flows-{areas}.parquet", areas) for areas in (20, 60, 200)})
-        return
     file = (given.folder / f"flows-{given.areas}.parquet").resolve()
     results = {"chancery": chancery(given.chancery, file, given.areas)}
     tools = install(given.folder, ["duckdb", "pyarrow", "pytz", "roapi", "datasette"])
@@ -155,11 +164,20 @@ def main():
         areas = areas_of(tools, file)
         results["roapi (HTTP)"] = roapi(tools, file, areas)
         results["datasette (HTTP)"] = datasette(tools, file, areas)
-    table({name: result for name, result in results.items() if result})
+    table(MEASURES, {name: result for name, result in results.items() if result})
+    if given.http and results["duckdb"]:
+        loader = lambda urls: load(given.chancery, urls, given.folder)
+        done = subprocess.run([given.chancery, "--json", "bench", "http", "--file", str(file), "--areas", str(given.areas), "--node", str(given.folder / "node")], check=True, capture_output=True, text=True)
+        results = {"chancery": json.loads(done.stdout), "roapi": roapi(tools, file, areas, loader), "datasette": datasette(tools, file, areas, loader)}
+        print()
+        table(HTTP_MEASURES, {name: result for name, result in results.items() if result})
 
 
-def table(results):
-    measures = ["series_median_ms", "series_p99_ms", "column_median_ms", "count_all_ms", "export_csv_rows_per_s", "file_bytes", "peak_rss_mib"]
+MEASURES = ["series_median_ms", "series_p99_ms", "column_median_ms", "count_all_ms", "sum_by_sex_year_ms", "sum_by_area_year_ms", "export_csv_rows_per_s", "file_bytes", "peak_rss_mib"]
+HTTP_MEASURES = ["answers_per_s", "failures", "median_ms", "p99_ms", "rate_answered_per_s", "rate_median_ms", "rate_p99_ms", "export_csv_rows_per_s", "peak_rss_mib"]
+
+
+def table(measures, results):
     first = next(iter(results.values()))
     print(f"{'':24}" + "".join(f"{name:>30}" for name in results))
     for measure in measures:

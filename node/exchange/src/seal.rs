@@ -156,6 +156,13 @@ impl Node {
         Ok(artefacts.first().map(|artefact| self.files().path(&artefact.sha256)))
     }
 
+    /// Appends records that anybody may read, and that change nothing but the log, to this member's log: in one transaction, under one
+    /// signed head.
+    pub async fn append_public(&self, records: Vec<(RecordKind, Envelope)>) -> Result<()> {
+        let records = records.into_iter().map(|(kind, envelope)| NewRecord::public(kind, envelope)).collect();
+        self.append(records, Vec::new(), Vec::new(), None).await
+    }
+
     /// Appends records to this member's log and signs the new head, in one transaction with what the records mean.
     pub(crate) async fn append(
         &self,

@@ -10,6 +10,10 @@ pub(crate) enum Bench {
     Query(BenchQuery),
     /// Load the HTTP service of a node that has published the made-up release.
     Http(BenchHttp),
+    /// Append to a log, beside plain writes that are synced, on the same disk.
+    Log(BenchLog),
+    /// Decide by up to a thousand access policies, beside Cedar asked without preparation.
+    Decisions,
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +47,20 @@ pub(crate) struct BenchHttp {
     /// Seconds of load.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
     pub(crate) seconds: u16,
+    /// Series asked for a second in the second part, which tells how long answers take under a steady load.
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
     /// Instead, load the server of these addresses, one a line: for a peer in the same run.
     #[arg(long, value_name = "FILE")]
     pub(crate) urls: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchLog {
+    /// A folder that is not there, on the disk to be measured: for a node, which is removed again.
+    #[arg(long, default_value = "bench-log", value_name = "DIR")]
+    pub(crate) node: PathBuf,
+    /// Seconds for each size of batch.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) seconds: u16,
 }

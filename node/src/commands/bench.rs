@@ -1,7 +1,10 @@
 //! `bench`: measures this build on this machine, on figures it makes up.
 
+mod decisions;
+mod founding;
 mod http;
 mod load;
+mod log;
 mod query;
 mod release;
 
@@ -17,6 +20,8 @@ pub(crate) async fn run(context: &Context, command: Bench) -> Result<()> {
     match command {
         Bench::Query(args) => query::run(context, args).await,
         Bench::Http(args) => http::run(context, args).await,
+        Bench::Log(args) => log::run(context, args).await,
+        Bench::Decisions => decisions::run(context),
     }
 }
 

@@ -7,7 +7,6 @@ use chancery_store::logs::ForumRow;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
-use crate::seal::NewRecord;
 
 /// How often to try again when another process of this node changes the forum at the same time.
 const ATTEMPTS: usize = 5;
@@ -102,10 +101,10 @@ impl Node {
             let known =
                 self.store().run(move |s| s.record_get(&id)).await.or_storage(|| "cannot read a record".to_owned())?;
             if known.is_none() {
-                new.push(NewRecord::public(kind, envelope));
+                new.push((kind, envelope));
             }
         }
-        if new.is_empty() { Ok(()) } else { self.append(new, Vec::new(), Vec::new(), None).await }
+        if new.is_empty() { Ok(()) } else { self.append_public(new).await }
     }
 
     /// The forum joined.

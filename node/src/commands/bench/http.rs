@@ -7,17 +7,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{Checks, Error, ImportRequest, Keyring, Node, Progress, card, draft, sign};
+use chancery_exchange::{Checks, Error, ImportRequest, Node, Progress};
 use chancery_ledger::Audience;
 use serde_json::{Value, json};
 
-use super::load::{lines, load};
+use super::founding::found;
+use super::load::{Answers, lines, load};
 use super::release::{DATAFLOW, areas, make, schema, series};
 use super::{Context, peak_rss_mib, print, quantile};
 use crate::cli::BenchHttp;
-use crate::commands::{forum, node};
-use crate::settings;
 
 /// Series asked for, each another one.
 const SERIES_ASKED: usize = 20_000;
@@ -54,18 +52,17 @@ secondary = false
 /// Loads the service, or other addresses.
 pub(super) async fn run(context: &Context, args: BenchHttp) -> Result<()> {
     let lasting = Duration::from_secs(u64::from(args.seconds));
-    let connections = usize::from(args.connections);
     if let Some(path) = &args.urls {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file("read the addresses", path, e))?;
         let urls: Vec<String> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         if urls.is_empty() {
             bail!(Error::invalid(format!("`{}` has no addresses", path.display())));
         }
-        print(context, &series_answers(&urls, connections, lasting)?);
+        print(context, &series_answers(&urls, &args, lasting)?);
         return Ok(());
     }
     let schema = schema()?;
-    let areas = areas(&schema, usize::from(args.areas))?;
+    let areas = areas(&schema, usize::from(args.areas), false)?;
     if !args.file.exists() {
         make(&args.file, &schema, &areas)?;
     }
@@ -84,8 +81,8 @@ pub(super) async fn run(context: &Context, args: BenchHttp) -> Result<()> {
         format!("{base}/{key}?format=csv")
     };
     let urls: Vec<String> = (0..SERIES_ASKED).map(url).collect();
-    let alone = load(&urls, 1, Duration::from_secs(1))?;
-    let mut result = series_answers(&urls, connections, lasting)?;
+    let alone = load(&urls, 1, None, Duration::from_secs(1))?;
+    let mut result = series_answers(&urls, &args, lasting)?;
     let loaded_mib = server.peak_rss_mib();
     let (rows, bytes, took) = lines(&format!("{base}/*?format=csv"))?;
     let rows = rows.saturating_sub(1);
@@ -105,22 +102,30 @@ pub(super) async fn run(context: &Context, args: BenchHttp) -> Result<()> {
     Ok(())
 }
 
-/// Asks for addresses over many connections.
-fn series_answers(urls: &[String], connections: usize, lasting: Duration) -> Result<Value> {
+/// Asks for addresses over many connections: as fast as they are answered, then at a steady rate, where the time of an answer counts from
+/// when it was due.
+fn series_answers(urls: &[String], args: &BenchHttp, lasting: Duration) -> Result<Value> {
+    let connections = usize::from(args.connections);
     // The first answers are slower, and of no interest for a node that runs for months.
-    load(urls, connections, lasting.min(Duration::from_secs(2)))?;
-    let answers = load(urls, connections, lasting)?;
-    if answers.times.is_empty() {
-        bail!(Error::unavailable(format!("no answer: {} requests failed", answers.failures)));
+    load(urls, connections, None, lasting.min(Duration::from_secs(2)))?;
+    let most = load(urls, connections, None, lasting)?;
+    if most.times.is_empty() {
+        bail!(Error::unavailable(format!("no answer: {} requests failed", most.failures)));
     }
+    let steady = load(urls, connections, Some(f64::from(args.rate)), lasting)?;
+    let per_s = |answers: &Answers| (answers.times.len() as f64 / answers.took.as_secs_f64()).round();
     Ok(json!({
         "connections": connections,
-        "answers": answers.times.len(),
-        "failures": answers.failures,
-        "answers_per_s": (answers.times.len() as f64 / answers.took.as_secs_f64()).round(),
-        "median_ms": quantile(&answers.times, 0.5),
-        "p99_ms": quantile(&answers.times, 0.99),
-        "max_ms": quantile(&answers.times, 1.0),
+        "answers": most.times.len() + steady.times.len(),
+        "failures": most.failures + steady.failures,
+        "answers_per_s": per_s(&most),
+        "median_ms": quantile(&most.times, 0.5),
+        "p99_ms": quantile(&most.times, 0.99),
+        "rate_asked_per_s": args.rate,
+        "rate_answered_per_s": per_s(&steady),
+        "rate_median_ms": quantile(&steady.times, 0.5),
+        "rate_p99_ms": quantile(&steady.times, 0.99),
+        "rate_max_ms": quantile(&steady.times, 1.0),
     }))
 }
 
@@ -163,27 +168,11 @@ impl Drop for Serving {
 
 /// Makes a node that is a forum of its own, and publishes the file: import, disclosure control, approval, log.
 async fn publish(dir: &Path, file: &Path) -> Result<()> {
-    if settings::file(dir).exists() {
-        bail!(Error::conflict(format!("`{}` holds a node that was not finished: remove it", dir.display())));
-    }
-    let config = NodeConfig {
-        member: MemberConfig { id: "BENCH".to_owned(), name: "Benchmark".to_owned(), role: "member-state".to_owned() },
-        http: HttpConfig::default(),
-        network: NetworkConfig { listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()], ..NetworkConfig::default() },
-        database: DatabaseConfig::default(),
-        query: QueryLimits::default(),
-    };
-    node::create(dir, &config, &["preparer".to_owned(), "approver".to_owned()], None)?;
-    let keyring = Keyring::new(dir.join("keys"));
-    let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring)?], forum::now())?;
-    let authority = keyring.authority(|| Err(Error::invalid("these keys have no passphrase")))?;
-    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, &authority, forum::now())?;
+    let node = found(dir).await?;
     let profiles = dir.join("disclosure");
     std::fs::create_dir_all(&profiles).map_err(|e| Error::file("create", &profiles, e))?;
     let profile = profiles.join(format!("{DATAFLOW}.toml"));
     std::fs::write(&profile, PROFILE).map_err(|e| Error::file("write", &profile, e))?;
-    let node = Node::open(dir, settings::load(dir)?).await?;
-    node.join(&bundle, &genesis).await?;
     let stage = import(&node, file).await?;
     node.approve(Some(&stage), "approver").await?;
     node.publish(Some(&stage)).await?;

@@ -32,15 +32,21 @@ fn agent() -> Agent {
         .into()
 }
 
-/// Asks for the addresses in turn over so many connections, for a time.
-pub(super) fn load(urls: &[String], connections: usize, lasting: Duration) -> Result<Answers> {
+/// Asks for the addresses in turn over so many connections, for a time; with `rate`, so many a second over all of them.
+pub(super) fn load(urls: &[String], connections: usize, rate: Option<f64>, lasting: Duration) -> Result<Answers> {
     let next = AtomicUsize::new(0);
     let began = Instant::now();
     let connection = || {
         let (agent, mut times, mut failures) = (agent(), Vec::new(), 0);
         while began.elapsed() < lasting {
-            let url = &urls[next.fetch_add(1, Ordering::Relaxed) % urls.len()];
-            let asked = Instant::now();
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let url = &urls[number % urls.len()];
+            let due = rate.map(|rate| began + Duration::from_secs_f64(number as f64 / rate));
+            if let Some(wait) = due.and_then(|due| due.checked_duration_since(Instant::now())) {
+                std::thread::sleep(wait);
+            }
+            // An answer that could not even be asked for in time is late.
+            let asked = due.unwrap_or_else(Instant::now);
             let answer = agent.get(url).call();
             let read = answer.and_then(|mut answer| {
                 let body = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();

@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, args: BenchQuery) -> Result<()> {
         return sizes(context, &args);
     }
     let schema = schema()?;
-    let areas = areas(&schema, usize::from(args.areas))?;
+    let areas = areas(&schema, usize::from(args.areas), true)?;
     let began = Instant::now();
     let made = !args.file.exists();
     if made {
