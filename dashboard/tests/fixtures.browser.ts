@@ -161,6 +161,25 @@ describe('figures', () => {
     }));
 });
 
+describe('when membership is frozen', () => {
+  it.each(['', '?view=releases', '?view=figures'])('"%s" says so and why', async (query) => {
+    const opened = await open(browser, server.url);
+    try {
+      await opened.page.route('**/api/v1/node', async (route) => {
+        const response = await route.fetch();
+        const node = (await response.json()) as { forum: object };
+        await route.fulfill({ response, json: { ...node, forum: { ...node.forum, frozen: 'two valid charters of one number are known' } } });
+      });
+      await opened.page.goto(server.url + query);
+      await opened.page.getByText('Membership of this forum is frozen').waitFor();
+      await settled(opened.page);
+      await expectSound(opened);
+    } finally {
+      await opened.context.close();
+    }
+  });
+});
+
 describe('when something is wrong', () => {
   it.each(['', '?view=releases', '?view=figures'])('"%s" says what the node said and offers to try again', (query) => {
     server.state.mode = 'broken';

@@ -57,6 +57,26 @@ describe.skipIf(!given)('a running node', () => {
     await context.close();
   });
 
+  it('compares the figures shown with the signed files, and finds one that was changed', async () => {
+    const { page, context } = await open(browser, `${url}?view=figures`);
+    await page.getByRole('button', { name: 'Compare these figures' }).click();
+    await page.locator('[data-compared]').first().waitFor();
+    expect(await page.locator('[data-compared=ok]').count()).toBeGreaterThan(0);
+    expect(await page.locator('[data-compared=failed], [data-compared=unknown]').allInnerTexts()).toEqual([]);
+    await page.route('**/api/v1/figures?*', async (route) => {
+      const response = await route.fetch();
+      const answer = (await response.json()) as { series: { observations: { value: number | null }[] }[] };
+      const one = answer.series.flatMap(({ observations }) => observations).find(({ value }) => value !== null);
+      if (one) one.value = (one.value ?? 0) + 1;
+      await route.fulfill({ response, json: answer });
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Compare these figures' }).click();
+    await page.locator('[data-compared=failed]').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain('they are not what was signed');
+    await context.close();
+  });
+
   it('opens a release with five passed checks and a proof to download', async () => {
     const { page, context } = await open(browser, `${url}?view=releases`);
     await page.locator('tbody th a').first().click();

@@ -6,7 +6,8 @@ export interface NodeInfo {
   member: string;
   member_name: string;
   role: Role;
-  forum: { id: string; name: string } | null;
+  /** `frozen`: why membership is frozen, if it is. */
+  forum: { id: string; name: string; frozen?: string | null } | null;
   version: string;
 }
 

@@ -304,3 +304,18 @@ own-shown = This page
 own-shown-what = What this page says of the release is what was signed.
 own-file-name = Files
 own-file-what = The files that this node serves are byte for byte the signed ones.
+own-outside = From outside the forum
+own-outside-what = A national PKI endorsed the member’s key, or a time-stamping authority stamped the release.
+
+compare-run = Compare these figures with the signed files
+compare-same = { $count ->
+    [one] the one figure shown is in the signed file, and nothing is left out.
+   *[other] all { $count } figures shown are in the signed file, and nothing is left out.
+  }
+compare-differs = shown otherwise than signed: { $what }
+compare-refused = the release is refused: { $reason }
+compare-too-long = the file is too large to compare in a browser: run chancery verify on it.
+compare-failed = Do not use these figures: they are not what was signed.
+
+# Above every view
+frozen = Membership of this forum is frozen; published figures stay valid:

@@ -8,6 +8,8 @@ export interface Member {
   role: 'member-state' | 'observer' | 'secretariat';
   authority_key: string;
   next_key_hash?: string;
+  /** What its national PKI says: CMS and X.509, which is not read here. */
+  endorsement?: unknown;
 }
 
 export interface Charter {
@@ -53,7 +55,7 @@ async function announced(before: Member, key: string): Promise<boolean> {
 }
 
 async function isRotation(before: Member, after: Member): Promise<boolean> {
-  const bare = ({ authority_key: _, next_key_hash: __, ...rest }: Member) => rest;
+  const bare = ({ authority_key: _, next_key_hash: __, endorsement: ___, ...rest }: Member) => rest;
   return before.authority_key !== after.authority_key && same(bare(before), bare(after)) && announced(before, after.authority_key);
 }
 

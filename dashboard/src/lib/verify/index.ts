@@ -5,7 +5,7 @@
 import type { Release as Shown } from '../types';
 import { checkArtefact } from './artefact';
 import { base64, CannotCheck, equal, need, Refused, type Bytes } from './bytes';
-import { Chain, states } from './charter';
+import { Chain, member, states } from './charter';
 import { checkHead, checkInclusion, cosigners, readHead } from './log';
 import type { Envelope } from './record';
 import { checkOperators, checkRecord, leafOf, type Release, type SignedArtefact } from './release';
@@ -25,10 +25,11 @@ export interface Bundle {
   tree_size: number;
   inclusion: string[];
   checkpoint: string;
+  timestamp?: string;
 }
 
 /** In the order in which they are made and shown. */
-export const STEPS = ['charter', 'genesis', 'delegations', 'record', 'foureyes', 'head', 'inclusion', 'cosignatures', 'shown', 'file'] as const;
+export const STEPS = ['charter', 'genesis', 'delegations', 'record', 'foureyes', 'head', 'inclusion', 'cosignatures', 'shown', 'file', 'outside'] as const;
 export type StepName = (typeof STEPS)[number];
 
 export interface Step {
@@ -64,6 +65,7 @@ const RESTS_ON: Partial<Record<StepName, StepName>> = {
   cosignatures: 'head',
   shown: 'record',
   file: 'record',
+  outside: 'record',
 };
 
 /** Makes every check in turn. */
@@ -146,5 +148,12 @@ export async function verify(asked: Asked): Promise<Step[]> {
     for (const artefact of release.body.intent.artefacts) await checkArtefact(await asked.file(artefact), artefact);
     return 'every byte that this node serves is the signed one';
   });
+  const outside = [
+    ...(sound.has('record') && member(chain.current, release.issuer)?.endorsement ? ['what the national PKI says of the member’s key'] : []),
+    ...(bundle.timestamp ? ['the time-stamp of an authority outside the forum'] : []),
+  ];
+  if (outside.length > 0) {
+    await step('outside', () => Promise.resolve(new Undone(`${outside.join(' and ')}: this page does not read X.509 certificates, chancery verify does`)));
+  }
   return steps;
 }

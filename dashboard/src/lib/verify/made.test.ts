@@ -188,6 +188,14 @@ describe('a proof with every signature made anew', () => {
     expect(steps.some((step) => step.state === 'failed')).toBe(false);
   });
 
+  it('says that what came from outside the forum was not looked at', async () => {
+    const world = await bundle({ change: (c) => Object.assign(member(c, 'XAA'), { endorsement: { national_ca: 'x' } }) });
+    const steps = await verify({ ...world, bundle: { ...world.bundle, timestamp: 'AA==' } });
+    const last = steps.at(-1);
+    expect([last?.name, last?.state]).toEqual(['outside', 'undone']);
+    expect(last?.detail).toMatch(/national PKI.* and the time-stamp/);
+  });
+
   it('one state that cosigned twice counts once', async () => {
     const twice = { mandates: [{ purpose: 'witness', key: 'witness2', of: 'XBB' }], cosigned: [{ key: 'witness', as: 'XBB' }, { key: 'witness2', as: 'XBB' }] };
     const steps = await verify(await bundle(twice));
