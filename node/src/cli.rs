@@ -6,11 +6,12 @@ mod forum;
 mod keys;
 mod policy;
 pub(crate) mod proof;
+pub(crate) mod timestamp;
 
 use std::path::PathBuf;
 
 pub(crate) use forum::{Amend, Forum};
-pub(crate) use keys::{Keys, Signing};
+pub(crate) use keys::{Endorse, Keys, Signing};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -105,6 +106,11 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Write the file that proves a release offline: a C2SP tlog-proof, which `verify` and other tools read.
     Proof(proof::Proof),
+    /// Have a release's record stamped by an RFC 3161 time-stamping authority.
+    Timestamp {
+        #[command(subcommand)]
+        command: timestamp::Timestamp,
+    },
     /// Show and check a member's log.
     Log(Log),
     /// Check and test access policies, and say why somebody may or may not see a release.
@@ -156,6 +162,10 @@ pub(crate) struct Init {
     /// Keep the authority key unencrypted: only for trials.
     #[arg(long)]
     pub(crate) no_passphrase: bool,
+    /// Make the authority key on a PKCS#11 token, or use the one there of that name:
+    /// `pkcs11:token=NAME;object=KEY?module-path=/path/to/module.so`. The PIN is asked for, or taken from CHANCERY_PIN.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_passphrase")]
+    pub(crate) token: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -344,6 +354,12 @@ pub(crate) struct Verify {
     /// The forum's genesis id, told to you out of band; without it, this node's forum.
     #[arg(long)]
     pub(crate) genesis: Option<String>,
+    /// A newer revocation list (DER or PEM) of the issuer's national PKI. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crl: Vec<PathBuf>,
+    /// Certificates (PEM) of the CA whose time-stamps you believe: the proof's time-stamp is then checked.
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) timestamp_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod preview;
 mod problems;
 mod publishing;
 mod schema;
+mod timestamp;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Query(args) => figures::query(&context, args).await?,
         Command::Verify(args) => return verify::verify(&context, args).await,
         Command::Proof(args) => verify::proof(&context, args).await?,
+        Command::Timestamp { command } => timestamp::run(&context, command).await?,
         Command::Log(args) => return verify::log(&context, args).await,
         Command::Policy { command } => return policy::run(&context, command).await,
         Command::Schema { command } => return schema::run(&context, command),

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{Checks, Error, ImportRequest, Node, Progress, ReleaseFilter, card, draft, sign};
+use chancery_exchange::{
+    AuthorityPlace, Checks, Error, ImportRequest, Node, Progress, ReleaseFilter, card, draft, sign,
+};
 use chancery_ledger::{Audience, ForumBundle};
 use futures::StreamExt as _;
 use rust_embed::RustEmbed;
@@ -174,15 +176,15 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
             database: DatabaseConfig::default(),
             query: QueryLimits { memory_mib: 64, ..QueryLimits::default() },
         };
-        node::create(node_dir, &config, &operators, None)?;
-        cards.push(card(&config, &chancery_exchange::Keyring::new(node_dir.join("keys")))?);
+        node::create(node_dir, &config, &operators, AuthorityPlace::File(None))?;
+        cards.push(card(&config, &chancery_exchange::Keyring::new(node_dir.join("keys")), forum::now())?);
     }
     let mut bundle: ForumBundle = draft(&script.name, 12, true, None, cards, forum::now())?;
     let mut genesis = String::new();
     for (node_dir, member) in dirs.iter().zip(&script.member) {
         let keyring = chancery_exchange::Keyring::new(node_dir.join("keys"));
-        let authority = keyring.authority(|| Err(Error::invalid("the demo's keys have no passphrase")))?;
-        (genesis, _) = sign(&mut bundle, &member.id, &keyring, &authority, forum::now())?;
+        let authority = keyring.authority(|_| Err(Error::invalid("the demo's keys have no passphrase")))?;
+        (genesis, _) = sign(&mut bundle, &member.id, &keyring, authority.as_ref(), forum::now())?;
     }
     for node_dir in dirs {
         let node = Node::open(node_dir, settings::load(node_dir)?).await?;

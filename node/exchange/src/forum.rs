@@ -4,7 +4,7 @@ mod adopt;
 mod amend;
 mod sign;
 
-use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds};
+use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds, check_endorsements};
 use chancery_ledger::{Envelope, ForumBundle, Payload, RecordKind, time};
 
 pub use amend::{Amendment, amend, suspend};
@@ -15,20 +15,28 @@ use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};
 use crate::keyring::Keyring;
 
-/// What a member tells whoever drafts the charter.
-pub fn card(config: &NodeConfig, keyring: &Keyring) -> Result<Member> {
+/// What a member tells whoever drafts the charter. An endorsement by its national PKI that does not hold `now` is refused, as it will be by
+/// everybody else.
+pub fn card(config: &NodeConfig, keyring: &Keyring, now: i64) -> Result<Member> {
     let role = Role::parse(&config.member.role).ok_or_else(|| {
         Error::invalid(format!("`{}` is no role: use member-state, observer or secretariat", config.member.role))
     })?;
     let announce = if config.network.announce.is_empty() { &config.network.listen } else { &config.network.announce };
+    let authority_key =
+        keyring.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
+    let endorsement = keyring.endorsement(false)?;
+    if let Some(endorsement) = &endorsement {
+        endorsement.verify(&config.member.id, &authority_key, now, &[]).or_unverified(|| {
+            "the national PKI's endorsement does not hold (any more): get a new one by `chancery keys endorse`"
+                .to_owned()
+        })?;
+    }
     Ok(Member {
         id: config.member.id.clone(),
         name: config.member.name.clone(),
         role,
-        authority_key: keyring
-            .authority_public()?
-            .parse()
-            .or_invalid(|| "the authority's public key is damaged".to_owned())?,
+        authority_key,
+        endorsement,
         next_key_hash: keyring.next_authority_public()?.map(|key| key.commitment()),
         addresses: announce.clone(),
     })
@@ -69,6 +77,7 @@ pub fn draft(
         },
         expires: time::format(now + i64::from(months) * 30 * 24 * 3600),
     };
+    check_endorsements(None, &charter, now).or_unverified(|| "a card is refused".to_owned())?;
     let payload = Payload {
         forum: String::new(),
         issuer,

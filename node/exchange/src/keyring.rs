@@ -1,15 +1,18 @@
 //! A node's key files. Each is PKCS#8 PEM, readable by its owner only; the authority key is encrypted under a passphrase.
 //!
 //! ```text
-//! keys/authority.pem   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
+//! keys/authority.pem, or keys/authority.uri where it is on a token   keys/endorsement.json (what the national PKI said of it)   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
 //! keys/next-authority.pem (announced, never used)   keys/log.next.pem (waits for its delegation)   keys/retired/ (what was replaced)
 //! keys/disclosure.secret
 //! ```
+
+mod authority;
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+pub use authority::{AuthorityPlace, SecretKind};
 use chancery_ledger::{KeyPair, PublicKey, Purpose, Trust};
 use chancery_policies::disclosure::cell_key::{SECRET_BYTES, Secret};
 
@@ -28,17 +31,9 @@ impl Keyring {
     }
 
     /// Makes every key a node needs. Refuses to replace one that is there.
-    pub fn create(&self, operators: &[String], passphrase: Option<&str>) -> Result<()> {
-        let authority = KeyPair::generate().or_storage(|| "cannot make the authority key".to_owned())?;
-        let pem = match passphrase {
-            Some(passphrase) => authority.to_encrypted_pem(passphrase),
-            None => authority.to_pem(),
-        };
-        let pem = pem.or_storage(|| "cannot write the authority key".to_owned())?;
-        let public = self.dir.join("authority.pub");
+    pub fn create(&self, operators: &[String], authority: AuthorityPlace<'_>) -> Result<()> {
         fs::create_dir_all(self.dir.join("operators")).map_err(|e| Error::file("create", &self.dir, e))?;
-        write_private(&self.dir.join("authority.pem"), pem.as_bytes())?;
-        fs::write(&public, format!("{}\n", authority.public())).map_err(|e| Error::file("write", &public, e))?;
+        self.make_authority("authority", authority)?;
         let mut paths: Vec<PathBuf> =
             ["log", "witness", "publisher", "transport"].iter().map(|p| self.path(p)).collect();
         paths.extend(operators.iter().map(|name| self.operator_path(name)));
@@ -130,34 +125,6 @@ impl Keyring {
         read(&path)
     }
 
-    /// Makes the key that is to follow the authority key, and is announced by its hash. Refuses to replace one.
-    pub fn create_next_authority(&self, passphrase: Option<&str>) -> Result<PublicKey> {
-        let path = self.path("next-authority");
-        if path.exists() {
-            return Err(Error::conflict("a next authority key is there already: it waits for `chancery keys rotate`"));
-        }
-        let key = KeyPair::generate().or_storage(|| "cannot make the key".to_owned())?;
-        let pem = match passphrase {
-            Some(passphrase) => key.to_encrypted_pem(passphrase),
-            None => key.to_pem(),
-        };
-        write_private(&path, pem.or_storage(|| "cannot write the key".to_owned())?.as_bytes())?;
-        let public = self.dir.join("next-authority.pub");
-        fs::write(&public, format!("{}\n", key.public())).map_err(|e| Error::file("write", &public, e))?;
-        Ok(key.public())
-    }
-
-    /// The public half of the key that is to follow the authority key, if it is made.
-    pub fn next_authority_public(&self) -> Result<Option<PublicKey>> {
-        let path = self.dir.join("next-authority.pub");
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?;
-        let damaged = || format!("`{}` is damaged: restore it from the backup", path.display());
-        text.trim().parse().map(Some).or_invalid(damaged)
-    }
-
     /// Puts keys that waited in their place once the forum knows them: a delegated key's successor, and the authority's.
     pub(crate) fn promote(&self, trust: &Trust, member: &str, authority: &PublicKey, now: i64) -> Result<()> {
         for purpose in [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport] {
@@ -170,14 +137,7 @@ impl Keyring {
         if self.next_authority_public()?.is_some_and(|next| next == *authority) {
             let old: PublicKey =
                 self.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
-            for ending in ["pem", "pub"] {
-                let (there, next) =
-                    (self.dir.join(format!("authority.{ending}")), self.dir.join(format!("next-authority.{ending}")));
-                // Either may be kept on another machine.
-                if next.exists() {
-                    self.replace(&there, &next, &format!("authority-{}.{ending}", old.fingerprint()))?;
-                }
-            }
+            self.promote_authority(&old)?;
         }
         Ok(())
     }
@@ -190,33 +150,6 @@ impl Keyring {
             fs::rename(there, dir.join(retired)).map_err(|e| Error::file("retire", there, e))?;
         }
         fs::rename(next, there).map_err(|e| Error::file("put in place", next, e))
-    }
-
-    /// The authority's public key, as text.
-    pub fn authority_public(&self) -> Result<String> {
-        let path = self.dir.join("authority.pub");
-        Ok(fs::read_to_string(&path).map_err(|e| Error::file("read", &path, e))?.trim().to_owned())
-    }
-
-    /// The authority key; `passphrase` is asked only if it is encrypted.
-    pub fn authority(&self, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
-        Self::authority_in(&self.path("authority"), passphrase)
-    }
-
-    /// The key that is to follow the authority key.
-    pub fn next_authority(&self, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
-        Self::authority_in(&self.path("next-authority"), passphrase)
-    }
-
-    /// The authority key in a file, wherever it is kept.
-    pub fn authority_in(path: &Path, passphrase: impl FnOnce() -> Result<String>) -> Result<KeyPair> {
-        let pem = fs::read_to_string(path).map_err(|e| Error::file("read", path, e))?;
-        if pem.contains("ENCRYPTED") {
-            let passphrase = passphrase()?;
-            return KeyPair::from_encrypted_pem(&pem, &passphrase)
-                .or_invalid(|| format!("cannot open `{}`: is the passphrase right?", path.display()));
-        }
-        KeyPair::from_pem(&pem).or_invalid(|| format!("cannot read the key `{}`", path.display()))
     }
 
     /// Key files that others can read.

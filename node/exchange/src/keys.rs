@@ -69,7 +69,10 @@ impl Node {
     }
 
     fn authority_view(&self, key: PublicKey, trust: Option<&Trust>) -> Result<KeyView> {
-        let (mut ok, mut state) = (true, "signs charters and delegations; keep it off this machine".to_owned());
+        let (mut ok, mut state) = match self.keyring().authority_token() {
+            Some(_) => (true, "signs charters and delegations, on its token".to_owned()),
+            None => (true, "signs charters and delegations; keep it off this machine".to_owned()),
+        };
         if let Some(member) = trust.and_then(|t| t.charter().member(self.member())) {
             ok = member.authority_key == key;
             let next = self.keyring().next_authority_public()?;
@@ -85,6 +88,15 @@ impl Node {
                 }
                 (_, None, None) => "no successor is announced: run `chancery keys announce`".to_owned(),
             };
+            if let Some(found) = trust.and_then(|t| t.chain().endorsed(self.member(), &[])) {
+                state = match found {
+                    Ok(found) => format!("{state}; endorsed by `{}`", found.signer),
+                    Err(error) => format!("{state}; {error}"),
+                };
+            }
+            if self.keyring().authority_token().is_some() {
+                state = format!("{state}; on its token");
+            }
         }
         Ok(view("authority".to_owned(), String::new(), key, ok, state))
     }
@@ -164,7 +176,9 @@ impl Node {
         })?;
         let member = trust.charter().member(self.member());
         let member = member.ok_or_else(|| Error::denied("this node is no member under the charter"))?;
-        let update = Member { authority_key: next, next_key_hash: announce, ..member.clone() };
+        // What the national PKI said was of the old key.
+        let endorsement = self.keyring().endorsement(true)?;
+        let update = Member { authority_key: next, next_key_hash: announce, endorsement, ..member.clone() };
         let amendment = Amendment { update: vec![update], ..Amendment::default() };
         let mut draft = amend(&trust.bundle(), amendment, self.member(), self.now())?;
         draft.delegations.extend(mandates(trust.forum(), self.member(), &self.keyring(), self.now())?);

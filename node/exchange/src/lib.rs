@@ -26,6 +26,8 @@ mod seal;
 mod serve;
 mod sync;
 mod tiles;
+mod timestamp;
+mod token;
 mod tombstone;
 mod verify;
 pub mod views;
@@ -45,10 +47,11 @@ pub use import::{
     AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Phase, Progress, Trial, mark,
     propose_mapping, try_mapping,
 };
-pub use keyring::Keyring;
+pub use keyring::{AuthorityPlace, Keyring, SecretKind};
 pub use keys::{KeyName, KeyView, parse_key_name};
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};
 pub use serve::serve_network;
+pub use token::TokenAddress;
 pub use tombstone::Tombstone;
 pub use views::*;

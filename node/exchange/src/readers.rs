@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::proof::{LogPlace, ProofBundle};
 use chancery_ledger::release::Release;
 use chancery_ledger::{Envelope, Purpose, RecordKind, Trust, time};
@@ -71,8 +73,11 @@ impl Node {
     /// This node.
     pub fn view(&self) -> NodeView {
         let member = &self.config().member;
-        let forum =
-            self.trust().ok().map(|t| ForumRef { id: t.forum().to_owned(), name: t.charter().forum_name.clone() });
+        let forum = self.trust().ok().map(|t| ForumRef {
+            id: t.forum().to_owned(),
+            name: t.charter().forum_name.clone(),
+            frozen: t.frozen(self.now()),
+        });
         NodeView {
             member: member.id.clone(),
             member_name: member.name.clone(),
@@ -361,8 +366,10 @@ impl Node {
                 checkpoint: &note,
             };
             let envelope = Envelope::parse(&record.envelope).or_unverified(failed)?;
-            let bundle =
+            let mut bundle =
                 ProofBundle::new(&trust, envelope, place).or_unverified(|| "cannot make the proof".to_owned())?;
+            let timestamp = node.store().timestamp_get(&row.id).or_storage(failed)?;
+            bundle.timestamp = timestamp.map(|token| STANDARD.encode(token));
             serde_json::to_vec_pretty(&bundle).or_storage(|| "cannot write the proof".to_owned())
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?

@@ -27,6 +27,8 @@ pub struct ForumRef {
     pub id: String,
     /// Name.
     pub name: String,
+    /// Why membership is frozen, if it is: the charter has expired, or another contradicts it. Figures flow on.
+    pub frozen: Option<String>,
 }
 
 /// The forum: charter and members.

@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use acts::{Acts, Requirement};
-pub use chain::{CharterChain, signed_states};
+pub use chain::{CharterChain, check_endorsements, signed_states};
 pub use diff::{Act, Change, diff, requirements};
 pub use thresholds::{Fraction, Thresholds};
 
 use crate::audience::{excerpt, is_member_id, is_plain_text};
+use crate::endorsement::{Endorsement, EndorsementError};
 use crate::keys::PublicKey;
 use crate::record::{RecordError, is_sha256};
 use crate::time;
@@ -78,6 +79,9 @@ pub struct Member {
     /// present key cannot choose the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_key_hash: Option<String>,
+    /// The member's national PKI says that the authority key is its.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endorsement: Option<Endorsement>,
     /// libp2p multiaddresses.
     pub addresses: Vec<String>,
 }
@@ -184,6 +188,17 @@ pub enum CharterError {
         member: String,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// A national PKI's endorsement of a key does not hold.
+    #[error("charter version {version}: the endorsement of the authority key of `{member}` is refused: {source}")]
+    Endorsement {
+        /// Position in the chain, from 1.
+        version: usize,
+        /// Whose key.
+        member: String,
+        /// Why.
+        #[source]
+        source: Box<EndorsementError>,
     },
     /// The other chain ends before the one held.
     #[error("the charter ends at version {offered}, but version {held} is already known: it is out of date")]

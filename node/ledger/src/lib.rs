@@ -8,6 +8,7 @@ pub mod charter;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod delegation;
+pub mod endorsement;
 pub mod json;
 pub mod keys;
 pub mod log;
@@ -18,6 +19,7 @@ pub mod revocation;
 pub mod suspension;
 pub mod tiles;
 pub mod time;
+pub mod timestamp;
 pub mod trust;
 pub mod witness;
 

@@ -14,6 +14,7 @@ use crate::log::{self, Hash};
 use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
 use crate::release::{self, VerifiedRelease};
 use crate::time;
+use crate::timestamp;
 use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
 
 /// The bundle format's name.
@@ -43,6 +44,9 @@ pub struct ProofBundle {
     pub inclusion: Vec<String>,
     /// The signed head.
     pub checkpoint: String,
+    /// An RFC 3161 time-stamp of the record, DER in base64, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
 }
 
 /// Why a bundle proves nothing.
@@ -59,6 +63,38 @@ pub enum ProofError {
         /// Why.
         reason: String,
     },
+}
+
+/// One line of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Whether it was checked and holds; what is refused ends the report instead.
+    pub done: bool,
+    /// What holds, or what was not checked and why.
+    pub text: String,
+}
+
+impl Step {
+    /// Something that holds.
+    pub fn done(text: impl Into<String>) -> Self {
+        Self { done: true, text: text.into() }
+    }
+
+    /// Something that was not checked.
+    pub fn undone(text: impl Into<String>) -> Self {
+        Self { done: false, text: text.into() }
+    }
+}
+
+/// What a reader brings to a proof.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// The forum's id, told out of band; without it the forum is only as sure as the bundle's source.
+    pub genesis: Option<&'a str>,
+    /// Newer revocation lists of the issuer's national PKI, DER.
+    pub crls: &'a [Vec<u8>],
+    /// Certificates (PEM) of CAs whose time-stamps the reader believes.
+    pub timestamp_cas: &'a [u8],
 }
 
 /// What a bundle proved.
@@ -78,8 +114,8 @@ pub struct ProofReport {
     pub cosignatures: Vec<Cosignature>,
     /// How many member states must have, by the charter.
     pub quorum: usize,
-    /// What was checked, one line each.
-    pub steps: Vec<String>,
+    /// What was checked, and what was not, one line each.
+    pub steps: Vec<Step>,
 }
 
 /// Where a record stands in its issuer's log.
@@ -135,6 +171,7 @@ impl ProofBundle {
             tree_size: place.tree_size,
             inclusion: encode_hashes(place.inclusion),
             checkpoint: place.checkpoint.to_owned(),
+            timestamp: None,
         })
     }
 
@@ -157,22 +194,29 @@ impl ProofBundle {
 
     /// [`ProofBundle::verify`], and that at `at` (unix seconds) the release has been issued. A charter that expired by then
     /// is a line in the report, not an error: expiry freezes membership, not data.
-    pub fn verify_offline(&self, genesis: Option<&str>, at: i64) -> Result<ProofReport, ProofError> {
-        let mut report = self.verify(genesis)?;
+    pub fn verify_offline(&self, told: Told<'_>, at: i64) -> Result<ProofReport, ProofError> {
+        let mut report = self.verify(told)?;
         let issued_at = &report.release.payload.issued_at;
         if report.release.issued_at > at.saturating_add(release::CLOCK_SKEW_S) {
             let reason = format!("it says it was issued at {issued_at}, which is after {}", time::format(at));
             return Err(ProofError::Step { step: "release", reason });
         }
-        report.steps.push(format!("issued at {issued_at}, before {}", time::format(at)));
+        report.steps.push(Step::done(format!("issued at {issued_at}, before {}", time::format(at))));
         if report.charter_expires <= at {
-            report.steps.push(format!("note: the charter expired at {}", time::format(report.charter_expires)));
+            let expired = time::format(report.charter_expires);
+            report.steps.push(Step::undone(format!(
+                "whether a newer charter follows: the charter expired at {expired}, and the proof holds none after it"
+            )));
         }
+        report.steps.push(Step::undone(format!(
+            "whether it was withdrawn or replaced, or a key revoked, after the log had {} leaves: ask a node",
+            report.checkpoint.size
+        )));
         Ok(report)
     }
 
-    /// Checks everything but the time. `genesis` was told out of band; without it the forum is only as sure as the bundle's source.
-    pub fn verify(&self, genesis: Option<&str>) -> Result<ProofReport, ProofError> {
+    /// Checks everything but the time.
+    pub fn verify(&self, told: Told<'_>) -> Result<ProofReport, ProofError> {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
             result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
         }
@@ -184,7 +228,7 @@ impl ProofBundle {
                 "it has conflicting charters: those are evidence, no part of a proof".into(),
             ));
         }
-        let trust = step("charter and delegations", Trust::verify(genesis, &self.forum))?;
+        let trust = step("charter and delegations", Trust::verify(told.genesis, &self.forum))?;
         let issuer = step("release", self.record.payload::<release::Release>(RecordKind::Release))?.issuer;
         let release = step("release", release::verify(&trust, &self.record, &issuer))?;
         let origin = checkpoint::origin(trust.forum(), &issuer);
@@ -198,29 +242,29 @@ impl ProofBundle {
             .ok_or_else(|| ProofError::Malformed("the inclusion proof is too long or not base64 hashes".into()))?;
         let hash = log::leaf_hash(&leaf);
         step("log", log::check_inclusion(&proof, checkpoint.size, checkpoint.root, self.index, hash))?;
-        let mut steps = vec![
-            format!(
-                "charter {} of `{}`: signed by {}",
-                trust.charter().version,
-                trust.charter().forum_name,
-                trust.chain().signed_by().join(", ")
-            ),
-            format!(
-                "release {}: signed by a publisher key of `{issuer}` in force at {}",
-                release.id, release.payload.issued_at
-            ),
-        ];
-        steps.extend(
-            release
-                .operators
-                .iter()
-                .map(|(role, name)| format!("{role:?} signature of operator `{name}` holds").to_lowercase()),
-        );
-        steps
-            .push(format!("leaf {} of {} in the log of `{issuer}`, whose head is signed", self.index, checkpoint.size));
+        let mut steps = vec![forum_step(&trust, told.genesis)];
+        steps.push(Step::done(format!(
+            "charter {} of `{}`: signed by {}",
+            trust.charter().version,
+            trust.charter().forum_name,
+            trust.chain().signed_by().join(", ")
+        )));
+        steps.push(endorsement_step(&trust, &issuer, told.crls)?);
+        steps.push(Step::done(format!(
+            "release {}: signed by a publisher key of `{issuer}` in force at {}",
+            release.id, release.payload.issued_at
+        )));
+        steps.extend(release.operators.iter().map(|(role, name)| {
+            Step::done(format!("{} signature of operator `{name}` holds", format!("{role:?}").to_lowercase()))
+        }));
+        steps.push(Step::done(format!(
+            "leaf {} of {} in the log of `{issuer}`, whose head is signed",
+            self.index, checkpoint.size
+        )));
         let cosignatures = step("cosignatures", cosignature::verified(&trust, &self.checkpoint))?;
         let quorum = trust.charter().witness_quorum(&issuer);
         steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
+        steps.extend(self.timestamp_step(told.timestamp_cas)?);
         Ok(ProofReport {
             cosignatures,
             quorum,
@@ -233,6 +277,34 @@ impl ProofBundle {
         })
     }
 
+    /// The report's line on the time-stamp; none if there is none. One that does not hold refuses the proof only where it is asked for.
+    fn timestamp_step(&self, cas: &[u8]) -> Result<Option<Step>, ProofError> {
+        let Some(text) = &self.timestamp else {
+            let asked = !cas.is_empty();
+            return Ok(asked.then(|| Step::undone("a time-stamp: the proof holds none")));
+        };
+        if cas.is_empty() {
+            return Ok(Some(Step::undone(
+                "the RFC 3161 time-stamp in the proof: give the certificate of its authority's CA with `--timestamp-ca`",
+            )));
+        }
+        let fail = |reason: String| ProofError::Step { step: "time-stamp", reason };
+        if text.len() > timestamp::MAX_BYTES * 2 {
+            return Err(fail("it is too long".to_owned()));
+        }
+        let token = STANDARD.decode(text).map_err(|_| fail("it is not base64".to_owned()))?;
+        let at = timestamp::verify(&token, &self.record, cas).map_err(|e| fail(e.to_string()))?;
+        let issued = self.record.payload::<release::Release>(RecordKind::Release).and_then(|p| p.issued_at_s());
+        let issued = issued.map_err(|e| fail(e.to_string()))?;
+        if issued > at.saturating_add(release::CLOCK_SKEW_S) {
+            return Err(fail(format!("the record was stamped at {}, before it says it was issued", time::format(at))));
+        }
+        Ok(Some(Step::done(format!(
+            "the record existed at {}, says the time-stamping authority given",
+            time::format(at)
+        ))))
+    }
+
     fn leaf(&self, audience: &Audience, id: &str) -> Result<Vec<u8>, ProofError> {
         let salt = self.salt.as_deref().map(decode_salt).transpose()?;
         if salt.is_some() == (*audience == Audience::Public) {
@@ -242,19 +314,44 @@ impl ProofBundle {
     }
 }
 
+/// The report's line on which forum it is.
+fn forum_step(trust: &Trust, genesis: Option<&str>) -> Step {
+    let forum = trust.forum();
+    match genesis {
+        Some(_) => Step::done(format!("forum {forum}: the genesis id that was given")),
+        None => Step::undone(format!(
+            "which forum it is: without `--genesis` this proves only what the forum {forum} says, whoever founded it"
+        )),
+    }
+}
+
+/// The report's line on the issuer's national PKI. An endorsement that does not hold (any more) refuses the proof.
+fn endorsement_step(trust: &Trust, issuer: &str, crls: &[Vec<u8>]) -> Result<Step, ProofError> {
+    match trust.chain().endorsed(issuer, crls) {
+        Some(Ok(found)) => Ok(Step::done(found.sentence(issuer))),
+        Some(Err(e)) => Err(ProofError::Step { step: "national PKI", reason: e.to_string() }),
+        None => Ok(Step::undone(format!(
+            "a national PKI: none endorses the authority key of `{issuer}`; the states that signed the charter vouch for it"
+        ))),
+    }
+}
+
 /// The report's line on who cosigned.
-fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: usize) -> String {
+fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: usize) -> Step {
     let counted = cosignature::counted(trust, issuer, cosignatures);
     let names: Vec<&str> = cosignatures.iter().map(|c| c.member.as_str()).collect();
+    let names = names.join(", ");
     match (names.is_empty(), counted >= quorum) {
-        (true, true) => "no cosignature is asked for by the charter".to_owned(),
-        (true, false) => {
-            format!("note: pending: nobody has cosigned the head; the charter asks for {quorum} other states")
-        }
-        (false, true) => format!("head cosigned by {}: {counted} states of the {quorum} needed", names.join(", ")),
-        (false, false) => {
-            format!("note: pending: head cosigned by {}: {counted} states of the {quorum} needed", names.join(", "))
-        }
+        (true, true) => Step::undone(
+            "whether other states saw the same log: nobody has cosigned its head, and the charter does not ask for it",
+        ),
+        (true, false) => Step::undone(format!(
+            "whether other states saw the same log: pending: nobody has cosigned its head; the charter asks for {quorum}"
+        )),
+        (false, true) => Step::done(format!("head cosigned by {names}: {counted} states of the {quorum} needed")),
+        (false, false) => Step::undone(format!(
+            "whether enough states saw the same log: pending: head cosigned by {names}: {counted} states of the {quorum} needed"
+        )),
     }
 }
 

@@ -51,7 +51,16 @@ pub(crate) enum Keys {
         /// Keep it unencrypted: only for trials.
         #[arg(long)]
         no_passphrase: bool,
+        /// Make it on a PKCS#11 token: `pkcs11:token=NAME;object=KEY?module-path=/path/to/module.so`.
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "no_passphrase")]
+        token: Option<String>,
     },
+    /// Have the authority key endorsed by the state's own PKI: write what it must sign, then take the signature.
+    ///
+    /// First `chancery keys endorse --statement statement.txt`; then whoever holds the state's signing certificate signs that file with CMS,
+    /// detached; then `chancery keys endorse --signature endorsement.p7s --certificates chain.pem`, which checks all of it. From then on
+    /// `chancery forum card` carries it, and the charter pins the national CA: the last certificate of the chain.
+    Endorse(Endorse),
     /// Draft the charter that puts the announced key in the place of the authority key, signed by it; a majority of states must sign too.
     Rotate {
         /// SHA-256 of the key that follows in turn (64 hexadecimal digits).
@@ -68,9 +77,9 @@ pub(crate) enum Keys {
     Sign {
         /// The request, or any forum bundle.
         request: PathBuf,
-        /// The file of the authority key; this node's otherwise.
-        #[arg(long, value_name = "FILE")]
-        authority: Option<PathBuf>,
+        /// The file of the authority key, or its `pkcs11:` address on a token; this node's otherwise.
+        #[arg(long, value_name = "FILE|ADDRESS")]
+        authority: Option<String>,
         /// Where to write the response.
         #[arg(long, short)]
         output: PathBuf,
@@ -80,6 +89,26 @@ pub(crate) enum Keys {
         /// The response.
         response: PathBuf,
     },
+}
+
+/// What of an endorsement is wanted.
+#[derive(Debug, Args)]
+pub(crate) struct Endorse {
+    /// Write what the national PKI has to sign to this file.
+    #[arg(long, value_name = "FILE", required_unless_present = "signature", conflicts_with_all = ["signature", "certificates", "crl"])]
+    pub(crate) statement: Option<PathBuf>,
+    /// The CMS signature over the statement, detached: DER or PEM.
+    #[arg(long, value_name = "FILE", requires = "certificates")]
+    pub(crate) signature: Option<PathBuf>,
+    /// PEM certificates: the signer's first, the national CA's last.
+    #[arg(long, value_name = "FILE.pem")]
+    pub(crate) certificates: Vec<PathBuf>,
+    /// A revocation list of a CA of the chain: DER or PEM. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) crl: Vec<PathBuf>,
+    /// Of the key that will follow the authority key.
+    #[arg(long)]
+    pub(crate) next: bool,
 }
 
 /// Where the authority key signs.

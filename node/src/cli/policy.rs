@@ -40,6 +40,9 @@ pub(crate) struct Explain {
     /// What the asker says it is for, for example `research`.
     #[arg(long)]
     pub(crate) purpose: Option<String>,
+    /// Everybody's decisions instead, in one table: anybody, each member's node and its operators, for every action.
+    #[arg(long, conflicts_with_all = ["asker", "action"])]
+    pub(crate) everybody: bool,
     /// When (RFC 3339); now otherwise.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,

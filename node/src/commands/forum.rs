@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use chancery_exchange::{Amendment, Error, Keyring, amend, card, draft, sign, suspend};
+use chancery_exchange::{Amendment, Error, Keyring, SecretKind, amend, card, draft, sign, suspend};
 use chancery_ledger::charter::{Charter, CharterChain, Fraction, Member, Role, diff, requirements, signed_states};
 use chancery_ledger::suspension::{self, Suspension};
 use chancery_ledger::trust::Merged;
-use chancery_ledger::{ForumBundle, KeyPair, RecordKind};
+use chancery_ledger::{ForumBundle, RecordKind, Signer};
 
 use super::Context;
 use crate::cli::{Amend, Forum};
@@ -17,7 +17,7 @@ use crate::{output, settings};
 pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
     match command {
         Forum::Card { output } => {
-            let member = card(&settings::load(&context.dir)?, &keyring(context))?;
+            let member = card(&settings::load(&context.dir)?, &keyring(context), now())?;
             write(&output, &serde_json::to_vec_pretty(&member)?)
         }
         Forum::Draft { name, months, no_four_eyes, witness_quorum, output, cards } => {
@@ -29,7 +29,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
         Forum::Sign { bundle, output } => {
             let mut read = read_bundle(&bundle)?;
             let config = settings::load(&context.dir)?;
-            sign(&mut read, &config.member.id, &keyring(context), &authority(context)?, now())?;
+            sign(&mut read, &config.member.id, &keyring(context), authority(context)?.as_ref(), now())?;
             write(output.as_ref().unwrap_or(&bundle), &serde_json::to_vec_pretty(&read)?)?;
             say(context, &read)
         }
@@ -221,17 +221,21 @@ pub(crate) fn keyring(context: &Context) -> Keyring {
     Keyring::new(context.dir.join("keys"))
 }
 
-/// Asks for a key's passphrase, unless the environment gives it.
-pub(crate) fn ask_passphrase() -> chancery_exchange::Result<String> {
-    match std::env::var("CHANCERY_PASSPHRASE") {
+/// Asks for what opens a key, unless the environment gives it.
+pub(crate) fn ask_secret(kind: SecretKind) -> chancery_exchange::Result<String> {
+    let (variable, what) = match kind {
+        SecretKind::Passphrase => ("CHANCERY_PASSPHRASE", "passphrase of the authority key"),
+        SecretKind::Pin => ("CHANCERY_PIN", "PIN of the authority's token"),
+    };
+    match std::env::var(variable) {
         Ok(given) => Ok(given),
-        Err(_) => rpassword::prompt_password("passphrase of the authority key: ")
-            .map_err(|_| Error::invalid("cannot ask for the passphrase: set CHANCERY_PASSPHRASE")),
+        Err(_) => rpassword::prompt_password(format!("{what}: "))
+            .map_err(|_| Error::invalid(format!("cannot ask for the {what}: set {variable}"))),
     }
 }
 
-pub(crate) fn authority(context: &Context) -> Result<KeyPair> {
-    Ok(keyring(context).authority(ask_passphrase)?)
+pub(crate) fn authority(context: &Context) -> Result<Box<dyn Signer>> {
+    Ok(keyring(context).authority(ask_secret)?)
 }
 
 fn read_card(path: &Path) -> Result<Member> {
@@ -276,10 +280,11 @@ fn say(context: &Context, bundle: &ForumBundle) -> Result<()> {
     output::line(format!("{}, charter version {}, expires {}", charter.forum_name, charter.version, charter.expires));
     output::line(format!("genesis id: {genesis}"));
     output::line(format!("four eyes: {}; schema: {}", charter.rules.four_eyes, charter.rules.schema));
-    let mut table = output::table(&["member", "role", "name", "signed", "addresses"]);
+    let mut table = output::table(&["member", "role", "name", "signed", "national CA", "addresses"]);
     for member in &charter.members {
         let mark = if signed.contains(&member.id) { "yes" } else { "" };
-        table.add_row([&member.id, member.role.as_str(), &member.name, mark, &member.addresses.join(" ")]);
+        let pin = member.endorsement.as_ref().map_or("", |e| e.national_ca.get(..16).unwrap_or_default());
+        table.add_row([&member.id, member.role.as_str(), &member.name, mark, pin, &member.addresses.join(" ")]);
     }
     output::line(table.to_string());
     for line in say_suspensions(bundle)? {

@@ -1,14 +1,17 @@
-//! `keys`: show, delegate, renew, replace, revoke, announce, rotate, sign, accept.
+//! `keys`: show, delegate, renew, replace, revoke, announce, endorse, rotate, sign, accept.
+
+use std::path::Path;
 
 use anyhow::Result;
 use chancery_exchange::{Error, Keyring, Node, parse_key_name, sign_all};
+use chancery_ledger::endorsement::Endorsement;
 use chancery_ledger::{ForumBundle, Signer, time};
 
 use super::Context;
-use super::forum::{ask_passphrase, authority, keyring, now, read_bundle, say_merged, write};
-use super::node::new_passphrase;
-use crate::cli::{Keys, Signing};
-use crate::output;
+use super::forum::{ask_secret, authority, keyring, now, read_bundle, say_merged, write};
+use super::node::with_place;
+use crate::cli::{Endorse, Keys, Signing};
+use crate::{output, settings};
 
 pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
     match command {
@@ -44,12 +47,14 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
             let request = node.request_revocation(parse_key_name(&key)?, from, &reason)?;
             settle(context, &node, request, &signing).await
         }
-        Keys::Announce { no_passphrase } => announce(context, no_passphrase),
+        Keys::Announce { no_passphrase, token } => announce(context, no_passphrase, token.as_deref()),
+        Keys::Endorse(args) => endorse(context, &args),
         Keys::Rotate { announce, output, unsigned } => {
             let node = context.node().await?;
             let mut draft = node.request_rotation(announce)?;
             if !unsigned {
-                say_signed(&sign_all(&mut draft, &keyring(context).next_authority(ask_passphrase)?, false)?);
+                let next = keyring(context).next_authority(ask_secret)?;
+                say_signed(&sign_all(&mut draft, next.as_ref(), false)?);
             }
             write(&output, &serde_json::to_vec_pretty(&draft)?)?;
             output::note("next: the other states sign it with `chancery forum sign`, then `chancery forum adopt`");
@@ -58,8 +63,8 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
         Keys::Sign { request, authority: file, output } => {
             let mut bundle = read_bundle(&request)?;
             let key: Box<dyn Signer> = match file {
-                Some(path) => Box::new(Keyring::authority_in(&path, ask_passphrase)?),
-                None => Box::new(authority(context)?),
+                Some(place) => Keyring::authority_at(&place, ask_secret)?,
+                None => authority(context)?,
             };
             let signed = sign_all(&mut bundle, key.as_ref(), false)?;
             if signed.is_empty() {
@@ -85,7 +90,7 @@ async fn settle(context: &Context, node: &Node, mut request: ForumBundle, signin
         ));
         return Ok(());
     }
-    say_signed(&sign_all(&mut request, &authority(context)?, false)?);
+    say_signed(&sign_all(&mut request, authority(context)?.as_ref(), false)?);
     say_merged(context, &node.accept(&request).await?)
 }
 
@@ -96,18 +101,52 @@ fn say_signed(signed: &[String]) {
     }
 }
 
-fn announce(context: &Context, no_passphrase: bool) -> Result<()> {
-    let passphrase = if no_passphrase { None } else { Some(new_passphrase()?) };
-    let key = keyring(context).create_next_authority(passphrase.as_deref())?;
+fn announce(context: &Context, no_passphrase: bool, token: Option<&str>) -> Result<()> {
+    let key = with_place(token, no_passphrase, |place| Ok(keyring(context).create_next_authority(place)?))?;
     let hash = key.commitment();
     if context.json {
         return output::json(&serde_json::json!({ "next_key_hash": hash, "fingerprint": key.fingerprint() }));
     }
-    output::line(format!(
-        "the key that will follow the authority key is in keys/next-authority.pem; its hash is {hash}"
-    ));
+    let place = if token.is_some() { "on the token" } else { "in keys/next-authority.pem" };
+    output::line(format!("the key that will follow the authority key is {place}; its hash is {hash}"));
     output::line(
         "next: move it to another place than the authority key; `chancery forum card` now announces it, and `chancery forum amend --update CARD` puts it into the charter",
+    );
+    Ok(())
+}
+
+/// Writes what the national PKI has to sign, or checks and keeps what it signed.
+fn endorse(context: &Context, args: &Endorse) -> Result<()> {
+    let member = settings::load(&context.dir)?.member.id;
+    let keyring = keyring(context);
+    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::file("read", path, e));
+    let Some(signature) = &args.signature else {
+        let path = args.statement.clone().unwrap_or_else(|| "-".into());
+        write(&path, keyring.endorsement_statement(&member, args.next)?.as_bytes())?;
+        let shown = path.display();
+        output::note(format!(
+            "next, where the state's signing key is: `openssl cms -sign -binary -nocerts -md sha256 -in {shown} -signer signer.pem -inkey signer.key -outform DER -out endorsement.p7s`"
+        ));
+        output::note(
+            "then here: `chancery keys endorse --signature endorsement.p7s --certificates chain.pem`, where chain.pem holds the signer's certificate first and the national CA's last",
+        );
+        return Ok(());
+    };
+    let certificates = args.certificates.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let crls = args.crl.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let endorsement = Endorsement::from_files(&read(signature)?, &certificates.concat(), &crls);
+    let endorsement =
+        endorsement.map_err(|e| Error::Invalid { what: "the endorsement".into(), cause: Some(Box::new(e)) })?;
+    let found = keyring.keep_endorsement(&endorsement, &member, args.next, now())?;
+    if context.json {
+        return output::json(&serde_json::json!({
+            "member": member, "signer": found.signer, "national_ca": found.national_ca, "pin": endorsement.national_ca, "crls": found.crls,
+        }));
+    }
+    output::line(found.sentence(&member));
+    output::line(format!("the charter will pin the national CA by its SHA-256, {}", endorsement.national_ca));
+    output::line(
+        "next: `chancery forum card` now carries it; `chancery forum amend --update CARD` puts it into the charter",
     );
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{Error, Keyring, Node, serve_network};
+use chancery_exchange::{AuthorityPlace, Error, Keyring, Node, TokenAddress, serve_network};
 use chancery_gateway::Server;
 use chancery_ledger::audience::is_member_id;
 use chancery_store::DataFolder;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Context;
+use super::forum::ask_secret;
 use crate::cli::{Init, RoleArg, Serve};
 use crate::{output, settings};
 
@@ -29,8 +30,9 @@ pub(crate) fn init(context: &Context, args: Init) -> Result<()> {
         database: DatabaseConfig::default(),
         query: QueryLimits::default(),
     };
-    let passphrase = if args.no_passphrase { None } else { Some(new_passphrase()?) };
-    let public = create(&context.dir, &config, &args.operators, passphrase.as_deref())?;
+    let public = with_place(args.token.as_deref(), args.no_passphrase, |place| {
+        create(&context.dir, &config, &args.operators, place)
+    })?;
     if context.json {
         return output::json(
             &serde_json::json!({ "dir": context.dir, "member": config.member.id, "authority_key": public }),
@@ -38,10 +40,25 @@ pub(crate) fn init(context: &Context, args: Init) -> Result<()> {
     }
     output::line(format!("node of {} made in `{}`", config.member.id, context.dir.display()));
     output::line(format!("authority key: {public}"));
-    output::line(
-        "next: `chancery forum card` for whoever drafts the charter; move keys/authority.pem off this machine after signing",
-    );
+    output::line(if args.token.is_some() {
+        "next: `chancery forum card` for whoever drafts the charter; unplug the token after signing"
+    } else {
+        "next: `chancery forum card` for whoever drafts the charter; move keys/authority.pem off this machine after signing"
+    });
     Ok(())
+}
+
+/// Calls `make` with where a new authority key is to be: on a token, or in a file under a new passphrase.
+pub(crate) fn with_place<T>(
+    token: Option<&str>,
+    no_passphrase: bool,
+    make: impl FnOnce(AuthorityPlace<'_>) -> Result<T>,
+) -> Result<T> {
+    if let Some(text) = token {
+        return make(AuthorityPlace::Token(&TokenAddress::parse(text)?, text, &ask_secret));
+    }
+    let passphrase = if no_passphrase { None } else { Some(new_passphrase()?) };
+    make(AuthorityPlace::File(passphrase.as_deref()))
 }
 
 /// Makes a node's folder, configuration and keys; the authority's public key is returned.
@@ -49,7 +66,7 @@ pub(crate) fn create(
     dir: &std::path::Path,
     config: &NodeConfig,
     operators: &[String],
-    passphrase: Option<&str>,
+    authority: AuthorityPlace<'_>,
 ) -> Result<String> {
     if !is_member_id(&config.member.id) {
         bail!(Error::invalid(format!(
@@ -62,7 +79,7 @@ pub(crate) fn create(
     }
     let folder = DataFolder::open(dir)?;
     let keyring = Keyring::new(folder.keys());
-    keyring.create(operators, passphrase)?;
+    keyring.create(operators, authority)?;
     settings::write(dir, config)?;
     Ok(keyring.authority_public()?)
 }

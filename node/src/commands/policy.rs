@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use chancery_exchange::Error;
+use chancery_exchange::{AccessExplanation, Error};
 use chancery_policies::access::examples::{BUILT_IN, Outcome, check};
-use chancery_policies::access::{OwnFile, Policies};
+use chancery_policies::access::{Action, OwnFile, Policies};
 
 use super::Context;
 use crate::cli::{Explain, Policy};
@@ -114,9 +114,42 @@ fn test(context: &Context, files: &[PathBuf]) -> Result<ExitCode> {
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(7) })
 }
 
-async fn explain(context: &Context, args: Explain) -> Result<ExitCode> {
+/// Who may do what with a release, and by which policy.
+async fn explain_everybody(context: &Context, args: &Explain) -> Result<ExitCode> {
     let node = context.node().await?;
-    let Explain { release, asker, action, purpose, at } = args;
+    let mut askers = vec!["anonymous".to_owned()];
+    for member in &node.trust()?.charter().members {
+        askers.extend([member.id.clone(), format!("{}/operator", member.id)]);
+    }
+    let actions = Action::ALL.map(Action::as_str);
+    let mut found = Vec::new();
+    for asker in &askers {
+        for action in actions {
+            let (purpose, at) = (args.purpose.as_deref(), args.at.as_deref());
+            found.push(node.explain_access(&args.release, asker, action, purpose, at).await?);
+        }
+    }
+    if context.json {
+        let cell = |e: &AccessExplanation| serde_json::json!({ "asker": e.asker, "action": e.action, "allowed": e.allowed, "decided_by": e.decided_by });
+        output::json(&found.iter().map(cell).collect::<Vec<_>>())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = output::table(&[&["asker"], actions.as_slice()].concat());
+    for (asker, cells) in askers.iter().zip(found.chunks(actions.len())) {
+        let cells =
+            cells.iter().map(|e| format!("{} {}", if e.allowed { "yes" } else { "no" }, e.decided_by.join("+")));
+        table.add_row(std::iter::once(asker.clone()).chain(cells));
+    }
+    output::line(table.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn explain(context: &Context, args: Explain) -> Result<ExitCode> {
+    if args.everybody {
+        return explain_everybody(context, &args).await;
+    }
+    let node = context.node().await?;
+    let Explain { release, asker, action, purpose, at, .. } = args;
     let found = node.explain_access(&release, &asker, &action, purpose.as_deref(), at.as_deref()).await?;
     if context.json {
         output::json(&found)?;

@@ -13,6 +13,7 @@ pub mod releases;
 mod schema;
 pub mod signer;
 pub mod stages;
+mod timestamps;
 pub mod version;
 pub mod witnessing;
 pub mod workspace;

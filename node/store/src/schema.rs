@@ -40,6 +40,9 @@ diesel::table! {
     }
 }
 diesel::table! {
+    timestamps (release) { release -> Text, token -> Binary, received_at -> BigInt, }
+}
+diesel::table! {
     stages (id) {
         id -> Text, forum -> Text, dataflow -> Text, title -> Text, source -> Text, state -> Text,
         created_at -> BigInt, updated_at -> BigInt, intent -> Binary, operators -> Binary, report -> Binary,

@@ -1,7 +1,7 @@
 //! What the authority key signs, and nothing else: charters, suspensions, delegations, revocations. Needs no node and no network, so that
 //! the key can stay on a machine that has neither.
 
-use chancery_ledger::charter::{Charter, CharterChain, diff, requirements, signed_states};
+use chancery_ledger::charter::{Charter, CharterChain, check_endorsements, diff, requirements, signed_states};
 use chancery_ledger::delegation::{Delegation, MAX_LIFE_S};
 use chancery_ledger::revocation::Revocation;
 use chancery_ledger::suspension::Suspension;
@@ -126,6 +126,10 @@ pub fn sign_all(bundle: &mut ForumBundle, authority: &dyn Signer, late: bool) ->
         {
             return Err(Error::unverified("the newest charter does not follow the one before it"));
         }
+        let issued = last.payload::<Charter>(RecordKind::Charter).and_then(|p| p.issued_at_s());
+        let issued = issued.or_invalid(|| "the bundle is malformed".to_owned())?;
+        check_endorsements(previous, &charter, issued)
+            .or_unverified(|| "the charter is not to be signed".to_owned())?;
         last.sign(authority).or_invalid(|| "cannot sign the charter".to_owned())?;
         signed.push(format!("charter version {}:", charter.version));
         signed.extend(diff(previous, &charter).into_iter().map(|c| format!("  {}: {}", c.act.as_str(), c.text)));

@@ -78,11 +78,12 @@ fn lost(from: &Charter, to: &Charter) -> Vec<String> {
     from.members.iter().filter(|m| !stays(m)).map(|m| m.id.clone()).collect()
 }
 
-/// Whether nothing but the authority key, which was announced, and what it announces in turn has changed.
+/// Whether nothing but the authority key, which was announced, its endorsement and what it announces in turn has changed.
 fn is_rotation(before: &Member, after: &Member) -> bool {
     let mut same = after.clone();
     same.authority_key = before.authority_key;
     same.next_key_hash.clone_from(&before.next_key_hash);
+    same.endorsement.clone_from(&before.endorsement);
     after.authority_key != before.authority_key && same == *before && announced(before, &after.authority_key)
 }
 

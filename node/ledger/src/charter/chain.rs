@@ -3,6 +3,7 @@
 use super::acts::announced;
 use super::{Acts, Charter, CharterError, MAX_VERSIONS};
 use crate::audience::excerpt;
+use crate::endorsement::{Endorsed, EndorsementError};
 use crate::keys::PublicKey;
 use crate::record::{Envelope, Payload, RecordKind};
 use crate::time;
@@ -46,6 +47,7 @@ impl CharterChain {
         check_genesis(&genesis.payload, &genesis.id, genesis_id)?;
         let all = genesis.payload.body.states().count();
         check_signatures(first, &genesis.payload.body, 1, 1, all, None)?;
+        check_endorsements(None, &genesis.payload.body, genesis.issued_at)?;
         let mut chain = Self {
             genesis_id: genesis.id.clone(),
             envelopes: vec![first.clone()],
@@ -77,6 +79,7 @@ impl CharterChain {
             check_signatures(envelope, charter, version, by, needed, acts.without())?;
         }
         self.check_keys(envelope, new, version)?;
+        check_endorsements(Some(old), new, next.issued_at)?;
         self.envelopes.push(envelope.clone());
         self.earlier.push(std::mem::replace(&mut self.current, next));
         Ok(())
@@ -175,6 +178,21 @@ impl CharterChain {
         self.versions().flat_map(|v| &v.payload.body.members).find(|m| m.authority_key == *key).map(|m| m.id.as_str())
     }
 
+    /// What the national PKI of `member` says of the authority key it has now: checked as of the version that brought it, and against
+    /// `later` revocation lists. None where it has said nothing.
+    pub fn endorsed(&self, member: &str, later: &[Vec<u8>]) -> Option<Result<Endorsed, EndorsementError>> {
+        let now = self.current().member(member)?;
+        let endorsement = now.endorsement.as_ref()?;
+        let same = |v: &&Version| {
+            v.payload
+                .body
+                .member(member)
+                .is_some_and(|m| m.authority_key == now.authority_key && m.endorsement.as_ref() == Some(endorsement))
+        };
+        let brought = self.versions().rev().take_while(same).last()?;
+        Some(endorsement.verify(member, &now.authority_key, brought.issued_at, later))
+    }
+
     /// The forum's id.
     pub fn forum(&self) -> &str {
         &self.genesis_id
@@ -216,6 +234,22 @@ pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&st
         .filter(|m| Some(m.id.as_str()) != without && envelope.holds(&m.authority_key, &message))
         .map(|m| m.id.clone())
         .collect()
+}
+
+/// Checks the endorsements by national PKIs that `new` brings, as of its issue: those of a key or with a text that `old` has not.
+pub fn check_endorsements(old: Option<&Charter>, new: &Charter, issued_at: i64) -> Result<(), CharterError> {
+    for member in &new.members {
+        let Some(endorsement) = &member.endorsement else { continue };
+        let before = old.and_then(|charter| charter.member(&member.id));
+        if before.is_some_and(|b| b.authority_key == member.authority_key && b.endorsement == member.endorsement) {
+            continue;
+        }
+        endorsement.verify(&member.id, &member.authority_key, issued_at, &[]).map_err(|source| {
+            let (version, member) = (new.version as usize, member.id.clone());
+            CharterError::Endorsement { version, member, source: Box::new(source) }
+        })?;
+    }
+    Ok(())
 }
 
 fn check_genesis(payload: &Payload<Charter>, id: &str, expected: Option<&str>) -> Result<(), CharterError> {

@@ -68,7 +68,9 @@ pub fn diff(old: Option<&Charter>, new: &Charter) -> Vec<Change> {
 
 fn described(member: &Member) -> String {
     let Member { id, name, role, authority_key, .. } = member;
-    format!("`{id}` ({name}) as {}, authority key {}", role.as_str(), authority_key.fingerprint())
+    let endorsed = member.endorsement.as_ref().map(|e| format!(", endorsed under the national CA {}", e.national_ca));
+    let (role, key) = (role.as_str(), authority_key.fingerprint());
+    format!("`{id}` ({name}) as {role}, authority key {key}{}", endorsed.unwrap_or_default())
 }
 
 fn member_changes(acts: &Acts, old: &Member, new: &Member, changes: &mut Vec<Change>) {
@@ -95,6 +97,14 @@ fn member_changes(acts: &Acts, old: &Member, new: &Member, changes: &mut Vec<Cha
         let act = if acts.rotated.contains(id) { Act::Rotate } else { Act::Amend };
         let hash = new.next_key_hash.as_ref().map_or("none".to_owned(), |h| h[..16.min(h.len())].to_owned());
         change(act, format!("the next authority key of `{id}` is announced: {hash}"));
+    }
+    if old.endorsement != new.endorsement {
+        let act = if acts.rotated.contains(id) { Act::Rotate } else { Act::Amend };
+        let text = match &new.endorsement {
+            Some(e) => format!("the authority key of `{id}` is endorsed under the national CA {}", e.national_ca),
+            None => format!("the authority key of `{id}` is NO LONGER endorsed by its national PKI"),
+        };
+        change(act, text);
     }
     for address in new.addresses.iter().filter(|a| !old.addresses.contains(a)) {
         change(Act::Amend, format!("`{id}` is reached at {address}"));

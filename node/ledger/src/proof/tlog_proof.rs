@@ -26,6 +26,8 @@ struct Extra {
     salt: Option<String>,
     /// The logged entry: the leaf's bytes, base64.
     leaf: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    timestamp: Option<String>,
 }
 
 fn malformed(reason: impl Into<String>) -> ProofError {
@@ -40,6 +42,7 @@ impl ProofBundle {
             record: self.record.clone(),
             salt: self.salt.clone(),
             leaf: self.leaf.clone(),
+            timestamp: self.timestamp.clone(),
         };
         let extra = STANDARD.encode(json::to_canonical(&extra).map_err(|e| malformed(e.to_string()))?);
         let hashes: String = self.inclusion.iter().map(|hash| format!("{hash}\n")).collect();
@@ -83,7 +86,7 @@ impl ProofBundle {
             return Err(malformed(format!("the checkpoint is of `{}`, no log of a forum", excerpt(origin))));
         }
         let tree_size = Checkpoint::read(checkpoint, origin).map_err(|e| malformed(e.to_string()))?.size;
-        let Extra { forum, record, salt, leaf } = extra;
+        let Extra { forum, record, salt, leaf, timestamp } = extra;
         Ok(Self {
             format: FORMAT.to_owned(),
             forum,
@@ -94,6 +97,7 @@ impl ProofBundle {
             tree_size,
             inclusion,
             checkpoint: checkpoint.to_owned(),
+            timestamp,
         })
     }
 }

@@ -10,6 +10,7 @@
 
 mod charter;
 mod delegation;
+mod endorsement;
 mod governance;
 mod log;
 mod proof;

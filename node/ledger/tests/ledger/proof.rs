@@ -2,7 +2,7 @@
 
 use chancery_ledger::checkpoint::{Checkpoint, origin};
 use chancery_ledger::log::{Hash, HashStore, LogError, Tree, leaf, leaf_hash};
-use chancery_ledger::proof::{LogPlace, ProofBundle};
+use chancery_ledger::proof::{LogPlace, ProofBundle, Told};
 use chancery_ledger::{Audience, ForumBundle, Purpose, RecordKind, Trust, time};
 use proptest::prelude::*;
 
@@ -32,6 +32,10 @@ fn bundle_signed_by(signer: u8, audience: Audience) -> ProofBundle {
     ProofBundle::new(&trust(), record, place).unwrap()
 }
 
+pub(crate) fn told(genesis: Option<&str>) -> Told<'_> {
+    Told { genesis, ..Told::default() }
+}
+
 pub(crate) fn proof(audience: Audience) -> ProofBundle {
     bundle_signed_by(LOG, audience)
 }
@@ -40,13 +44,13 @@ pub(crate) fn proof(audience: Audience) -> ProofBundle {
 fn a_bundle_proves_its_release() {
     for audience in [Audience::Public, Audience::Forum, Audience::Members(vec!["GTM".to_owned()])] {
         let bytes = serde_json::to_vec(&proof(audience.clone())).unwrap();
-        let report = ProofBundle::parse(&bytes).unwrap().verify_offline(Some(trust().forum()), ISSUED).unwrap();
+        let report = ProofBundle::parse(&bytes).unwrap().verify_offline(told(Some(trust().forum())), ISSUED).unwrap();
         assert_eq!(report.release.id, sealed(audience).id().unwrap());
         assert_eq!((report.checkpoint.size, report.forum_name.as_str()), (11, "Test forum"));
-        assert!(report.steps.iter().any(|step| step.contains("leaf 5 of 11")), "{:?}", report.steps);
+        assert!(report.steps.iter().any(|step| step.text.contains("leaf 5 of 11")), "{:?}", report.steps);
     }
-    let late = proof(Audience::Public).verify_offline(None, START + 400 * DAY).unwrap();
-    assert!(late.steps.iter().any(|step| step.contains("the charter expired")), "{:?}", late.steps);
+    let late = proof(Audience::Public).verify_offline(told(None), START + 400 * DAY).unwrap();
+    assert!(late.steps.iter().any(|step| !step.done && step.text.contains("the charter expired")), "{:?}", late.steps);
 }
 
 #[test]
@@ -76,23 +80,23 @@ fn a_bundle_is_refused_for_each_fault() {
         let mut changed = proof(Audience::Public);
         change(&mut changed);
         let bytes = serde_json::to_vec(&changed).unwrap();
-        let result = ProofBundle::parse(&bytes).and_then(|p| p.verify_offline(Some(trust().forum()), ISSUED));
+        let result = ProofBundle::parse(&bytes).and_then(|p| p.verify_offline(told(Some(trust().forum())), ISSUED));
         refused(name, result, part);
     }
     let mut wider = serde_json::to_value(proof(Audience::Public)).unwrap();
     wider["note"] = "x".into();
     refused("a field too many", ProofBundle::parse(wider.to_string().as_bytes()), "note");
     let forum = "0".repeat(64);
-    refused("another forum", proof(Audience::Public).verify_offline(Some(&forum), ISSUED), "another forum");
-    refused("from the future", proof(Audience::Public).verify_offline(None, START), "which is after");
+    refused("another forum", proof(Audience::Public).verify_offline(told(Some(&forum)), ISSUED), "another forum");
+    refused("from the future", proof(Audience::Public).verify_offline(told(None), START), "which is after");
     let publisher = bundle_signed_by(PUBLISHER, Audience::Public);
-    refused("head signed by the publisher", publisher.verify_offline(None, ISSUED), "no delegated log key");
+    refused("head signed by the publisher", publisher.verify_offline(told(None), ISSUED), "no delegated log key");
     let mut spelled = proof(Audience::Forum);
     spelled.salt = Some("0a".repeat(32).to_uppercase());
-    refused("a salt in capitals", spelled.verify_offline(None, ISSUED), "lower-case");
+    refused("a salt in capitals", spelled.verify_offline(told(None), ISSUED), "lower-case");
     let mut unsalted = proof(Audience::Forum);
     unsalted.salt = None;
-    refused("no salt", unsalted.verify_offline(None, ISSUED), "salt");
+    refused("no salt", unsalted.verify_offline(told(None), ISSUED), "salt");
 }
 
 fn is_for(envelope: &chancery_ledger::Envelope, purpose: Purpose) -> bool {
@@ -107,7 +111,7 @@ fn a_renewed_log_key_still_proves() {
     forum.delegations.push(Mandate { purpose: Purpose::Log, key: LOG, from, to, ..Mandate::default() }.seal());
     let mut renewed = proof(Audience::Public);
     renewed.forum.delegations = Trust::verify(None, &forum).unwrap().bundle().delegations;
-    renewed.verify_offline(None, ISSUED).unwrap();
+    renewed.verify_offline(told(None), ISSUED).unwrap();
 }
 
 proptest! {
@@ -119,7 +123,7 @@ proptest! {
         let mut bytes = serde_json::to_vec(&proof(audience)).unwrap();
         let position = position.index(bytes.len());
         bytes[position] ^= flip;
-        let read = ProofBundle::parse(&bytes).and_then(|p| p.verify_offline(Some(trust().forum()), ISSUED));
+        let read = ProofBundle::parse(&bytes).and_then(|p| p.verify_offline(told(Some(trust().forum())), ISSUED));
         prop_assert!(read.is_err(), "byte {position}, flip {flip}");
     }
 }

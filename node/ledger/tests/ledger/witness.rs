@@ -7,6 +7,7 @@ use chancery_ledger::proof::ProofBundle;
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed, policy};
 use chancery_ledger::{Audience, Purpose, Trust, time};
 
+use crate::proof::told;
 use crate::world::*;
 
 struct Memory(Vec<Hash>);
@@ -178,9 +179,9 @@ fn a_tlog_proof_is_the_bundle_in_one_text() {
     let text = bundle.to_tlog_proof().unwrap();
     let read = ProofBundle::parse(text.as_bytes()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&bundle).unwrap());
-    let report = read.verify(Some(trust.forum())).unwrap();
+    let report = read.verify(told(Some(trust.forum()))).unwrap();
     assert_eq!((report.cosignatures.len(), report.quorum), (1, 2));
-    assert!(report.steps.iter().any(|s| s.contains("pending")), "{:?}", report.steps);
+    assert!(report.steps.iter().any(|s| s.text.contains("pending")), "{:?}", report.steps);
     let _ = time::format(at);
     for (from, to, part) in [
         ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2", "not a proof bundle"),
@@ -192,6 +193,6 @@ fn a_tlog_proof_is_the_bundle_in_one_text() {
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text);
-        refused(from, ProofBundle::parse(changed.as_bytes()).and_then(|b| b.verify(None)), part);
+        refused(from, ProofBundle::parse(changed.as_bytes()).and_then(|b| b.verify(told(None))), part);
     }
 }

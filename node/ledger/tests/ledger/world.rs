@@ -35,6 +35,7 @@ pub(crate) fn member(id: &str, seed: u8, role: Role) -> Member {
         role,
         authority_key: key(seed).public(),
         next_key_hash: None,
+        endorsement: None,
         addresses: vec![],
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{Error, Keyring, Node, card, draft, sign};
+use chancery_exchange::{AuthorityPlace, Error, Keyring, Node, card, draft, sign};
 
 use crate::commands::{forum, node};
 use crate::settings;
@@ -21,11 +21,11 @@ pub(super) async fn found(dir: &Path) -> Result<Node> {
         database: DatabaseConfig::default(),
         query: QueryLimits::default(),
     };
-    node::create(dir, &config, &["preparer".to_owned(), "approver".to_owned()], None)?;
+    node::create(dir, &config, &["preparer".to_owned(), "approver".to_owned()], AuthorityPlace::File(None))?;
     let keyring = Keyring::new(dir.join("keys"));
-    let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring)?], forum::now())?;
-    let authority = keyring.authority(|| Err(Error::invalid("these keys have no passphrase")))?;
-    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, &authority, forum::now())?;
+    let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring, forum::now())?], forum::now())?;
+    let authority = keyring.authority(|_| Err(Error::invalid("these keys have no passphrase")))?;
+    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, authority.as_ref(), forum::now())?;
     let node = Node::open(dir, settings::load(dir)?).await?;
     node.join(&bundle, &genesis).await?;
     Ok(node)
