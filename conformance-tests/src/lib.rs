@@ -2,6 +2,8 @@
 //!
 //! The program is found beside the test's own target folder, or named by `CHANCERY_BIN`.
 
+pub mod foreign;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -211,6 +213,15 @@ impl TestForum {
     pub fn found(members: &[&str]) -> Result<Self> {
         let root = TempDir::new()?;
         let nodes = members.iter().map(|m| TestNode::init(root.path(), m)).collect::<Result<Vec<_>>>()?;
+        Self::found_by(root, nodes)
+    }
+
+    /// Founds a forum of nodes that are made already, each by its own `init`.
+    pub fn of(nodes: Vec<TestNode>) -> Result<Self> {
+        Self::found_by(TempDir::new()?, nodes)
+    }
+
+    fn found_by(root: TempDir, nodes: Vec<TestNode>) -> Result<Self> {
         let bundle = root.path().join("forum.json");
         let path = bundle.to_str().context("path")?.to_owned();
         let mut cards = Vec::new();

@@ -7,50 +7,13 @@ use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_conformance::{TestForum, get, program};
+use chancery_conformance::foreign::{self, here};
+use chancery_conformance::{TestForum, get};
 use serde_json::Value;
 
-fn here() -> PathBuf {
-    // Told when the test runs: a target folder kept between clones remembers the folder of another.
-    std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned()).into()
-}
-
-/// A Python that has `cryptography`; none, with the reason printed, if it cannot be had.
+/// A Python that has `cryptography`.
 fn python() -> Option<PathBuf> {
-    let venv = program().unwrap().with_file_name("python-verify-venv");
-    let python = venv.join("bin/python");
-    let has = |python: &Path| {
-        Command::new(python).args(["-c", "import cryptography"]).output().is_ok_and(|o| o.status.success())
-    };
-    if !has(&python) {
-        let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status();
-        let pip = Command::new(venv.join("bin/pip")).args(["install", "--quiet", "cryptography>=45,<50"]).status();
-        if !made.is_ok_and(|s| s.success()) || !pip.is_ok_and(|s| s.success()) {
-            println!("skipped: Python's `cryptography` cannot be installed (python3-venv and PyPI are needed)");
-            return None;
-        }
-    }
-    Some(python)
-}
-
-/// The Go program, built; none, with the reason printed, if Debian's Go packages are not there.
-fn go(root: &Path) -> Option<PathBuf> {
-    let built = root.join("verify-go");
-    let build = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&built)
-        .arg(here().join("go/verify.go"))
-        .env("GO111MODULE", "off")
-        .env("GOPATH", "/usr/share/gocode")
-        .env("GOCACHE", root.join("go-cache"))
-        .output();
-    match build {
-        Ok(output) if output.status.success() => Some(built),
-        found => {
-            println!("skipped: no Go program (golang-go and golang-golang-x-mod-dev are needed): {found:?}");
-            None
-        }
-    }
+    foreign::python("python-verify-venv", &["python3"], "cryptography>=45,<50", "import cryptography").unwrap()
 }
 
 /// The text with one bit of the byte at the middle of its base64 content changed.
@@ -117,7 +80,7 @@ fn foreign_programs_check_proofs_and_catch_a_changed_byte() {
         std::fs::write(&wrong, bytes).unwrap();
         assert!(!run(&bundle, &[&forum.genesis, wrong.to_str().unwrap()]).status.success());
     }
-    if let Some(go) = go(forum.root.path()) {
+    if let Some(go) = foreign::go(forum.root.path(), "verify.go") {
         let sound = check(&mut Command::new(&go), &bundle, &[]);
         assert!(sound.status.success(), "{sound:?}");
         for part in OF_THE_LOG {
