@@ -177,7 +177,7 @@ pub(crate) enum RoleArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// The file: CSV, TSV, XLSX, ODS, Parquet. None where the mapping has a query of a database.
+    /// The file: CSV, TSV, XLSX, ODS, Parquet, SDMX-CSV, SDMX-ML, SDMX-JSON. None where the mapping has a query of a database.
     pub(crate) file: Option<PathBuf>,
     /// The mapping file (TOML) that says which column is which component.
     #[arg(long, short, required_unless_present = "propose")]

@@ -14,8 +14,8 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use column::{Column, Fault, Role};
-use packing::{Cell, PackedBuilder, sorted};
-pub use packing::{KEY, Packing, Repeated};
+use packing::{Cell, PackedBuilder};
+pub use packing::{KEY, Packing, Repeated, sorted};
 pub use problem::{KindCount, MAX_LISTED, MAX_PROBLEMS, Problem, ProblemKind, Problems, Severity};
 pub use totals::{Parts, Slices, Totals};
 
@@ -261,9 +261,9 @@ impl Validator {
         coded.map(|column| (column.component.id.clone(), met(column))).collect()
     }
 
-    /// The rows since the last call, packed, in the order of their keys.
+    /// The rows since the last call, packed, in the file's order.
     pub fn take_packed(&mut self) -> Result<RecordBatch, ArrowError> {
-        sorted(&self.batch.finish()?)
+        self.batch.finish()
     }
 
     /// The rows since the last call, in the file's order, as [`Packing::schema`] has them. At most 65,536 of them.

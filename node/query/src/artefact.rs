@@ -234,6 +234,15 @@ pub struct ArtefactWriter<W: Write + Send> {
 impl<W: Write + Send> ArtefactWriter<W> {
     /// Begins an artefact of `schema`'s dataflow.
     pub fn new(out: W, schema: &DatasetSchema) -> Result<Self, ArtefactError> {
+        Self::with(out, schema, EnabledStatistics::Page)
+    }
+
+    /// Begins a file that is only read as a whole: no query skips parts of it.
+    pub fn without_statistics(out: W, schema: &DatasetSchema) -> Result<Self, ArtefactError> {
+        Self::with(out, schema, EnabledStatistics::None)
+    }
+
+    fn with(out: W, schema: &DatasetSchema, statistics: EnabledStatistics) -> Result<Self, ArtefactError> {
         let columns = schema.arrow_schema();
         let metadata = vec![
             KeyValue::new("chancery.dataflow".to_owned(), schema.dataflow.urn("datastructure.Dataflow")),
@@ -246,7 +255,7 @@ impl<W: Write + Send> ArtefactWriter<W> {
             .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_data_page_row_count_limit(PAGE_ROWS)
             .set_column_dictionary_enabled(schema.measure.id.as_str().into(), false)
-            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_statistics_enabled(statistics)
             .set_key_value_metadata(Some(metadata))
             .build();
         let writer = ArrowWriter::try_new(out, Arc::clone(&columns), Some(properties)).map_err(parquet)?;

@@ -1,15 +1,17 @@
 //! Proposes a mapping from a file's headings and first rows. What it is not sure of it says in comments: a statistician decides.
 
 mod fit;
+mod wide;
 mod write;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use fit::{assign, wide};
-use write::{write_column, write_constant, write_options};
+use fit::assign;
+use wide::Wide;
+use write::{write_column, write_constant, write_options, write_unpivot};
 
-use crate::dataset::{Component, DatasetSchema, OBS_VALUE, TIME_PERIOD};
+use crate::dataset::{Component, DatasetSchema, OBS_VALUE};
 
 /// Most different texts of a column that are looked at.
 const MAX_TEXTS: usize = 2_000;
@@ -41,38 +43,50 @@ impl Sample {
     }
 }
 
+/// What a proposal says of the file, beside its name: a sheet that is not the only one, and what was found out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Looked<'a> {
+    /// The sheet that was looked at, and all there are; nothing where there is one.
+    pub sheet: Option<(&'a str, &'a [String])>,
+    /// Lines for comments.
+    pub found: &'a [String],
+}
+
 /// The mapping, TOML. `file` names what was looked at.
-pub fn propose(schema: &DatasetSchema, sample: &Sample, file: &str) -> String {
+pub fn propose(schema: &DatasetSchema, sample: &Sample, file: &str, looked: Looked<'_>) -> String {
     let components: Vec<&Component> = schema.components().collect();
-    let wide: Vec<usize> = wide(sample);
-    let fits = assign(&components, sample, &wide);
+    let wide = Wide::find(schema, sample);
+    let long = wide.as_ref().map(|wide| wide.melt(sample));
+    let all = long.as_ref().unwrap_or(sample);
+    let heads = wide.as_ref().map(|wide| all.columns.len() - 1 - wide.into.len()..all.columns.len() - 1);
+    let fits = assign(&components, all, heads);
     let mut out = format!(
         "# Proposed for `{}`, from its headings and first rows. Look at every line, above all at the doubts, and try it:\n\
-         # chancery map test THIS.toml FILE\ndataflow = {}\n",
-        one_line(file),
-        quoted(&schema.dataflow.to_string())
+         # chancery map test THIS.toml FILE\n",
+        one_line(file)
     );
+    looked.found.iter().for_each(|line| _ = writeln!(out, "# found: {}", one_line(line)));
+    _ = writeln!(out, "dataflow = {}", quoted(&schema.dataflow.to_string()));
+    if let Some((sheet, sheets)) = looked.sheet {
+        let sheets: Vec<String> = sheets.iter().map(|sheet| format!("`{}`", one_line(sheet))).collect();
+        let doubt = format!("# doubt: it has most in it of the sheets {}", sheets.join(", "));
+        _ = write!(out, "\n[source]\n{doubt}\nsheet = {}\n", quoted(sheet));
+    }
     let figures = fits.iter().find(|fit| components[fit.component].id == OBS_VALUE);
-    let figures: Vec<&str> =
-        figures.map(|fit| fit.column).into_iter().chain(wide.iter().copied()).flat_map(|c| texts(sample, c)).collect();
+    let figures: Vec<&str> = figures.into_iter().flat_map(|fit| texts(all, fit.column)).collect();
     write_options(&mut out, &figures);
-    if !wide.is_empty() {
-        let columns: Vec<String> = wide.iter().map(|column| quoted(&sample.columns[*column].0)).collect();
-        _ = write!(out, "\n[unpivot]\ncolumns = [{}]\ninto = [\"period\"]\nvalue = \"figure\"\n", columns.join(", "));
+    if let Some(wide) = &wide {
+        write_unpivot(&mut out, sample, wide);
     }
     out.push_str("\n[components]\n");
     for (index, component) in components.iter().enumerate() {
         match fits.iter().find(|fit| fit.component == index) {
-            _ if !wide.is_empty() && component.id == TIME_PERIOD => {
-                out.push_str("TIME_PERIOD = { column = \"period\" }\n")
-            }
-            _ if !wide.is_empty() && component.id == OBS_VALUE => out.push_str("OBS_VALUE = { column = \"figure\" }\n"),
-            Some(fit) => write_column(&mut out, component, sample, fit),
-            None => write_constant(&mut out, component, sample, &fits, &components, &wide, file),
+            Some(fit) => write_column(&mut out, component, all, fit),
+            None => write_constant(&mut out, component, all, &fits, &components, file),
         }
     }
-    let unused = (0..sample.columns.len()).filter(|c| !wide.contains(c) && !fits.iter().any(|fit| fit.column == *c));
-    let unused: Vec<String> = unused.map(|column| format!("`{}`", one_line(&sample.columns[column].0))).collect();
+    let unused = (0..all.columns.len()).filter(|column| !fits.iter().any(|fit| fit.column == *column));
+    let unused: Vec<String> = unused.map(|column| format!("`{}`", one_line(&all.columns[column].0))).collect();
     if !unused.is_empty() {
         _ = writeln!(out, "\n# doubt: these columns are not used: {}", unused.join(", "));
     }
@@ -104,7 +118,7 @@ mod tests {
         let headings: Vec<String> = table[0].iter().map(|h| (*h).to_owned()).collect();
         let mut sample = Sample::new(&headings);
         table[1..].iter().for_each(|row| sample.look(row.iter().copied()));
-        let text = propose(&schema, &sample, "a \"file\"\n.csv");
+        let text = propose(&schema, &sample, "a \"file\"\n.csv", Looked::default());
         let mapping = Mapping::parse(&text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
         mapping.bind(&schema, &headings).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
         (text, mapping)
@@ -159,6 +173,50 @@ mod tests {
         assert!(text.contains("`Atlantis`"), "{text}");
     }
 
+    #[test]
+    fn headings_of_two_rows_become_periods_and_codes() {
+        let table: &[&[&str]] = &[
+            &["País de origen", "2022 / Hombres", "2022 / Mujeres", "2023 / Hombres", "2023 / Mujeres"],
+            &["México", "10", "20", "30", "<5"],
+            &["Honduras", "12", "22", "32", "42"],
+        ];
+        let (text, mapping) = proposed("RETURNS", table);
+        let unpivot = mapping.unpivot.as_ref().unwrap();
+        assert_eq!((unpivot.columns.len(), unpivot.into.join("|").as_str()), (4, "period|heading 2"));
+        assert_eq!((column(&mapping, "TIME_PERIOD"), column(&mapping, "SEX")), (Some("period"), Some("heading 2")));
+        assert_eq!(
+            (column(&mapping, "OBS_VALUE"), column(&mapping, "ORIGIN")),
+            (Some("figure"), Some("País de origen"))
+        );
+        assert_eq!(mapping.components["SEX"].names.as_deref(), Some("any"));
+        assert_eq!(
+            (mapping.components["FREQ"].value.as_deref(), mapping.options.marks["<5"].as_str()),
+            (Some("A"), "Q")
+        );
+        assert!(!text.contains("not used"), "{text}");
+    }
+
+    #[test]
+    fn headings_that_are_codes_become_a_dimension() {
+        let table: &[&[&str]] =
+            &[&["year", "Country of origin", "F", "M"], &["2020", "MEX", "10", "20"], &["2021", "HND", "11", "21"]];
+        let (text, mapping) = proposed("RETURNS", table);
+        assert_eq!(mapping.unpivot.as_ref().unwrap().columns, ["F", "M"], "{text}");
+        assert_eq!((column(&mapping, "SEX"), column(&mapping, "OBS_VALUE")), (Some("sex"), Some("figure")), "{text}");
+        assert_eq!(column(&mapping, "TIME_PERIOD"), Some("year"), "{text}");
+    }
+
+    #[test]
+    fn the_sheet_that_was_looked_at_is_named() {
+        let structures = shared::structures().unwrap();
+        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
+        let (sheets, found) = (["Notas".to_owned(), "Datos".to_owned()], ["headings in row 3".to_owned()]);
+        let looked = Looked { sheet: Some(("Datos", &sheets)), found: &found };
+        let text = propose(&schema, &Sample::new(&["year".to_owned()]), "a.xlsx", looked);
+        assert_eq!(Mapping::parse(&text).unwrap().source.sheet.as_deref(), Some("Datos"), "{text}");
+        assert!(text.contains("# found: headings in row 3") && text.contains("`Notas`"), "{text}");
+    }
+
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
         #[test]
@@ -169,7 +227,7 @@ mod tests {
             let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
             let mut sample = Sample::new(&cells[0]);
             cells[1..].iter().for_each(|row| sample.look(row.iter().map(String::as_str)));
-            let text = propose(&schema, &sample, &cells[0][0]);
+            let text = propose(&schema, &sample, &cells[0][0], Looked::default());
             proptest::prop_assert!(Mapping::parse(&text).is_ok(), "{}", text);
         }
     }

@@ -60,8 +60,8 @@ pub(super) struct Column {
     /// Its place in column order.
     index: usize,
     known: HashMap<String, usize>,
-    /// Texts met lately, by a number made of their bytes: a place in `judged`, and the text.
-    recent: Vec<(usize, Box<str>)>,
+    /// Texts met lately, by a number made of their bytes.
+    recent: Vec<Recent>,
     judged: Vec<Judged>,
     current: usize,
 }
@@ -80,21 +80,54 @@ static UNREAD: Judged = Judged {
 /// Texts met lately that are found without hashing them.
 const RECENT: usize = 1_024;
 
-/// A place among the recent texts: any will do, as long as equal texts have the same one.
-fn recent_place(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let mut head = [0u8; 8];
-    let length = bytes.len().min(8);
-    head[..length].copy_from_slice(&bytes[..length]);
-    let tail =
-        bytes.get(8..).unwrap_or(&[]).iter().fold(bytes.len() as u64, |sum, b| sum.rotate_left(5) ^ u64::from(*b));
-    let mixed = (u64::from_le_bytes(head) ^ tail.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 54) as usize % RECENT
+/// A text's length and first bytes: all of it if it has at most eight, as nearly every code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    length: usize,
+    bytes: u64,
+}
+
+impl Head {
+    fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+        let head = match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(head), ..) => u64::from_le_bytes(*head),
+            // The two overlap where there are fewer than eight.
+            (None, Some(first), Some(last)) => four(first) | four(last) << 32,
+            _ => bytes.iter().fold(0, |head, byte| head << 8 | u64::from(*byte)),
+        };
+        Self { length: bytes.len(), bytes: head }
+    }
+
+    /// A place among the recent texts: any will do, as long as equal texts have the same one.
+    fn place(self, text: &str) -> usize {
+        let tail = text.as_bytes().get(8..).unwrap_or(&[]);
+        let tail = tail.iter().fold(self.length as u64, |sum, b| sum.rotate_left(5) ^ u64::from(*b));
+        let mixed = (self.bytes ^ tail.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 54) as usize % RECENT
+    }
+}
+
+/// A text met lately.
+#[derive(Debug, Clone, Default)]
+struct Recent {
+    /// Its place in `judged`.
+    judged: usize,
+    /// None where there is no text yet.
+    head: Option<Head>,
+    text: Box<str>,
+}
+
+impl Recent {
+    fn is(&self, head: Head, text: &str) -> bool {
+        self.head == Some(head) && (head.length <= 8 || *self.text == *text)
+    }
 }
 
 impl Column {
     pub(super) fn new(component: Component, source: Source, role: Role, index: usize) -> Self {
-        let recent = vec![(usize::MAX, Box::default()); RECENT];
+        let recent = vec![Recent::default(); RECENT];
         Self { component, source, role, index, known: HashMap::new(), recent, judged: Vec::new(), current: 0 }
     }
 
@@ -120,19 +153,17 @@ impl Column {
         let kept = self.role != Role::Measure && self.component.codes.is_some() || self.role == Role::Time;
         if self.field().is_none() || !kept {
             if self.judged.is_empty() || self.field().is_some() {
-                let judged = self.judge(field, packing, line, advise);
-                self.judged.clear();
+                let buffer = self.judged.pop().map_or_else(String::new, |last| last.text);
+                let judged = self.judge(buffer, field, packing, line, advise);
                 self.judged.push(judged);
             }
             self.current = 0;
             return;
         }
-        let place = recent_place(field);
-        if let Some((known, text)) = self.recent.get(place)
-            && **text == *field
-            && *known != usize::MAX
-        {
-            self.current = *known;
+        let head = Head::of(field);
+        let place = head.place(field);
+        if let Some(recent) = self.recent.get(place).filter(|recent| recent.is(head, field)) {
+            self.current = recent.judged;
             return;
         }
         if let Some(known) = self.known.get(field) {
@@ -141,14 +172,14 @@ impl Column {
             if self.judged.len() >= MAX_KEPT {
                 self.known.clear();
                 self.judged.clear();
-                self.recent.iter_mut().for_each(|recent| recent.0 = usize::MAX);
+                self.recent.fill(Recent::default());
             }
             self.current = self.judged.len();
-            self.judged.push(self.judge(field, packing, line, advise));
+            self.judged.push(self.judge(String::new(), field, packing, line, advise));
             self.known.insert(field.to_owned(), self.current);
         }
         if let Some(recent) = self.recent.get_mut(place) {
-            *recent = (self.current, field.into());
+            *recent = Recent { judged: self.current, head: Some(head), text: field.into() };
         }
     }
 
@@ -168,9 +199,12 @@ impl Column {
         self.judged.get(self.current).unwrap_or(&UNREAD)
     }
 
-    fn judge(&self, field: &str, packing: &Packing, line: u64, advise: bool) -> Judged {
+    /// Judges a text; `buffer` is taken for what the mapping makes of it.
+    fn judge(&self, mut buffer: String, field: &str, packing: &Packing, line: u64, advise: bool) -> Judged {
         let (text, given) = self.source.translate(field);
-        let mut judged = Judged { text: text.into_owned(), given, line, number: u16::MAX, ..Judged::default() };
+        buffer.clear();
+        buffer.push_str(&text);
+        let mut judged = Judged { text: buffer, given, line, number: u16::MAX, ..Judged::default() };
         if judged.text.is_empty() {
             judged.fault = self.absent();
         } else if self.role == Role::Time {
@@ -265,4 +299,23 @@ fn no_period(text: &str, date: bool) -> Fault {
             .push_str("; a year that is not the calendar's is named by one year, with REF_DATE `FISCAL` or `MID_YEAR`");
     }
     Fault { kind: ProblemKind::ImpossiblePeriod, expected, nearest: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_eight_bytes_are_known_by_their_heads() {
+        let texts =
+            ["", "a", "aa", "aaa", "aaaa", "ab", "ba", "aab", "aba", "abcd", "abcde", "abcdd", "abcdbcd", "abcdefgh"];
+        for one in texts {
+            for other in texts {
+                assert_eq!(Head::of(one) == Head::of(other), one == other, "{one} {other}");
+            }
+        }
+        let recent = Recent { judged: 3, head: Some(Head::of("abcdefghi")), text: "abcdefghi".into() };
+        assert!(recent.is(Head::of("abcdefghi"), "abcdefghi") && !recent.is(Head::of("abcdefghj"), "abcdefghj"));
+        assert!(!Recent::default().is(Head::of(""), ""));
+    }
 }

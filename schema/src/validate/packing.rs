@@ -286,9 +286,9 @@ impl PackedBuilder {
     }
 }
 
-/// The rows by their keys. Whoever sorts the batches finds each in order, and need only merge them; most keys differ in the bytes that
+/// Packed rows in the order of their keys. Whoever sorts the batches finds each in order, and need only merge them; most keys differ in the bytes that
 /// are compared as one number here.
-pub(super) fn sorted(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub fn sorted(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let keys = batch.column(0).as_binary::<i32>();
     let head = |key: &[u8]| {
         let mut head = [0u8; 16];

@@ -7,8 +7,9 @@ mod parts;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt16Type};
 use arrow::error::ArrowError;
@@ -67,6 +68,23 @@ struct Axis {
     too_large: bool,
 }
 
+/// The texts that a column's numbers stand for. Batch after batch has the same: each text is hashed once.
+#[derive(Debug)]
+struct List {
+    texts: ArrayRef,
+    hashes: Vec<Option<u128>>,
+    /// The texts' places among the codes of a dimension with totals.
+    places: Vec<u16>,
+}
+
+impl List {
+    fn of(texts: &ArrayRef, parts: Option<&Parts>) -> Self {
+        let place = |text: Option<&str>| text.and_then(|text| parts?.places.get(text)).copied().unwrap_or(u16::MAX);
+        let places = parts.map_or_else(Vec::new, |_| texts.as_string::<i32>().iter().map(place).collect());
+        Self { texts: Arc::clone(texts), hashes: vec![None; texts.len()], places }
+    }
+}
+
 /// Checks totals while sorted figures pass by.
 #[derive(Debug)]
 pub struct Totals {
@@ -74,6 +92,8 @@ pub struct Totals {
     keys: usize,
     measure: usize,
     hashers: [RandomState; 2],
+    /// For each dimension and time the list of texts that was met last.
+    lists: Vec<Option<List>>,
     /// Which of how many slices of the groups.
     slice: (u64, u64),
     column: String,
@@ -109,6 +129,7 @@ impl Totals {
             keys: schema.measure_index(),
             measure: schema.measure_index(),
             hashers: [RandomState::new(), RandomState::new()],
+            lists: Vec::new(),
             slice: (0, 1),
             column: column.to_owned(),
             problems: Problems::new(limit),
@@ -124,25 +145,24 @@ impl Totals {
         let mut sums = vec![0u128; rows];
         let mut codes = vec![Vec::new(); self.axes.len()];
         let mut prefixes = vec![Vec::new(); self.axes.len()];
+        self.lists.resize_with(self.keys, || None);
         for index in 0..self.keys {
             let column = cast(batch.column(index), &text)?;
             let column = column.as_dictionary::<UInt16Type>();
-            let texts = column.values().as_string::<i32>();
-            let hash = |text: &str| self.hashers.each_ref().map(|h| h.hash_one((index, text)));
-            // A list is longer than the codes of it that are there: each is hashed when it is met.
-            let mut known: Vec<Option<u128>> = vec![None; texts.len()];
             let axis = self.axes.iter().position(|axis| axis.index == index);
+            let parts = axis.map(|axis| &self.axes[axis].parts);
+            let list = self.lists[index].take().filter(|list| Arc::ptr_eq(&list.texts, column.values()));
+            let list = self.lists[index].insert(list.unwrap_or_else(|| List::of(column.values(), parts)));
+            let texts = list.texts.as_string::<i32>();
+            let hash = |text: &str| self.hashers.each_ref().map(|h| h.hash_one((index, text)));
             if let Some(axis) = axis {
                 prefixes[axis].clone_from(&sums);
-                let place = |text: Option<&str>| {
-                    text.and_then(|t| self.axes[axis].parts.places.get(t)).copied().unwrap_or(u16::MAX)
-                };
-                let places: Vec<u16> = texts.iter().map(place).collect();
-                codes[axis] = column.keys().values().iter().map(|key| places[usize::from(*key)]).collect();
+                codes[axis] = column.keys().values().iter().map(|key| list.places[usize::from(*key)]).collect();
             }
             for (row, key) in column.keys().values().iter().enumerate() {
                 let key = usize::from(*key);
-                let hash = *known[key].get_or_insert_with(|| {
+                // A list is longer than the codes of it that are there: each is hashed when it is met.
+                let hash = *list.hashes[key].get_or_insert_with(|| {
                     let [high, low] = hash(texts.value(key));
                     u128::from(high) << 64 | u128::from(low)
                 });
@@ -204,6 +224,7 @@ impl Slices {
             keys,
             measure,
             hashers: hashers.clone(),
+            lists: Vec::new(),
             slice: (slice, slices),
             column: column.clone(),
             problems: Problems::new(limit),

@@ -71,12 +71,7 @@ pub fn read(input: impl Read, out: &mut dyn Observations) -> Result<(), SourceEr
             Event::DocType(_) => Err(SourceError::Format("it has a document type, which is refused".to_owned())),
             Event::Eof if message.whole => return Ok(()),
             Event::Eof => Err(SourceError::Format("it ends before its message does".to_owned())),
-            text => {
-                if message.texts {
-                    message.text.push_str(&resolve(text).map_err(place)?);
-                }
-                Ok(ControlFlow::Continue(()))
-            }
+            text => resolve(text).and_then(|text| message.text(&text)).map(ControlFlow::Continue),
         };
         if flow.map_err(place)?.is_break() {
             return Ok(());
@@ -211,6 +206,24 @@ impl Message {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// A text, where one belongs. Elsewhere it may be an element whose first bracket is lost.
+    fn text(&mut self, text: &str) -> Result<(), SourceError> {
+        if self.texts {
+            self.text.push_str(text);
+            return Ok(());
+        }
+        let within =
+            self.depth <= 1 || !self.path.is_empty() && !self.path.iter().any(|open| OPAQUE.contains(&open.as_str()));
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if within && !text.is_empty() {
+            let text: String = text.chars().take(40).collect();
+            return Err(SourceError::Format(format!(
+                "the text `{text}` stands where none belongs: a figure may be lost in it"
+            )));
+        }
+        Ok(())
     }
 
     /// Refuses an element of a message that is none of the standards', likewise.

@@ -10,10 +10,11 @@ use chancery_query::artefact::{self, ArtefactWriter};
 use chancery_query::beside::Beside;
 use chancery_query::earlier::Earlier;
 use chancery_query::rules::{EARLIER_VALUE, PRIOR_VALUE, RuleSet};
+use chancery_query::{QueryFailure, QueryStream};
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::mapping::Mapping;
 use chancery_schema::validate::rules::{MAX_RULES_BYTES, Rules};
-use chancery_schema::validate::{KEY, Packing, Problem, ProblemKind, Problems, Repeated, Severity, Totals};
+use chancery_schema::validate::{KEY, Packing, Problem, ProblemKind, Problems, Repeated, Severity, Totals, sorted};
 use futures::StreamExt as _;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::mpsc;
@@ -131,11 +132,14 @@ impl Node {
         let earlier = self.earlier_of(schema).await?.filter(|_| bound.uses(EARLIER_VALUE));
         let (sender, mut receiver) = mpsc::channel(WAITING);
         let reading = tokio::task::spawn_blocking(move || reader.read(&sender));
-        let rows = futures::stream::poll_fn(move |context| receiver.poll_recv(context));
+        // Batches in order take little sorting; what cannot be put in order here is all the same.
+        let rows = futures::stream::poll_fn(move |context| receiver.poll_recv(context))
+            .map(|batch| sorted(&batch).unwrap_or(batch));
         let sorting = || "cannot sort the rows".to_owned();
-        let mut sorted = self.engine().sort(packing.packed_schema(), rows, KEY).await.or_storage(sorting)?;
+        let merged = self.engine().sort(packing.packed_schema(), rows, KEY).await.or_storage(sorting)?;
+        let mut merged = in_a_task(merged);
         // The first sorted row is there when the last one is read.
-        let mut next = sorted.next().await;
+        let mut next = merged.recv().await;
         let reading = reading.await.or_storage(cut_off)??;
         progress.check(reading.rows - reading.left_out);
         let mut pass = SortedPass::new(self, schema, packing, &rules, bound, earlier, &reading, listed);
@@ -159,7 +163,7 @@ impl Node {
                 // What is not staged need not be written. A writer that has ended says why itself.
                 whole |= reading.problems.errors() + pass.problems.errors() == 0 && sender.send(batch).await.is_err();
             }
-            next = if whole { None } else { sorted.next().await };
+            next = if whole { None } else { merged.recv().await };
         }
         drop(sender);
         let staged = writing.await.or_storage(cut_off)??;
@@ -176,10 +180,23 @@ impl Node {
     }
 }
 
+/// The batches of a stream that is worked off beside whoever takes them, and no longer than that.
+fn in_a_task(mut stream: QueryStream) -> mpsc::Receiver<std::result::Result<RecordBatch, QueryFailure>> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    tokio::spawn(async move {
+        while let Some(batch) = stream.next().await {
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
 fn write(dir: &Path, schema: &DatasetSchema, mut batches: mpsc::Receiver<RecordBatch>) -> Result<TempPath> {
     let writing = || format!("cannot write the stage in `{}`", dir.display());
     let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
-    let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(writing)?;
+    let mut writer = ArtefactWriter::without_statistics(out.as_file_mut(), schema).or_storage(writing)?;
     while let Some(batch) = batches.blocking_recv() {
         writer.write(&batch).or_storage(writing)?;
     }

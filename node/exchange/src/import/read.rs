@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow::array::RecordBatch;
 use chancery_schema::dataset::DatasetSchema;
@@ -16,7 +17,9 @@ use super::source::{self, Found, Opened};
 use super::{all_of, name_of};
 use crate::error::{Doing as _, Error, Result};
 
-/// Rows of a batch that is handed on, in order: the more, the fewer there are to merge. Packed, they take some 4 MiB.
+/// Batches of rows that wait for being checked.
+const WAITING: usize = 2;
+/// Rows of a batch that is handed on to be sorted: the more, the fewer there are to merge. Packed, they take some 4 MiB.
 const BATCH_ROWS: usize = 65_536;
 
 /// A file, opened and bound to its mapping.
@@ -54,7 +57,7 @@ impl Reader {
         progress: &Progress,
     ) -> Result<Self> {
         let name = name_of(path);
-        let Opened { rows: source, found, said } = source::open(path, mapping, progress)?;
+        let Opened { rows: source, found, said, .. } = source::open(path, mapping, progress)?;
         let bound = mapping
             .bind(schema, source.headings())
             .map_err(|errors| all_of(&format!("the mapping does not fit `{name}`"), &errors))?;
@@ -72,53 +75,89 @@ impl Reader {
     }
 
     /// Reads everything; the valid rows go to `sink`. Ends early, with an error, when nobody takes them any more.
+    ///
+    /// A thread of its own cuts the file into rows while those before are checked.
     pub(super) fn read(self, sink: &mpsc::Sender<RecordBatch>) -> Result<Reading> {
-        let Self { mut source, shape, mut validator, name, found, sums } = self;
-        let mut shaped = RowBatch::default();
-        let (mut rows, mut left_out) = (0u64, 0u64);
-        let mut failed = None;
-        let mut hand_on = |validator: &mut Validator| {
-            let packed = validator.take_packed().or_storage(|| "cannot hold the rows".to_owned());
-            let sent =
-                packed.and_then(|batch| sink.blocking_send(batch).or_storage(|| "the import was cut off".to_owned()));
-            sent.map_or_else(
-                |error| {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                },
-                ControlFlow::Continue,
-            )
-        };
-        let read = source.read(&mut |batch| {
-            for fault in batch.faults.drain(..) {
-                rows += 1;
-                validator.note(fault);
-            }
-            if !shape.is_plain() {
-                shaped.clear();
-                shape.apply(batch, &mut shaped);
-            }
-            let batch = if shape.is_plain() { &*batch } else { &shaped };
-            rows += batch.len() as u64;
-            for (line, row) in batch.iter() {
-                left_out += u64::from(!validator.push(line, &row));
-                if validator.rows() >= BATCH_ROWS {
-                    hand_on(&mut validator)?;
-                }
-            }
-            ControlFlow::Continue(())
+        let Self { mut source, shape, validator, name, found, sums } = self;
+        let mut checking = Checking { shape, validator, sink, shaped: RowBatch::default(), rows: 0, left_out: 0 };
+        let (filled, batches) = sync_channel::<RowBatch>(WAITING);
+        let (emptied, buffers) = sync_channel::<RowBatch>(WAITING + 2);
+        let (read, checked) = std::thread::scope(|scope| {
+            let cutting = scope.spawn(move || {
+                source.read(&mut |batch| {
+                    let full = std::mem::replace(batch, buffers.try_recv().unwrap_or_default());
+                    // Whoever takes no more rows says why itself.
+                    filled.send(full).map_or(ControlFlow::Break(()), ControlFlow::Continue)
+                })
+            });
+            let checked = checking.all(batches, &emptied);
+            (cutting.join(), checked)
         });
-        if read.is_ok() && validator.rows() > 0 {
-            let _ = hand_on(&mut validator);
-        }
-        match failed {
-            Some(error) => return Err(error),
-            None => read.map_err(|error| source::failed(Path::new(&name), error))?,
-        }
+        checked?;
+        // The libraries that read files have assertions that a damaged one can break.
+        let gave_up = |_| Error::invalid(format!("`{name}`: its reader gave up: it is damaged; have it written again"));
+        let read = read.map_err(gave_up)?;
+        read.map_err(|error| source::failed(Path::new(&name), error))?;
+        let Checking { validator, rows, left_out, .. } = checking;
         if rows == left_out {
             return Err(Error::invalid(format!("`{name}` has no rows to import ({left_out} left out by the mapping)")));
         }
         let (headings, codes) = (validator.headings(), validator.codes_met());
         Ok(Reading { found, rows, left_out, sums, problems: validator.finish(), headings, codes })
+    }
+}
+
+/// Rows on their way through the mapping and the checks of single rows.
+struct Checking<'a> {
+    shape: Shape,
+    validator: Validator,
+    sink: &'a mpsc::Sender<RecordBatch>,
+    shaped: RowBatch,
+    rows: u64,
+    left_out: u64,
+}
+
+impl Checking<'_> {
+    /// Takes all batches; empty ones go back to be filled again.
+    fn all(&mut self, batches: Receiver<RowBatch>, emptied: &SyncSender<RowBatch>) -> Result<()> {
+        for mut batch in batches {
+            self.take(&mut batch)?;
+            batch.clear();
+            // The reader may be done.
+            let _ = emptied.try_send(batch);
+        }
+        if self.validator.rows() > 0 { self.hand_on() } else { Ok(()) }
+    }
+
+    fn take(&mut self, batch: &mut RowBatch) -> Result<()> {
+        for fault in batch.faults.drain(..) {
+            self.rows += 1;
+            self.validator.note(fault);
+        }
+        if self.shape.is_plain() {
+            return self.push(batch);
+        }
+        let mut shaped = std::mem::take(&mut self.shaped);
+        shaped.clear();
+        self.shape.apply(batch, &mut shaped);
+        let pushed = self.push(&shaped);
+        self.shaped = shaped;
+        pushed
+    }
+
+    fn push(&mut self, batch: &RowBatch) -> Result<()> {
+        self.rows += batch.len() as u64;
+        for (line, row) in batch.iter() {
+            self.left_out += u64::from(!self.validator.push(line, &row));
+            if self.validator.rows() >= BATCH_ROWS {
+                self.hand_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_on(&mut self) -> Result<()> {
+        let packed = self.validator.take_packed().or_storage(|| "cannot hold the rows".to_owned())?;
+        self.sink.blocking_send(packed).or_storage(|| "the import was cut off".to_owned())
     }
 }

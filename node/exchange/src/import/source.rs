@@ -52,6 +52,8 @@ pub(crate) struct Opened {
     pub(crate) found: Vec<Found>,
     /// What it says of itself, if it is a message.
     pub(crate) said: Option<Said>,
+    /// Names of its sheets, if it is a spreadsheet.
+    pub(crate) sheets: Vec<String>,
 }
 
 /// Counts what is read.
@@ -131,7 +133,7 @@ pub(crate) fn open(path: Option<&Path>, mapping: &Mapping, progress: &Progress) 
     match (path, &source.database, &source.query) {
         (None, Some(database), Some(query)) => {
             let rows = database::open(database, query).map_err(|e| failed(Path::new("source.database"), e))?;
-            Ok(Opened { rows, found: Vec::new(), said: None })
+            Ok(Opened { rows, found: Vec::new(), said: None, sheets: Vec::new() })
         }
         (Some(_), None, Some(_)) | (Some(_), Some(_), _) => {
             Err(Error::invalid("give either a file, or `source.database` with `source.query` in the mapping"))
@@ -156,6 +158,7 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
         None => Format::of(path, &mut file)?,
     };
     let (sheet, mut found, mut said) = (mapping.source.sheet.as_deref(), Vec::new(), None);
+    let mut sheets = Vec::new();
     let rows: std::result::Result<Box<dyn RowSource>, SourceError> = match format {
         Format::Text => {
             let counted = Counted { inner: file, progress: progress.clone() };
@@ -164,10 +167,14 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
                 Ok(Box::new(csv::CsvSource::new(text.input, text.layout)?) as _)
             })
         }
-        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, progress, &mut found)
-            .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
-        Format::Ods => ods::OdsCells::open(path, sheet, progress, &mut found)
-            .and_then(|cells| Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)),
+        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, progress, &mut found).and_then(|cells| {
+            sheets = cells.names();
+            Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)
+        }),
+        Format::Ods => ods::OdsCells::open(path, sheet, progress, &mut found).and_then(|cells| {
+            sheets = cells.names();
+            Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)
+        }),
         Format::Parquet => parquet::ParquetSource::open(file, progress).map(|rows| Box::new(rows) as _),
         Format::Sdmx(grammar) => {
             let wanted = mapping.components.iter().filter(|(id, component)| component.column.as_ref() == Some(id));
@@ -176,7 +183,7 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
                 .map(|rows| Box::new(rows) as _)
         }
     };
-    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found, said })
+    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found, said, sheets })
 }
 
 /// The sheet of the name; the first if none is given.

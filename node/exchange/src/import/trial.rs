@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use chancery_schema::Structures;
 use chancery_schema::mapping::Mapping;
-use chancery_schema::mapping::propose::{Sample, propose};
+use chancery_schema::mapping::propose::{Looked, Sample, propose};
 use chancery_schema::rows::RowBatch;
 use chancery_schema::validate::{Problem, Validator};
 
@@ -36,6 +36,8 @@ pub struct Trial {
     pub problems: Vec<Problem>,
 }
 
+/// Sheets that a proposal looks at, beside the first.
+const PROPOSAL_SHEETS: usize = 20;
 /// Rows that a proposal looks at.
 const PROPOSAL_ROWS: usize = 20_000;
 
@@ -46,21 +48,52 @@ pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path) -> 
         Error::not_found(format!("there is no dataflow `{dataflow}`; there are {known}"))
     })?;
     let schema = structures.dataset_schema(&reference).or_invalid(|| format!("`{reference}` cannot be used"))?;
-    let mapping = Mapping::parse(&format!("dataflow = \"{reference}\"\n[components]\n"))
+    let mut mapping = Mapping::parse(&format!("dataflow = \"{reference}\"\n[components]\n"))
         .map_err(|errors| all_of("the mapping file is wrong", &errors))?;
-    let Opened { rows: mut source, .. } = source::open(Some(path), &mapping, &Progress::default())?;
-    let mut sample = Sample::new(source.headings());
-    let mut seen = 0;
-    source
-        .read(&mut |batch| {
-            for (_, row) in batch.iter() {
-                sample.look(row.iter());
-                seen += 1;
-            }
-            if seen < PROPOSAL_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })
-        .map_err(|error| source::failed(path, error))?;
-    Ok(propose(&schema, &sample, &name_of(Some(path))))
+    let mut best = Glance::of(path, &mapping)?;
+    for sheet in best.sheets.clone().into_iter().skip(1).take(PROPOSAL_SHEETS) {
+        mapping.source.sheet = Some(sheet);
+        // A sheet that cannot be read is none to propose.
+        if let Ok(other) = Glance::of(path, &mapping)
+            && other.cells > best.cells
+        {
+            best = other;
+        }
+    }
+    let found: Vec<String> =
+        best.found.iter().filter(|f| f.what != "sheet").map(|f| format!("{} {}", f.what, f.value)).collect();
+    let sheet = best.sheet.as_ref().or(best.sheets.first()).filter(|_| best.sheets.len() > 1);
+    let looked = Looked { sheet: sheet.map(|sheet| (sheet.as_str(), best.sheets.as_slice())), found: &found };
+    Ok(propose(&schema, &best.sample, &name_of(Some(path)), looked))
+}
+
+/// A look at a file, or at one of its sheets.
+struct Glance {
+    sample: Sample,
+    /// Cells with a text.
+    cells: usize,
+    sheet: Option<String>,
+    sheets: Vec<String>,
+    found: Vec<Found>,
+}
+
+impl Glance {
+    fn of(path: &Path, mapping: &Mapping) -> Result<Self> {
+        let Opened { rows: mut source, found, sheets, .. } = source::open(Some(path), mapping, &Progress::default())?;
+        let mut sample = Sample::new(source.headings());
+        let (mut seen, mut cells) = (0, 0);
+        source
+            .read(&mut |batch| {
+                for (_, row) in batch.iter() {
+                    sample.look(row.iter());
+                    cells += row.iter().filter(|text| !text.trim().is_empty()).count();
+                    seen += 1;
+                }
+                if seen < PROPOSAL_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })
+            .map_err(|error| source::failed(path, error))?;
+        Ok(Self { sample, cells, sheet: mapping.source.sheet.clone(), sheets, found })
+    }
 }
 
 /// Tries a mapping on at most `rows` rows of the file, or of the mapping's query.
@@ -70,7 +103,7 @@ pub fn try_mapping(structures: &Structures, mapping: &str, path: Option<&Path>, 
         .find_dataflow(&mapping.dataflow)
         .ok_or_else(|| Error::not_found(format!("there is no dataflow `{}`", mapping.dataflow)))?;
     let schema = structures.dataset_schema(&dataflow).or_invalid(|| format!("`{dataflow}` cannot be used"))?;
-    let Opened { rows: mut source, found, said } = source::open(path, &mapping, &Progress::default())?;
+    let Opened { rows: mut source, found, said, .. } = source::open(path, &mapping, &Progress::default())?;
     let headings = source.headings().to_vec();
     let name = name_of(path);
     let bound = mapping

@@ -1,5 +1,7 @@
 //! Which column of a file may be which component: by its heading and by its texts.
 
+use std::ops::Range;
+
 use super::super::System;
 use super::super::names::{NameIndex, folded};
 use super::{AREAS, Sample};
@@ -25,25 +27,22 @@ pub(super) struct Fit {
     pub(super) reading: Reading,
 }
 
-/// Columns whose headings are periods, if there are several.
-pub(super) fn wide(sample: &Sample) -> Vec<usize> {
-    let columns = sample.columns.iter().enumerate().filter(|(_, (heading, _))| Period::parse(heading.trim()).is_some());
-    let columns: Vec<usize> = columns.map(|(index, _)| index).collect();
-    if columns.len() > 1 { columns } else { Vec::new() }
-}
-
-/// The best columns for components, each used once.
-pub(super) fn assign(components: &[&Component], sample: &Sample, wide: &[usize]) -> Vec<Fit> {
+/// The best columns for components, each used once; `heads` are the columns that the headings of a wide table became, in front of the one
+/// that its cells became.
+pub(super) fn assign(components: &[&Component], sample: &Sample, heads: Option<Range<usize>>) -> Vec<Fit> {
     let mut fits = Vec::new();
     for (index, component) in components.iter().enumerate() {
-        if !wide.is_empty() && matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE) {
+        if let Some(column) = heads.as_ref().map(|heads| heads.end).filter(|_| component.id == OBS_VALUE) {
+            // No other column comes before it.
+            fits.push(Fit { column, component: index, score: f64::MAX, reading: Reading::Plain });
             continue;
         }
         let names = component.codes.as_ref().map(|codes| NameIndex::of(codes, None));
-        for (column, (heading, texts)) in sample.columns.iter().enumerate().filter(|(column, _)| !wide.contains(column))
-        {
+        for (column, (heading, texts)) in sample.columns.iter().enumerate() {
             let (share, reading) = share(component, names.as_ref(), texts);
-            let likeness = likeness(component, heading);
+            // What tells columns apart is a dimension, if its texts are codes, whatever it is called.
+            let is_head = heads.as_ref().is_some_and(|heads| heads.contains(&column)) && share > 0.95;
+            let likeness = likeness(component, heading).max(if is_head { 0.6 } else { 0.0 });
             let free = component.codes.is_none() && !matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE);
             let score = if free { likeness } else { share * (0.5 + likeness) };
             if score >= LEAST_SCORE || share > 0.95 && likeness > 0.5 {
@@ -58,13 +57,13 @@ pub(super) fn assign(components: &[&Component], sample: &Sample, wide: &[usize])
             taken.push(fit);
         }
     }
-    taken.extend(by_texts(components, sample, wide, &taken));
+    taken.extend(by_texts(components, sample, &taken));
     taken
 }
 
 /// Columns for time, areas and the figure where nothing is named like them, by their texts alone. The reporter is often one of the ends
 /// of a corridor.
-fn by_texts(components: &[&Component], sample: &Sample, wide: &[usize], named: &[Fit]) -> Vec<Fit> {
+fn by_texts(components: &[&Component], sample: &Sample, named: &[Fit]) -> Vec<Fit> {
     let mut taken: Vec<Fit> = Vec::new();
     let order = |component: &Component| match component.id.as_str() {
         TIME_PERIOD => 0,
@@ -73,7 +72,7 @@ fn by_texts(components: &[&Component], sample: &Sample, wide: &[usize], named: &
     };
     let area = |component: &Component| component.codes.as_ref().is_some_and(|codes| codes.reference.id == AREAS);
     let wanted = |component: &Component| match component.id.as_str() {
-        TIME_PERIOD | OBS_VALUE => wide.is_empty(),
+        TIME_PERIOD | OBS_VALUE => true,
         _ => component.mandatory && area(component),
     };
     let mut open: Vec<usize> = (0..components.len())
@@ -82,8 +81,7 @@ fn by_texts(components: &[&Component], sample: &Sample, wide: &[usize], named: &
     open.sort_by_key(|index| order(components[*index]));
     for component in open {
         let names = components[component].codes.as_ref().map(|codes| NameIndex::of(codes, None));
-        let free =
-            |column: &usize| !named.iter().chain(&taken).any(|fit| fit.column == *column) && !wide.contains(column);
+        let free = |column: &usize| !named.iter().chain(&taken).any(|fit| fit.column == *column);
         let best = (0..sample.columns.len())
             .filter(free)
             .map(|column| (column, share(components[component], names.as_ref(), &sample.columns[column].1)))

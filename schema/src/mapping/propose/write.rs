@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::super::names::NameIndex;
 use super::super::{System, nearest};
 use super::fit::{Fit, Reading, number};
+use super::wide::Wide;
 use super::{Sample, one_line, quoted, texts};
 use crate::dataset::{Component, FREQ, OBS_VALUE, TIME_PERIOD};
 use crate::period::Period;
@@ -91,6 +92,14 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
     _ = writeln!(out, "{} = {{ column = {}{how} }}", component.id, quoted(heading));
 }
 
+/// Which columns become rows.
+pub(super) fn write_unpivot(out: &mut String, sample: &Sample, wide: &Wide) {
+    let columns: Vec<String> = wide.columns.iter().map(|column| quoted(&sample.columns[*column].0)).collect();
+    let into: Vec<String> = wide.into.iter().map(|name| quoted(name)).collect();
+    let (columns, into, value) = (columns.join(", "), into.join(", "), quoted(&wide.value));
+    _ = write!(out, "\n[unpivot]\ncolumns = [{columns}]\ninto = [{into}]\nvalue = {value}\n");
+}
+
 /// The value for all rows of a component that no column is like; nothing for those that may be left out.
 pub(super) fn write_constant(
     out: &mut String,
@@ -98,7 +107,6 @@ pub(super) fn write_constant(
     sample: &Sample,
     fits: &[Fit],
     components: &[&Component],
-    wide: &[usize],
     file: &str,
 ) {
     let Some(codes) = &component.codes else {
@@ -114,9 +122,7 @@ pub(super) fn write_constant(
         return;
     }
     let period = fits.iter().find(|fit| components[fit.component].id == TIME_PERIOD);
-    let first = period
-        .and_then(|fit| texts(sample, fit.column).next())
-        .or_else(|| wide.first().map(|c| sample.columns[*c].0.trim()));
+    let first = period.and_then(|fit| texts(sample, fit.column).next());
     let frequency = first
         .and_then(Period::parse)
         .and_then(|period| ["A", "S", "Q", "M", "W", "D"].into_iter().find(|code| period.length.fits(code)));

@@ -22,6 +22,7 @@ const MAX_SPACES: usize = 1_000;
 pub(super) struct OdsCells {
     archive: Archive,
     sheet: String,
+    names: Vec<String>,
     progress: Progress,
 }
 
@@ -57,7 +58,7 @@ impl OdsCells {
         }
         drop(reader);
         let sheet = super::choose_sheet(&names, sheet, found)?;
-        Ok(Self { archive, sheet, progress: progress.clone() })
+        Ok(Self { archive, sheet, names, progress: progress.clone() })
     }
 }
 
@@ -88,6 +89,13 @@ struct Open {
     text: String,
     repeated: u32,
     span: (u32, u32),
+}
+
+impl OdsCells {
+    /// The sheets' names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
 }
 
 impl Cells for OdsCells {
@@ -139,12 +147,7 @@ fn each(
                 return Err(SourceError::Format("it ends before its table does".to_owned()));
             }
             Event::Eof => ControlFlow::Break(()),
-            text => {
-                if let Some(cell) = table.open.as_mut().filter(|_| table.notes == 0) {
-                    cell.text.push_str(&resolve(text)?);
-                }
-                ControlFlow::Continue(())
-            }
+            text => table.text(&resolve(text)?).map(ControlFlow::Continue)?,
         };
         if flow.is_break() {
             return Ok(());
@@ -166,6 +169,19 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// A text, of a cell if one is open. Beside cells it may be one whose first bracket is lost.
+    fn text(&mut self, text: &str) -> Result<(), SourceError> {
+        match self.open.as_mut() {
+            _ if self.notes > 0 => {}
+            Some(cell) => cell.text.push_str(text),
+            None if self.in_row && !text.trim().is_empty() => {
+                return Err(SourceError::Format("a text stands beside the cells: one may be lost in it".to_owned()));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), SourceError> {
         match start.name().as_ref() {
             "table:table" => self.inside |= attribute(start, "table:name")?.as_deref() == Some(self.sheet),

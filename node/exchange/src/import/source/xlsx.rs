@@ -45,6 +45,13 @@ impl XlsxCells {
     }
 }
 
+impl XlsxCells {
+    /// The sheets' names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.workbook.sheet_names()
+    }
+}
+
 impl Cells for XlsxCells {
     fn sheet(&self) -> &str {
         &self.sheet

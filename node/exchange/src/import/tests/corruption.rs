@@ -107,6 +107,7 @@ fn check_place(format: Written, line: u64, told: &str) -> Result<(), TestCaseErr
             "damaged archive",
             "as a workbook",
             "as an OpenDocument spreadsheet",
+            "the element `",
         ]),
         Written::Parquet => any(&["row group ", "its footer is damaged", "row "]),
         Written::Sqlite => true,
