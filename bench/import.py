@@ -6,7 +6,8 @@
 Each is a process of its own; the peak of its memory is the kernel's. Chancery checks every row against the schema and the built-in
 rules, totals included, and finds duplicate keys; DuckDB checks nothing. Both write sorted Parquet compressed with LZ4.
 
-On two cores, release build, DuckDB 1.5.6 with its own defaults:
+On two cores, release build, DuckDB 1.5.6 with its own defaults, writing Zstandard then. These figures are older than the threads that cut,
+check, sort and merge beside each other; they are to be taken again:
 
       1,000,000 rows   chancery 1,278,000 rows/s, 180 MiB   duckdb 1,919,000 rows/s,   238 MiB
      10,000,000 rows   chancery 1,198,000 rows/s, 396 MiB   duckdb 2,800,000 rows/s, 1,139 MiB
