@@ -251,6 +251,8 @@ def _():
     description = json.loads(ask("/api/openapi.json")[2])
     openapi_spec_validator.validate(description)
     for path, item in description["paths"].items():
+        if "get" not in item:
+            continue
         examples = {p["name"]: p.get("example") for p in item["get"].get("parameters", []) if p["in"] == "path"}
         for name, example in examples.items():
             path = path.replace("{" + name + "}", example or "none")
