@@ -8,7 +8,8 @@ import { answer, recordedFile } from './fixtures.mjs';
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 /** Stricter than the node's own: what works here works there. */
-const POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /** Starts on `port` (0: any). `mode` may be set to `ok`, `empty` or `broken` while it runs. */
 export async function serve(port = 0) {

@@ -12,8 +12,9 @@ use crate::error::HttpError;
 #[allow_missing = true]
 struct PageFiles;
 
-/// Only what the page's own files and this node need: no third-party origin, no inline script.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+/// Only what the page's own files and this node need: no third-party origin, no inline script. WebAssembly is the
+/// Parquet reader with which the page compares figures with the signed files.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; frame-ancestors 'self'; form-action 'self'";
 
 const NOT_BUILT: &str = "this binary was built without its page: run `make dashboard`, then build again; \
