@@ -71,8 +71,9 @@ fn aics_reader(root: &Path, origin: String, size: u64) -> Option<Reader> {
     let (program, keys, older) = (python.with_file_name("aics-tlog"), root.join("keys"), root.join("older"));
     let read = move |from: &str| {
         let run = |args: &[&str]| {
-            let mut command = Command::new(&program);
-            command.args(args).args(["--tiles", from, "--origin", &origin, "--vkey-file"]).arg(&keys);
+            // Not by its first line, which names the folder where the environment was made.
+            let mut command = Command::new(&python);
+            command.arg(&program).args(args).args(["--tiles", from, "--origin", &origin, "--vkey-file"]).arg(&keys);
             said(&mut command)
         };
         let mut outcome = run(&["verify-consistency", "--old-checkpoint", older.to_str().unwrap()]);
