@@ -200,7 +200,12 @@ fn choose_sheet(
             .cloned()
             .ok_or_else(|| SourceError::Format(format!("it has no sheet `{wanted}`; it has {}", list()))),
         None => {
-            let first = names.first().cloned().ok_or_else(|| SourceError::Format("it has no sheets".to_owned()))?;
+            let first = names.first().cloned().ok_or_else(|| {
+                SourceError::Format(
+                    "it names no sheets: the workbook is empty or damaged; open it, save it again and import that"
+                        .to_owned(),
+                )
+            })?;
             if names.len() > 1 {
                 found.push(Found::new("sheet", format!("`{first}`, the first of {}", list())));
             }

@@ -108,6 +108,7 @@ fn check_place(format: Written, line: u64, told: &str) -> Result<(), TestCaseErr
             "as a workbook",
             "as an OpenDocument spreadsheet",
             "the element `",
+            "it names no sheets",
         ]),
         Written::Parquet => any(&["row group ", "its footer is damaged", "row "]),
         Written::Sqlite => true,
