@@ -9,6 +9,7 @@ use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnectio
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::schema::settings;
+use crate::version::Watcher;
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRESQL_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
@@ -157,8 +158,8 @@ impl<T> Doing<T> for Result<T, diesel::result::Error> {
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<ConnectionManager<AnyConnection>>,
-    /// SQLite's index of its log.
-    index: Option<PathBuf>,
+    /// Says which version of SQLite's content is seen.
+    watcher: Option<Watcher>,
 }
 
 #[derive(Debug)]
@@ -186,14 +187,16 @@ impl Store {
         let place = without_password(url);
         let open = |reason: String| StoreError::Open { place: place.clone(), reason };
         // Opened by name first: `AnyConnection` tries one kind after the other and keeps no reason.
-        if is_postgresql(url) {
+        let watcher = if is_postgresql(url) {
             let mut connection = PgConnection::establish(url).map_err(|e| open(e.to_string()))?;
             migrate(&mut connection, || POSTGRESQL_MIGRATIONS, &place)?;
+            None
         } else {
             let mut connection = SqliteConnection::establish(url).map_err(|e| open(e.to_string()))?;
             pragmas(&mut connection).map_err(|e| open(e.to_string()))?;
             migrate(&mut connection, || SQLITE_MIGRATIONS, &place)?;
-        }
+            Some(Watcher::new(connection).map_err(|e| open(e.to_string()))?)
+        };
         let pool = Pool::builder()
             .max_size(MAX_CONNECTIONS)
             .min_idle(Some(0))
@@ -201,12 +204,11 @@ impl Store {
             .connection_customizer(Box::new(Pragmas))
             .build(ConnectionManager::<AnyConnection>::new(url))
             .map_err(|e| open(e.to_string()))?;
-        let index = (!is_postgresql(url)).then(|| PathBuf::from(format!("{url}-shm")));
-        Ok(Self { pool, index })
+        Ok(Self { pool, watcher })
     }
 
-    pub(crate) fn index(&self) -> Option<&Path> {
-        self.index.as_deref()
+    pub(crate) fn watcher(&self) -> Option<&Watcher> {
+        self.watcher.as_ref()
     }
 
     /// Runs `work` on a blocking thread.
