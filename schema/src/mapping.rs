@@ -19,6 +19,7 @@ use serde::Deserialize;
 pub use bind::BoundMapping;
 pub(crate) use bind::Keep;
 pub use error::MappingError;
+pub(crate) use shape::Origin;
 pub use shape::{HEADING_PARTS, Shape};
 pub use systems::System;
 pub(crate) use translate::Source;

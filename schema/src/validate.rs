@@ -2,6 +2,7 @@
 
 mod column;
 mod marks;
+mod once;
 mod packing;
 mod problem;
 pub mod rules;
@@ -14,12 +15,13 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use column::{Column, Fault, Role};
+use once::{Of, Once};
 use packing::{Cell, PackedBuilder};
 pub use packing::{KEY, Packing, Repeated, sorted};
 pub use problem::{KindCount, MAX_LISTED, MAX_PROBLEMS, Problem, ProblemKind, Problems, Severity};
 pub use totals::{Parts, Slices, Totals};
 
-use crate::mapping::{BoundMapping, Keep, Shape, Source};
+use crate::mapping::{BoundMapping, Keep, Origin, Shape, Source};
 pub use crate::rows::Row;
 
 /// The column that remembers which line of the file a row came from.
@@ -43,6 +45,9 @@ pub struct Validator {
     headings: Vec<String>,
     batch: PackedBuilder,
     problems: Problems,
+    once: Once,
+    /// Whether nothing is wrong with the row that is looked at.
+    sound: bool,
     time: usize,
     measure: usize,
     unit: Option<usize>,
@@ -85,6 +90,8 @@ impl Validator {
             dated,
             batch: PackedBuilder::new(Packing::new(schema, constant)),
             problems: Problems::new(limit),
+            once: Once::default(),
+            sound: true,
             time,
             measure,
             unit: position("UNIT_MEASURE"),
@@ -116,7 +123,7 @@ impl Validator {
 
     /// Errors found so far.
     pub fn errors(&self) -> u64 {
-        self.problems.errors()
+        self.problems.errors() + self.once.errors()
     }
 
     /// Rows waiting to be taken.
@@ -150,7 +157,10 @@ impl Validator {
         if self.filters.iter().any(|(index, keep)| !keep.keeps(field(*index))) {
             return false;
         }
-        let before = self.problems.errors();
+        self.sound = true;
+        if !self.once.is_at(line) {
+            self.once.end_row(&mut self.problems);
+        }
         // A problem that is only counted needs no advice; one that is kept was judged when there was still room.
         let advise = self.problems.has_room();
         for place in 0..self.varying.len() {
@@ -169,7 +179,7 @@ impl Validator {
             let columns = &self.columns;
             self.varying.retain(|index| !columns[*index].is_settled());
         }
-        if self.problems.errors() == before {
+        if self.sound {
             // What the mapping says of all rows is not true of a row that the file marks as missing.
             let unsaid = value.is_none().then_some(self.status).flatten();
             let unsaid = unsaid.filter(|status| !NO_FIGURE.contains(&self.text(Some(*status))));
@@ -192,6 +202,7 @@ impl Validator {
 
     /// Ends the reading: looks at each column as a whole. Returns what was found.
     pub fn finish(mut self) -> Problems {
+        self.once.end(&mut self.problems);
         for index in 0..self.columns.len() {
             self.look_for_systems(index);
         }
@@ -350,7 +361,17 @@ impl Validator {
             nearest: fault.nearest,
             kind: fault.kind,
         };
-        self.note(problem);
+        self.sound &= problem.kind.severity() == Severity::Warning;
+        let of = column.field().zip(row.cell()).and_then(|(field, cell)| match self.shape.comes_from(field) {
+            Origin::Column(_) => Some(Of::Label(index)),
+            Origin::Heading => Some(Of::Heading(cell, index)),
+            Origin::Cell => None,
+        });
+        let problem = match of {
+            Some(of) => self.once.take(of, problem),
+            None => Some(problem),
+        };
+        problem.into_iter().for_each(|problem| self.note(problem));
     }
 }
 

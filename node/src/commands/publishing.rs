@@ -12,14 +12,17 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use super::Context;
 use super::{comparison, node as serving, preview, problems};
 use crate::cli::{Approve, Import, Preview, Withdraw};
-use crate::output;
+use crate::{output, settings};
 
 /// Rows shown by `preview`.
 const PREVIEW_ROWS: usize = 40;
 
-fn print_proposal(dataflow: &str, file: &Path) -> Result<()> {
+fn print_proposal(context: &Context, dataflow: &str, file: &Path) -> Result<()> {
     let structures = chancery_schema::shared::structures()?;
-    output::line(propose_mapping(&structures, dataflow, file)?);
+    // A mapping can be proposed before there is a node.
+    let config = settings::load(&context.dir).ok();
+    let member = config.as_ref().map(|config| config.member.id.as_str());
+    output::line(propose_mapping(&structures, dataflow, file, member)?);
     Ok(())
 }
 
@@ -32,7 +35,7 @@ fn embargo_end(text: &str) -> Result<i64> {
 
 pub(crate) async fn import(context: &Context, args: Import) -> Result<()> {
     if let (Some(dataflow), Some(file)) = (&args.propose, &args.file) {
-        return print_proposal(dataflow, file);
+        return print_proposal(context, dataflow, file);
     }
     let (Some(path), Some(title)) = (&args.mapping, args.title) else {
         bail!(Error::invalid("give `--mapping` and `--title`, or `--propose` with a dataflow"));

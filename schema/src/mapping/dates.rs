@@ -112,21 +112,24 @@ impl DateFormat {
 /// Replaces the name of a month, whole or its first letters, by its number.
 fn months_as_numbers(text: &str) -> Option<String> {
     let is_word = |c: char| c.is_alphabetic() || c == '\u{301}';
-    let chinese = text.contains('月');
-    let start = text.find(|c: char| if chinese { c.is_ascii_digit() } else { is_word(c) })?;
-    let length = if chinese {
-        let month = text.find('月')?;
+    if let Some(month) = text.find('月') {
         let start = text[..month]
             .rfind(|c: char| !c.is_ascii_digit())
             .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
         return month_number(&text[start..month + '月'.len_utf8()])
             .map(|number| format!("{}{number:02}{}", &text[..start], &text[month + '月'.len_utf8()..]));
-    } else {
-        text[start..].find(|c: char| !is_word(c)).unwrap_or(text.len() - start)
-    };
-    let number = month_number(&text[start..start + length])?;
-    let after = text[start + length..].trim_start_matches('.');
-    Some(format!("{}{number:02}{after}", text[..start].trim_start()).trim().to_owned())
+    }
+    // The first word that is a month: `3 de enero de 2024`.
+    let mut from = 0;
+    while let Some(start) = text[from..].find(is_word).map(|at| from + at) {
+        let end = text[start..].find(|c: char| !is_word(c)).map_or(text.len(), |length| start + length);
+        if let Some(number) = month_number(&text[start..end]) {
+            let after = text[end..].trim_start_matches('.');
+            return Some(format!("{}{number:02}{after}", text[..start].trim_start()).trim().to_owned());
+        }
+        from = end;
+    }
+    None
 }
 
 /// The month that the word names in some language; none if it can be two.
@@ -167,6 +170,7 @@ mod tests {
             ("%b-%Y", "dic-2024", Some("2024-12")),
             ("%b. %Y", "Sept. 2024", None),
             ("%b %Y", "Sept. 2024", Some("2024-09")),
+            ("%d de %B de %Y", "3 de enero de 2024", Some("2024-01-03")),
             ("%d %B %Y", "3 января 2024", Some("2024-01-03")),
             ("%B %Y", "مارس 2024", Some("2024-03")),
             ("%Y年%B", "2024年3月", Some("2024-03")),

@@ -1,5 +1,6 @@
 //! Proposes a mapping from a file's headings and first rows. What it is not sure of it says in comments: a statistician decides.
 
+mod dates;
 mod fit;
 mod wide;
 mod write;
@@ -7,9 +8,10 @@ mod write;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use fit::assign;
+use dates::Joined;
+use fit::{Known, assign};
 use wide::Wide;
-use write::{write_column, write_constant, write_options, write_unpivot};
+use write::{Filling, write_column, write_joined, write_options, write_unpivot};
 
 use crate::dataset::{Component, DatasetSchema, OBS_VALUE};
 
@@ -19,6 +21,7 @@ const MAX_TEXTS: usize = 2_000;
 const AREAS: &str = "CL_AREA";
 
 /// What a file looks like: the different texts of each column, as they come.
+#[derive(Debug, Clone)]
 pub struct Sample {
     columns: Vec<(String, Vec<String>)>,
     seen: Vec<HashSet<String>>,
@@ -50,16 +53,21 @@ pub struct Looked<'a> {
     pub sheet: Option<(&'a str, &'a [String])>,
     /// Lines for comments.
     pub found: &'a [String],
+    /// The member whose figures they may be.
+    pub member: Option<&'a str>,
 }
 
 /// The mapping, TOML. `file` names what was looked at.
 pub fn propose(schema: &DatasetSchema, sample: &Sample, file: &str, looked: Looked<'_>) -> String {
     let components: Vec<&Component> = schema.components().collect();
     let wide = Wide::find(schema, sample);
-    let long = wide.as_ref().map(|wide| wide.melt(sample));
-    let all = long.as_ref().unwrap_or(sample);
-    let heads = wide.as_ref().map(|wide| all.columns.len() - 1 - wide.into.len()..all.columns.len() - 1);
-    let fits = assign(&components, all, heads);
+    let mut long = wide.as_ref().map_or_else(|| sample.clone(), |wide| wide.melt(sample));
+    let cells = long.columns.len().saturating_sub(1);
+    let heads = wide.as_ref().map(|wide| cells - wide.into.len()..cells);
+    let joined = Joined::find(&long);
+    joined.iter().for_each(|joined| joined.add_to(&mut long));
+    let all = &long;
+    let fits = assign(&components, all, &Known { heads, joined: joined.as_ref() });
     let mut out = format!(
         "# Proposed for `{}`, from its headings and first rows. Look at every line, above all at the doubts, and try it:\n\
          # chancery map test THIS.toml FILE\n",
@@ -78,14 +86,20 @@ pub fn propose(schema: &DatasetSchema, sample: &Sample, file: &str, looked: Look
     if let Some(wide) = &wide {
         write_unpivot(&mut out, sample, wide);
     }
+    joined.iter().for_each(|joined| write_joined(&mut out, joined));
     out.push_str("\n[components]\n");
+    let filling = Filling { sample: all, fits: &fits, components: &components, file, member: looked.member };
     for (index, component) in components.iter().enumerate() {
         match fits.iter().find(|fit| fit.component == index) {
             Some(fit) => write_column(&mut out, component, all, fit),
-            None => write_constant(&mut out, component, all, &fits, &components, file),
+            None => filling.write(&mut out, component),
         }
     }
-    let unused = (0..all.columns.len()).filter(|column| !fits.iter().any(|fit| fit.column == *column));
+    let is_used = |column: &usize| {
+        let of_period = joined.as_ref().is_some_and(|joined| [joined.year, joined.month].contains(column));
+        of_period || fits.iter().any(|fit| fit.column == *column)
+    };
+    let unused = (0..all.columns.len()).filter(|column| !is_used(column));
     let unused: Vec<String> = unused.map(|column| format!("`{}`", one_line(&all.columns[column].0))).collect();
     if !unused.is_empty() {
         _ = writeln!(out, "\n# doubt: these columns are not used: {}", unused.join(", "));
@@ -108,9 +122,13 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use arrow::util::display::array_value_to_string;
+
     use super::super::{Mapping, System};
     use super::*;
+    use crate::rows::RowBatch;
     use crate::shared;
+    use crate::validate::Validator;
 
     fn proposed(dataflow: &str, table: &[&[&str]]) -> (String, Mapping) {
         let structures = shared::structures().unwrap();
@@ -119,7 +137,12 @@ mod tests {
         let mut sample = Sample::new(&headings);
         table[1..].iter().for_each(|row| sample.look(row.iter().copied()));
         let text = propose(&schema, &sample, "a \"file\"\n.csv", Looked::default());
-        let mapping = Mapping::parse(&text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
+        // An area that nothing tells is left to fill in.
+        let fill = |text: String, id| {
+            text.replace(&format!("# {id} = {{ value = \"\" }}"), &format!("{id} = {{ value = \"GTM\" }}"))
+        };
+        let filled = ["REF_AREA", "ORIGIN", "DESTINATION"].into_iter().fold(text.clone(), fill);
+        let mapping = Mapping::parse(&filled).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
         mapping.bind(&schema, &headings).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
         (text, mapping)
     }
@@ -197,6 +220,61 @@ mod tests {
     }
 
     #[test]
+    fn months_are_known_by_their_names() {
+        for table in [
+            &[&["Origen", "Enero 2024", "Feb. 2024"][..], &["México", "1", "2"]][..],
+            &[&["Origen", "2024 / Enero", "2024 / Febrero"], &["México", "1", "2"]],
+            &[&["Año", "Origen", "Enero", "Febrero"], &["2024", "México", "1", "2"]],
+            &[&["Año", "Mes", "Origen", "n"], &["2024", "enero", "México", "1"], &["2024", "Febrero", "México", "1"]],
+            &[&["Año", "Mes", "Origen", "n"], &["2024", "1", "México", "1"], &["2024", "2", "México", "1"]],
+            &[&["Fecha", "Origen", "n"], &["enero de 2024", "México", "1"], &["febrero de 2024", "México", "1"]],
+            &[&["Fecha", "Origen", "n"], &["01/01/2024", "México", "1"], &["01/02/2024", "México", "1"]],
+            &[&["Fecha", "Origen", "n"], &["2024-01-01", "México", "1"], &["2024-02-01", "México", "1"]],
+        ] {
+            let (text, mapping) = proposed("RETURNS", table);
+            assert_eq!(column(&mapping, "ORIGIN"), Some("Origen"), "{text}");
+            assert_eq!(mapping.components["FREQ"].value.as_deref(), Some("M"), "{text}");
+            assert!(!text.contains("not used"), "{text}");
+            assert_eq!(periods(&mapping, table)[..2], ["2024-01", "2024-02"], "{text}");
+        }
+    }
+
+    /// The periods that a mapping makes of a table.
+    fn periods(mapping: &Mapping, table: &[&[&str]]) -> Vec<String> {
+        let structures = shared::structures().unwrap();
+        let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
+        let headings: Vec<String> = table[0].iter().map(|h| (*h).to_owned()).collect();
+        let bound = mapping.bind(&schema, &headings).unwrap();
+        let (mut from, mut to) = (RowBatch::default(), RowBatch::default());
+        for (line, row) in table[1..].iter().cycle().take(2).enumerate() {
+            row.iter().for_each(|text| from.field(text));
+            from.end_row(line as u64 + 2);
+        }
+        bound.shape.clone().apply(&from, &mut to);
+        let mut validator = Validator::new(bound);
+        to.iter().for_each(|(line, row)| _ = validator.push(line, &row));
+        let figures = validator.take().unwrap();
+        let periods = figures.column_by_name("TIME_PERIOD").unwrap();
+        (0..figures.num_rows()).map(|row| array_value_to_string(periods, row).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_area_that_nothing_tells_is_left_to_fill_in() {
+        let structures = shared::structures().unwrap();
+        let schema = structures.dataset_schema(&structures.find_dataflow("MIGRANT_STOCK").unwrap()).unwrap();
+        let mut sample = Sample::new(&["origin".to_owned(), "year".to_owned(), "n".to_owned()]);
+        sample.look(["MEX", "2020", "1"].into_iter());
+        let text = propose(&schema, &sample, "a.csv", Looked::default());
+        let mapping = Mapping::parse(&text).unwrap();
+        assert!(!mapping.components.contains_key("REF_AREA") && !mapping.components.contains_key("DESTINATION"));
+        assert!(text.contains("fill in the code of the area that reports them\n# REF_AREA ="), "{text}");
+        let text = propose(&schema, &sample, "a.csv", Looked { member: Some("GTM"), ..Looked::default() });
+        assert_eq!(Mapping::parse(&text).unwrap().components["REF_AREA"].value.as_deref(), Some("GTM"));
+        let text = propose(&schema, &sample, "a.csv", Looked { member: Some("SEC"), ..Looked::default() });
+        assert!(text.contains("\n# REF_AREA ="), "{text}");
+    }
+
+    #[test]
     fn headings_that_are_codes_become_a_dimension() {
         let table: &[&[&str]] =
             &[&["year", "Country of origin", "F", "M"], &["2020", "MEX", "10", "20"], &["2021", "HND", "11", "21"]];
@@ -211,7 +289,7 @@ mod tests {
         let structures = shared::structures().unwrap();
         let schema = structures.dataset_schema(&structures.find_dataflow("RETURNS").unwrap()).unwrap();
         let (sheets, found) = (["Notas".to_owned(), "Datos".to_owned()], ["headings in row 3".to_owned()]);
-        let looked = Looked { sheet: Some(("Datos", &sheets)), found: &found };
+        let looked = Looked { sheet: Some(("Datos", &sheets)), found: &found, member: None };
         let text = propose(&schema, &Sample::new(&["year".to_owned()]), "a.xlsx", looked);
         assert_eq!(Mapping::parse(&text).unwrap().source.sheet.as_deref(), Some("Datos"), "{text}");
         assert!(text.contains("# found: headings in row 3") && text.contains("`Notas`"), "{text}");

@@ -18,8 +18,19 @@ pub struct Shape {
     splits: Vec<BoundSplit>,
     combines: Vec<Template>,
     headings: Vec<String>,
-    /// For each heading: the source's column. None: the one whose heading or cell the row was made of.
-    origins: Vec<Option<usize>>,
+    /// For each heading.
+    origins: Vec<Origin>,
+}
+
+/// Where a column after every step comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A column of the source.
+    Column(usize),
+    /// The heading of the column whose cell the row was made of.
+    Heading,
+    /// The cell itself.
+    Cell,
 }
 
 #[derive(Debug, Clone)]
@@ -51,7 +62,7 @@ impl Shape {
             splits: Vec::new(),
             combines: Vec::new(),
             headings: headings.to_vec(),
-            origins: (0..headings.len()).map(Some).collect(),
+            origins: (0..headings.len()).map(Origin::Column).collect(),
         };
         if mapping.unpivot.is_some() {
             shape.bind_unpivot(mapping, headings, errors);
@@ -82,7 +93,7 @@ impl Shape {
         for combine in &mapping.combines {
             match Template::bind(&combine.with, &shape.headings) {
                 Ok(template) => {
-                    let origin = template.first_column().and_then(|index| shape.origins[index]);
+                    let origin = template.first_column().map_or(Origin::Cell, |index| shape.origins[index]);
                     shape.combines.push(template);
                     shape.add(combine.into.clone(), origin, errors);
                 }
@@ -123,14 +134,13 @@ impl Shape {
         }
         self.kept.retain(|index| !columns.iter().any(|(column, _)| column == index));
         self.headings = self.kept.iter().map(|index| headings[*index].clone()).collect();
-        self.origins = self.kept.iter().map(|index| Some(*index)).collect();
-        for name in names.into_iter().chain([unpivot.value.clone()]) {
-            self.add(name, None, errors);
-        }
+        self.origins = self.kept.iter().map(|index| Origin::Column(*index)).collect();
+        names.into_iter().for_each(|name| self.add(name, Origin::Heading, errors));
+        self.add(unpivot.value.clone(), Origin::Cell, errors);
         self.unpivot = Some(BoundUnpivot { columns, keep_empty: unpivot.keep_empty });
     }
 
-    fn add(&mut self, heading: String, origin: Option<usize>, errors: &mut Vec<MappingError>) {
+    fn add(&mut self, heading: String, origin: Origin, errors: &mut Vec<MappingError>) {
         if self.headings.contains(&heading) {
             errors.push(MappingError::Taken(heading));
         } else {
@@ -146,7 +156,15 @@ impl Shape {
 
     /// The source's column that a column after every step comes from; `cell` is the row's [`BatchRow::cell`].
     pub fn origin(&self, index: usize, cell: Option<usize>) -> Option<usize> {
-        self.origins.get(index).copied().flatten().or(cell)
+        match self.comes_from(index) {
+            Origin::Column(column) => Some(column),
+            Origin::Heading | Origin::Cell => cell,
+        }
+    }
+
+    /// Where a column after every step comes from.
+    pub(crate) fn comes_from(&self, index: usize) -> Origin {
+        self.origins.get(index).copied().unwrap_or(Origin::Cell)
     }
 
     /// Whether a step reads the source's column.
@@ -154,7 +172,7 @@ impl Shape {
         let unpivoted = self.unpivot.iter().flat_map(|unpivot| &unpivot.columns).map(|(column, _)| *column);
         let split = self.splits.iter().map(|split| split.column);
         let made = split.chain(self.combines.iter().flat_map(Template::columns));
-        unpivoted.chain(made.filter_map(|index| self.origins[index])).any(|column| column == source)
+        unpivoted.chain(made.filter_map(|index| self.origin(index, None))).any(|column| column == source)
     }
 
     /// Whether no step changes anything.

@@ -270,6 +270,10 @@ fn unknown_code(codes: &CodeSet, text: &str, advise: bool) -> Option<Fault> {
     } else if let Some((code, meaning)) = systems::stray(text).filter(|(code, _)| codes.contains(code)) {
         expected.push_str(&format!("; `{text}` is {meaning}"));
         near = Some(code);
+    } else if let Some((system, code)) = systems::foreign(text).filter(|(_, code)| codes.contains(code)) {
+        let name = codes.name(code).unwrap_or(code);
+        expected.push_str(&format!("; `{text}` is {name} at {system}"));
+        near = Some(code);
     }
     Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: near.map(str::to_owned) })
 }

@@ -13,7 +13,9 @@ HAI HTI HON HND INA IDN IRI IRN ISV VIR IVB VGB KOS XKX KSA SAU KUW KWT LAT LVA 
 MRI MUS MTN MRT MYA MMR NCA NIC NED NLD NEP NPL NGR NGA NIG NER OMA OMN PAR PRY PHI PHL PLE PSE POR PRT PUR PRI RSA ZAF SAM WSM SEY SYC \
 SKN KNA SLO SVN SOL SLB SRI LKA SUD SDN SUI CHE TAN TZA TGA TON TOG TGO TPE TWN UAE ARE URU URY VAN VUT VIE VNM VIN VCT ZAM ZMB ZIM ZWE";
 /// Codes of no system that are met in files, and what they stand for.
-const STRAY: [(&str, &str, &str); 13] = [
+const STRAY: [(&str, &str, &str); 18] = [
+    ("UK", "GBR", "the United Kingdom, for which ISO 3166 has `GB` and `GBR`"),
+    ("EL", "GRC", "Greece in the European Union's own codes"),
     ("XKK", "XKX", "Kosovo"),
     ("XKV", "XKX", "Kosovo"),
     ("KSV", "XKX", "Kosovo"),
@@ -26,6 +28,9 @@ const STRAY: [(&str, &str, &str); 13] = [
     ("OOO", "_O", "other areas"),
     ("ROM", "ROU", "Romania before 2002"),
     ("SSU", "SSD", "South Sudan"),
+    ("ADO", "AND", "Andorra in older tables of the World Bank"),
+    ("IMY", "IMN", "the Isle of Man in older tables of the World Bank"),
+    ("WBG", "PSE", "the West Bank and Gaza in tables of the World Bank"),
     ("AB9", "SSD", "Abyei, which has no code of its own"),
 ];
 /// Fewest different codes that are another system's only, before the column is said to be that system's.
@@ -34,6 +39,13 @@ const FEWEST: usize = 2;
 /// A code that has no system: what it stands for, and the code for it.
 pub(super) fn stray(text: &str) -> Option<(&'static str, &'static str)> {
     STRAY.iter().find(|(stray, ..)| *stray == text).map(|(_, code, meaning)| (*code, *meaning))
+}
+
+/// A code that other systems have, and the shared list has not: whose it is, and the shared code for it. None if two systems differ.
+pub(super) fn foreign(text: &str) -> Option<(&'static str, &'static str)> {
+    let mut found = tables().iter().filter_map(|(system, codes)| Some((system.name(), *codes.get(text)?)));
+    let first = found.next()?;
+    found.all(|(_, code)| code == first.1).then_some(first)
 }
 
 /// A system of codes for areas.

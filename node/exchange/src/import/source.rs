@@ -54,6 +54,8 @@ pub(crate) struct Opened {
     pub(crate) said: Option<Said>,
     /// Names of its sheets, if it is a spreadsheet.
     pub(crate) sheets: Vec<String>,
+    /// The sheet that is read, if it is one.
+    pub(crate) sheet: Option<String>,
 }
 
 /// Counts what is read.
@@ -133,7 +135,7 @@ pub(crate) fn open(path: Option<&Path>, mapping: &Mapping, progress: &Progress) 
     match (path, &source.database, &source.query) {
         (None, Some(database), Some(query)) => {
             let rows = database::open(database, query).map_err(|e| failed(Path::new("source.database"), e))?;
-            Ok(Opened { rows, found: Vec::new(), said: None, sheets: Vec::new() })
+            Ok(Opened { rows, found: Vec::new(), said: None, sheets: Vec::new(), sheet: None })
         }
         (Some(_), None, Some(_)) | (Some(_), Some(_), _) => {
             Err(Error::invalid("give either a file, or `source.database` with `source.query` in the mapping"))
@@ -157,8 +159,8 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
         Some(word) => Format::parse(word)?,
         None => Format::of(path, &mut file)?,
     };
-    let (sheet, mut found, mut said) = (mapping.source.sheet.as_deref(), Vec::new(), None);
-    let mut sheets = Vec::new();
+    let (mut found, mut said) = (Vec::new(), None);
+    let (wanted, mut sheets, mut chosen) = (mapping.source.sheet.as_deref(), Vec::new(), None);
     let rows: std::result::Result<Box<dyn RowSource>, SourceError> = match format {
         Format::Text => {
             let counted = Counted { inner: file, progress: progress.clone() };
@@ -167,13 +169,17 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
                 Ok(Box::new(csv::CsvSource::new(text.input, text.layout)?) as _)
             })
         }
-        Format::Xlsx => xlsx::XlsxCells::open(path, sheet, progress, &mut found).and_then(|cells| {
-            sheets = cells.names();
-            Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)
+        Format::Xlsx => xlsx::XlsxCells::open(path, progress).and_then(|cells| {
+            sheets = sheet::Cells::names(&cells);
+            let source = sheet::SheetSource::new(cells, wanted, headings, &mut found)?;
+            chosen = Some(source.sheet().to_owned());
+            Ok(Box::new(source) as _)
         }),
-        Format::Ods => ods::OdsCells::open(path, sheet, progress, &mut found).and_then(|cells| {
-            sheets = cells.names();
-            Ok(Box::new(sheet::SheetSource::new(cells, headings, &mut found)?) as _)
+        Format::Ods => ods::OdsCells::open(path, progress).and_then(|cells| {
+            sheets = sheet::Cells::names(&cells);
+            let source = sheet::SheetSource::new(cells, wanted, headings, &mut found)?;
+            chosen = Some(source.sheet().to_owned());
+            Ok(Box::new(source) as _)
         }),
         Format::Parquet => parquet::ParquetSource::open(file, progress).map(|rows| Box::new(rows) as _),
         Format::Sdmx(grammar) => {
@@ -183,35 +189,7 @@ fn open_file(path: &Path, mapping: &Mapping, progress: &Progress) -> Result<Open
                 .map(|rows| Box::new(rows) as _)
         }
     };
-    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found, said, sheets })
-}
-
-/// The sheet of the name; the first if none is given.
-fn choose_sheet(
-    names: &[String],
-    wanted: Option<&str>,
-    found: &mut Vec<Found>,
-) -> std::result::Result<String, SourceError> {
-    let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match wanted {
-        Some(wanted) => names
-            .iter()
-            .find(|name| *name == wanted)
-            .cloned()
-            .ok_or_else(|| SourceError::Format(format!("it has no sheet `{wanted}`; it has {}", list()))),
-        None => {
-            let first = names.first().cloned().ok_or_else(|| {
-                SourceError::Format(
-                    "it names no sheets: the workbook is empty or damaged; open it, save it again and import that"
-                        .to_owned(),
-                )
-            })?;
-            if names.len() > 1 {
-                found.push(Found::new("sheet", format!("`{first}`, the first of {}", list())));
-            }
-            Ok(first)
-        }
-    }
+    Ok(Opened { rows: rows.map_err(|error| failed(path, error))?, found, said, sheets, sheet: chosen })
 }
 
 /// What went wrong while reading `path`, by what the caller can do about it.

@@ -41,8 +41,8 @@ const PROPOSAL_SHEETS: usize = 20;
 /// Rows that a proposal looks at.
 const PROPOSAL_ROWS: usize = 20_000;
 
-/// Proposes a mapping of a file to a dataflow, TOML with its doubts as comments.
-pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path) -> Result<String> {
+/// Proposes a mapping of a file to a dataflow, TOML with its doubts as comments. The figures are `member`'s, if nothing speaks against it.
+pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path, member: Option<&str>) -> Result<String> {
     let reference = structures.find_dataflow(dataflow).ok_or_else(|| {
         let known = structures.dataflows.iter().map(|d| d.maintainable.id.as_str()).collect::<Vec<_>>().join(", ");
         Error::not_found(format!("there is no dataflow `{dataflow}`; there are {known}"))
@@ -51,7 +51,8 @@ pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path) -> 
     let mut mapping = Mapping::parse(&format!("dataflow = \"{reference}\"\n[components]\n"))
         .map_err(|errors| all_of("the mapping file is wrong", &errors))?;
     let mut best = Glance::of(path, &mapping)?;
-    for sheet in best.sheets.clone().into_iter().skip(1).take(PROPOSAL_SHEETS) {
+    let looked = best.sheet.clone();
+    for sheet in best.sheets.clone().into_iter().take(PROPOSAL_SHEETS).filter(|name| Some(name) != looked.as_ref()) {
         mapping.source.sheet = Some(sheet);
         // A sheet that cannot be read is none to propose.
         if let Ok(other) = Glance::of(path, &mapping)
@@ -62,8 +63,8 @@ pub fn propose_mapping(structures: &Structures, dataflow: &str, path: &Path) -> 
     }
     let found: Vec<String> =
         best.found.iter().filter(|f| f.what != "sheet").map(|f| format!("{} {}", f.what, f.value)).collect();
-    let sheet = best.sheet.as_ref().or(best.sheets.first()).filter(|_| best.sheets.len() > 1);
-    let looked = Looked { sheet: sheet.map(|sheet| (sheet.as_str(), best.sheets.as_slice())), found: &found };
+    let sheet = best.sheet.as_ref().filter(|_| best.sheets.len() > 1);
+    let looked = Looked { sheet: sheet.map(|sheet| (sheet.as_str(), best.sheets.as_slice())), found: &found, member };
     Ok(propose(&schema, &best.sample, &name_of(Some(path)), looked))
 }
 
@@ -79,7 +80,8 @@ struct Glance {
 
 impl Glance {
     fn of(path: &Path, mapping: &Mapping) -> Result<Self> {
-        let Opened { rows: mut source, found, sheets, .. } = source::open(Some(path), mapping, &Progress::default())?;
+        let Opened { rows: mut source, found, sheets, sheet, .. } =
+            source::open(Some(path), mapping, &Progress::default())?;
         let mut sample = Sample::new(source.headings());
         let (mut seen, mut cells) = (0, 0);
         source
@@ -92,7 +94,7 @@ impl Glance {
                 if seen < PROPOSAL_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })
             .map_err(|error| source::failed(path, error))?;
-        Ok(Self { sample, cells, sheet: mapping.source.sheet.clone(), sheets, found })
+        Ok(Self { sample, cells, sheet, sheets, found })
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::System;
 use super::super::names::{NameIndex, folded};
+use super::dates::{Dates, Joined};
 use super::{AREAS, Sample};
 use crate::dataset::{Component, OBS_VALUE, TIME_PERIOD};
 use crate::period::Period;
@@ -17,6 +18,7 @@ pub(super) enum Reading {
     Plain,
     Names,
     System(&'static str),
+    Dates(Dates),
 }
 
 /// A column that may be a component.
@@ -27,21 +29,45 @@ pub(super) struct Fit {
     pub(super) reading: Reading,
 }
 
-/// The best columns for components, each used once; `heads` are the columns that the headings of a wide table became, in front of the one
-/// that its cells became.
-pub(super) fn assign(components: &[&Component], sample: &Sample, heads: Option<Range<usize>>) -> Vec<Fit> {
+/// Columns that the file does not have as they are.
+pub(super) struct Known<'a> {
+    /// What the headings of a wide table became, in front of the column that its cells became.
+    pub(super) heads: Option<Range<usize>>,
+    /// What a year and a month became, behind all others.
+    pub(super) joined: Option<&'a Joined>,
+}
+
+impl Known<'_> {
+    /// The column that can be nothing but the component.
+    fn column(&self, component: &Component, sample: &Sample) -> Option<usize> {
+        match component.id.as_str() {
+            OBS_VALUE => self.heads.as_ref().map(|heads| heads.end),
+            TIME_PERIOD => self.joined.and(sample.columns.len().checked_sub(1)),
+            _ => None,
+        }
+    }
+
+    /// Whether the column has become a part of another.
+    fn is_part(&self, column: usize) -> bool {
+        self.joined.is_some_and(|joined| [joined.year, joined.month].contains(&column))
+    }
+}
+
+/// The best columns for components, each used once.
+pub(super) fn assign(components: &[&Component], sample: &Sample, known: &Known<'_>) -> Vec<Fit> {
     let mut fits = Vec::new();
     for (index, component) in components.iter().enumerate() {
-        if let Some(column) = heads.as_ref().map(|heads| heads.end).filter(|_| component.id == OBS_VALUE) {
+        if let Some(column) = known.column(component, sample) {
             // No other column comes before it.
-            fits.push(Fit { column, component: index, score: f64::MAX, reading: Reading::Plain });
+            let (_, reading) = share(component, None, &sample.columns[column].1);
+            fits.push(Fit { column, component: index, score: f64::MAX, reading });
             continue;
         }
         let names = component.codes.as_ref().map(|codes| NameIndex::of(codes, None));
-        for (column, (heading, texts)) in sample.columns.iter().enumerate() {
+        for (column, (heading, texts)) in sample.columns.iter().enumerate().filter(|(i, _)| !known.is_part(*i)) {
             let (share, reading) = share(component, names.as_ref(), texts);
             // What tells columns apart is a dimension, if its texts are codes, whatever it is called.
-            let is_head = heads.as_ref().is_some_and(|heads| heads.contains(&column)) && share > 0.95;
+            let is_head = known.heads.as_ref().is_some_and(|heads| heads.contains(&column)) && share > 0.95;
             let likeness = likeness(component, heading).max(if is_head { 0.6 } else { 0.0 });
             let free = component.codes.is_none() && !matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE);
             let score = if free { likeness } else { share * (0.5 + likeness) };
@@ -53,17 +79,17 @@ pub(super) fn assign(components: &[&Component], sample: &Sample, heads: Option<R
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut taken: Vec<Fit> = Vec::new();
     for fit in fits {
-        if !taken.iter().any(|known| known.column == fit.column || known.component == fit.component) {
+        if !taken.iter().any(|other| other.column == fit.column || other.component == fit.component) {
             taken.push(fit);
         }
     }
-    taken.extend(by_texts(components, sample, &taken));
+    taken.extend(by_texts(components, sample, &taken, known));
     taken
 }
 
 /// Columns for time, areas and the figure where nothing is named like them, by their texts alone. The reporter is often one of the ends
 /// of a corridor.
-fn by_texts(components: &[&Component], sample: &Sample, named: &[Fit]) -> Vec<Fit> {
+fn by_texts(components: &[&Component], sample: &Sample, named: &[Fit], known: &Known<'_>) -> Vec<Fit> {
     let mut taken: Vec<Fit> = Vec::new();
     let order = |component: &Component| match component.id.as_str() {
         TIME_PERIOD => 0,
@@ -81,7 +107,8 @@ fn by_texts(components: &[&Component], sample: &Sample, named: &[Fit]) -> Vec<Fi
     open.sort_by_key(|index| order(components[*index]));
     for component in open {
         let names = components[component].codes.as_ref().map(|codes| NameIndex::of(codes, None));
-        let free = |column: &usize| !named.iter().chain(&taken).any(|fit| fit.column == *column);
+        let free =
+            |column: &usize| !known.is_part(*column) && !named.iter().chain(&taken).any(|fit| fit.column == *column);
         let best = (0..sample.columns.len())
             .filter(free)
             .map(|column| (column, share(components[component], names.as_ref(), &sample.columns[column].1)))
@@ -112,7 +139,10 @@ fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> 
         (None, OBS_VALUE) => {
             (of(&|text| number(text) && !(text.len() == 4 && Period::parse(text).is_some())), Reading::Plain)
         }
-        (None, TIME_PERIOD) => (of(&|text| Period::parse(text).is_some()), Reading::Plain),
+        (None, TIME_PERIOD) => {
+            let (share, dates) = Dates::of(texts);
+            (share, Reading::Dates(dates))
+        }
         (None, _) => (0.0, Reading::Plain),
         (Some(codes), _) => {
             let mut best = (of(&|text| codes.contains(text)), Reading::Plain);

@@ -2,10 +2,10 @@
 
 use super::super::HEADING_PARTS;
 use super::super::names::NameIndex;
+use super::dates::{is_month, is_period};
 use super::fit::number;
 use super::{MAX_TEXTS, Sample};
 use crate::dataset::{DatasetSchema, FREQ};
-use crate::period::Period;
 
 /// Columns that become rows.
 pub(super) struct Wide {
@@ -20,7 +20,7 @@ pub(super) struct Wide {
 impl Wide {
     /// The columns whose headings say what differs between them, if there are several.
     pub(super) fn find(schema: &DatasetSchema, sample: &Sample) -> Option<Self> {
-        let (columns, names) = by_periods(sample).or_else(|| by_codes(schema, sample))?;
+        let (columns, names) = by_periods(sample).or_else(|| by_months(sample)).or_else(|| by_codes(schema, sample))?;
         let mut taken: Vec<String> = sample.columns.iter().map(|(heading, _)| heading.clone()).collect();
         let mut own = |name: String| {
             let mut name = name;
@@ -56,7 +56,7 @@ impl Wide {
 }
 
 impl Sample {
-    fn note(&mut self, column: usize, text: &str) {
+    pub(super) fn note(&mut self, column: usize, text: &str) {
         let (texts, seen) = (&mut self.columns[column].1, &mut self.seen[column]);
         if !text.is_empty() && texts.len() < MAX_TEXTS && seen.insert(text.to_owned()) {
             texts.push(text.to_owned());
@@ -70,10 +70,19 @@ fn parts(heading: &str) -> Vec<&str> {
 
 /// The largest set of columns with a period in the same part of as many.
 fn by_periods(sample: &Sample) -> Option<(Vec<usize>, Vec<String>)> {
+    by_parts(sample, "period", is_period)
+}
+
+/// Likewise with the name of a month, where the year stands in a column of its own, or nowhere.
+fn by_months(sample: &Sample) -> Option<(Vec<usize>, Vec<String>)> {
+    by_parts(sample, "month", is_month)
+}
+
+fn by_parts(sample: &Sample, called: &str, is: fn(&str) -> bool) -> Option<(Vec<usize>, Vec<String>)> {
     let mut sets: Vec<((usize, usize), Vec<usize>)> = Vec::new();
     for (column, (heading, _)) in sample.columns.iter().enumerate() {
         let parts = parts(heading);
-        let Some(period) = parts.iter().position(|part| Period::parse(part).is_some()) else { continue };
+        let Some(period) = parts.iter().position(|part| is(part)) else { continue };
         let kind = (parts.len(), period);
         match sets.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, columns)) => columns.push(column),
@@ -81,7 +90,7 @@ fn by_periods(sample: &Sample) -> Option<(Vec<usize>, Vec<String>)> {
         }
     }
     let ((parts, period), columns) = sets.into_iter().max_by_key(|(_, columns)| columns.len())?;
-    let name = |part: usize| if part == period { "period".to_owned() } else { format!("heading {}", part + 1) };
+    let name = |part: usize| if part == period { called.to_owned() } else { format!("heading {}", part + 1) };
     (columns.len() > 1).then(|| (columns, (0..parts).map(name).collect()))
 }
 

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::super::names::NameIndex;
 use super::super::{System, nearest};
+use super::dates::Joined;
 use super::fit::{Fit, Reading, number};
 use super::wide::Wide;
-use super::{Sample, one_line, quoted, texts};
-use crate::dataset::{Component, FREQ, OBS_VALUE, TIME_PERIOD};
-use crate::period::Period;
+use super::{AREAS, Sample, one_line, quoted, texts};
+use crate::dataset::{CodeSet, Component, FREQ, OBS_VALUE, TIME_PERIOD};
 
 /// Texts named in one doubt.
 const NAMED: usize = 5;
@@ -64,6 +64,7 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
         Reading::Plain => String::new(),
         Reading::Names => ", names = \"any\"".to_owned(),
         Reading::System(word) => format!(", system = \"{word}\""),
+        Reading::Dates(dates) => dates.written(),
     };
     if let Some(codes) = &component.codes {
         let system =
@@ -71,7 +72,7 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
         let known = |text: &&String| match fit.reading {
             Reading::System(_) => system.as_ref().is_some_and(|known| known.contains_key(text.as_str())),
             Reading::Names => codes.contains(text) || names.as_ref().is_some_and(|names| names.find(text).is_some()),
-            Reading::Plain => codes.contains(text),
+            Reading::Plain | Reading::Dates(_) => codes.contains(text),
         };
         let unknown: Vec<&String> = texts.iter().filter(|text| !known(text)).collect();
         if !unknown.is_empty() {
@@ -84,6 +85,17 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
         }
         if let Reading::System(word) = fit.reading {
             _ = writeln!(out, "# doubt: the codes look like those of `{word}`");
+        }
+    }
+    if let Reading::Dates(dates) = fit.reading {
+        if dates.ambiguous {
+            out.push_str("# doubt: the day is taken to stand before the month\n");
+        }
+        if let Some(period) = dates.period {
+            _ = writeln!(
+                out,
+                "# doubt: every date is the first, or the last, of a {period}, and is taken for all of it"
+            );
         }
     }
     if fit.score < 1.0 {
@@ -100,48 +112,82 @@ pub(super) fn write_unpivot(out: &mut String, sample: &Sample, wide: &Wide) {
     _ = write!(out, "\n[unpivot]\ncolumns = [{columns}]\ninto = [{into}]\nvalue = {value}\n");
 }
 
-/// The value for all rows of a component that no column is like; nothing for those that may be left out.
-pub(super) fn write_constant(
-    out: &mut String,
-    component: &Component,
-    sample: &Sample,
-    fits: &[Fit],
-    components: &[&Component],
-    file: &str,
-) {
-    let Some(codes) = &component.codes else {
-        if matches!(component.id.as_str(), OBS_VALUE | TIME_PERIOD) {
-            _ = writeln!(out, "# doubt: no column looks like it; name it\n# {} = {{ column = \"\" }}", component.id);
-        } else if component.mandatory {
-            let value = quoted(file);
-            _ = writeln!(out, "# doubt: say where the figures come from\n{} = {{ value = {value} }}", component.id);
+/// The column that a year and a month become.
+pub(super) fn write_joined(out: &mut String, joined: &Joined) {
+    let (into, with) = (quoted(&joined.into), quoted(&joined.with));
+    _ = write!(out, "\n[[combine]]\ninto = {into}\nwith = {with}\n");
+}
+
+/// Components that no column is like.
+pub(super) struct Filling<'a> {
+    pub(super) sample: &'a Sample,
+    pub(super) fits: &'a [Fit],
+    pub(super) components: &'a [&'a Component],
+    /// What was looked at.
+    pub(super) file: &'a str,
+    /// Whose figures they may be.
+    pub(super) member: Option<&'a str>,
+}
+
+impl Filling<'_> {
+    /// The component's value for all rows; nothing if it may be left out.
+    pub(super) fn write(&self, out: &mut String, component: &Component) {
+        let id = &component.id;
+        match &component.codes {
+            None if matches!(id.as_str(), OBS_VALUE | TIME_PERIOD) => {
+                _ = writeln!(out, "# doubt: no column looks like it; name it\n# {id} = {{ column = \"\" }}");
+            }
+            None if component.mandatory => {
+                let value = quoted(self.file);
+                _ = writeln!(out, "# doubt: say where the figures come from\n{id} = {{ value = {value} }}");
+            }
+            Some(codes) if component.mandatory && codes.reference.id == AREAS => self.write_area(out, id, codes),
+            Some(codes) if component.mandatory => self.write_code(out, id, codes),
+            _ => {}
         }
-        return;
-    };
-    if !component.mandatory {
-        return;
     }
-    let period = fits.iter().find(|fit| components[fit.component].id == TIME_PERIOD);
-    let first = period.and_then(|fit| texts(sample, fit.column).next());
-    let frequency = first
-        .and_then(Period::parse)
-        .and_then(|period| ["A", "S", "Q", "M", "W", "D"].into_iter().find(|code| period.length.fits(code)));
-    let usual = match component.id.as_str() {
-        FREQ => frequency,
-        "OBS_STATUS" => Some("A"),
-        "CONF_STATUS" => Some("F"),
-        "UNIT_MEASURE" => Some("PS"),
-        _ => None,
-    };
-    let value = usual.into_iter().chain(["_T", "_U"]).find(|code| codes.contains(code));
-    let value = value.or_else(|| codes.iter().next().map(|(code, _)| code)).unwrap_or_default();
-    if component.id != FREQ || frequency.is_none() {
-        let known: Vec<&str> = codes.iter().map(|(code, _)| code).take(12).collect();
-        _ = writeln!(
-            out,
-            "# doubt: no column looks like it, this is taken for all rows; it can be {}",
-            known.join(", ")
-        );
+
+    /// Of which area all figures are is known to nobody but those who made them: no code of all areas is put in its place.
+    fn write_area(&self, out: &mut String, id: &str, codes: &CodeSet) {
+        match self.member.filter(|member| id == "REF_AREA" && codes.contains(member)) {
+            Some(member) => {
+                let doubt = "# doubt: no column looks like it; this node's member is taken for all rows";
+                _ = writeln!(out, "{doubt}\n{id} = {{ value = {} }}", quoted(member));
+            }
+            None => {
+                let all = if id == "REF_AREA" { "that reports them" } else { "that they are of, or `_T` if of all" };
+                _ = writeln!(
+                    out,
+                    "# doubt: no column looks like it; fill in the code of the area {all}\n# {id} = {{ value = \"\" }}"
+                );
+            }
+        }
     }
-    _ = writeln!(out, "{} = {{ value = {} }}", component.id, quoted(value));
+
+    fn write_code(&self, out: &mut String, id: &str, codes: &CodeSet) {
+        let frequency = self.frequency();
+        let usual = match id {
+            FREQ => frequency,
+            "OBS_STATUS" => Some("A"),
+            "CONF_STATUS" => Some("F"),
+            "UNIT_MEASURE" => Some("PS"),
+            _ => None,
+        };
+        let value = usual.into_iter().chain(["_T", "_U"]).find(|code| codes.contains(code));
+        let value = value.or_else(|| codes.iter().next().map(|(code, _)| code)).unwrap_or_default();
+        if id != FREQ || frequency.is_none() {
+            let known: Vec<&str> = codes.iter().map(|(code, _)| code).take(12).collect();
+            let known = known.join(", ");
+            _ = writeln!(out, "# doubt: no column looks like it, this is taken for all rows; it can be {known}");
+        }
+        _ = writeln!(out, "{id} = {{ value = {} }}", quoted(value));
+    }
+
+    /// How often there are figures, by the first period.
+    fn frequency(&self) -> Option<&'static str> {
+        let period = self.fits.iter().find(|fit| self.components[fit.component].id == TIME_PERIOD)?;
+        let Reading::Dates(dates) = period.reading else { return None };
+        let first = texts(self.sample, period.column).find_map(|text| dates.standard(text))?;
+        ["A", "S", "Q", "M", "W", "D"].into_iter().find(|code| first.length.fits(code))
+    }
 }

@@ -9,9 +9,9 @@ use chancery_schema::xml::reading::{attribute, resolve};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use super::Progress;
 use super::archive::{self, Archive};
 use super::sheet::{Cell, Cells};
-use super::{Found, Progress};
 
 /// Most rows of a sheet, repeated ones counted.
 const MAX_ROWS: u32 = 1 << 20;
@@ -27,38 +27,44 @@ pub(super) struct OdsCells {
 }
 
 impl OdsCells {
-    /// Opens `sheet`, or the first.
-    pub(super) fn open(
-        path: &Path,
-        sheet: Option<&str>,
-        progress: &Progress,
-        found: &mut Vec<Found>,
-    ) -> Result<Self, SourceError> {
+    /// Opens the document, at none of its sheets.
+    pub(super) fn open(path: &Path, progress: &Progress) -> Result<Self, SourceError> {
         let mut archive = archive::open(path)?;
-        let (mut names, mut row) = (Vec::<String>::new(), 0u64);
-        let (mut reader, _) = content(&mut archive)?;
-        let mut buffer = Vec::new();
-        loop {
-            let event = reader.read_event_into(&mut buffer).map_err(|error| match names.last() {
-                Some(sheet) => SourceError::Format(format!("sheet `{sheet}`, row {row} or behind: {}", wrong(&error))),
-                None => wrong(&error),
-            })?;
-            match event {
-                Event::Start(start) if start.name().as_ref() == "table:table" => {
-                    names.extend(attribute(&start, "table:name")?);
-                    row = 0;
-                }
-                Event::Start(start) if start.name().as_ref() == "table:table-row" => {
-                    row += u64::from(count(&start, "table:number-rows-repeated")?);
-                }
-                Event::Eof => break,
-                _ => {}
+        let (mut names, mut row) = (Vec::new(), 0);
+        list(content(&mut archive)?.0, &mut names, &mut row).map_err(|error| match names.last() {
+            Some(sheet) => placed(error, &format!("sheet `{sheet}`, row {row} or behind")),
+            None => placed(error, "before its first sheet"),
+        })?;
+        Ok(Self { archive, sheet: String::new(), names, progress: progress.clone() })
+    }
+}
+
+/// The names of the sheets; `row` is the last that was seen of the last sheet.
+fn list(mut reader: Reader<impl BufRead>, names: &mut Vec<String>, row: &mut u64) -> Result<(), SourceError> {
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        match reader.read_event_into(&mut buffer).map_err(|error| wrong(&error))? {
+            Event::Start(start) if start.name().as_ref() == "table:table" => {
+                *row = 0;
+                names.extend(attribute(&start, "table:name")?);
             }
-            buffer.clear();
+            Event::Start(start) if start.name().as_ref() == "table:table-row" => {
+                *row += 1;
+                *row += u64::from(count(&start, "table:number-rows-repeated")? - 1);
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
         }
-        drop(reader);
-        let sheet = super::choose_sheet(&names, sheet, found)?;
-        Ok(Self { archive, sheet, names, progress: progress.clone() })
+    }
+}
+
+/// An error, with where it was met.
+fn placed(error: SourceError, place: &str) -> SourceError {
+    match error {
+        SourceError::Format(why) => SourceError::Format(format!("{place}: {why}")),
+        SourceError::TooLarge(why) => SourceError::TooLarge(format!("{place}: {why}")),
+        other => other,
     }
 }
 
@@ -91,16 +97,18 @@ struct Open {
     span: (u32, u32),
 }
 
-impl OdsCells {
-    /// The sheets' names.
-    pub(super) fn names(&self) -> Vec<String> {
+impl Cells for OdsCells {
+    fn names(&self) -> Vec<String> {
         self.names.clone()
     }
-}
 
-impl Cells for OdsCells {
     fn sheet(&self) -> &str {
         &self.sheet
+    }
+
+    fn turn_to(&mut self, sheet: &str) -> Result<(), SourceError> {
+        sheet.clone_into(&mut self.sheet);
+        Ok(())
     }
 
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError> {
@@ -114,12 +122,7 @@ impl Cells for OdsCells {
             open: None,
         };
         let read = each(content(&mut self.archive)?, &mut table, &self.progress, sink);
-        read.map_err(|error| match error {
-            SourceError::Format(why) if table.inside => {
-                SourceError::Format(format!("sheet `{}`, row {}: {why}", self.sheet, table.line.saturating_add(1)))
-            }
-            other => other,
-        })
+        read.map_err(|error| placed(error, &table.place()))
     }
 }
 
@@ -169,6 +172,18 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// Where it is read.
+    fn place(&self) -> String {
+        match (self.inside, self.in_row) {
+            (false, _) => format!("before sheet `{}`", self.sheet),
+            (true, false) => format!("sheet `{}`, behind row {}", self.sheet, self.line),
+            (true, true) => {
+                let (row, column) = (self.line.saturating_add(1), column_name(self.row.column));
+                format!("sheet `{}`, row {row}, column {column}", self.sheet)
+            }
+        }
+    }
+
     /// A text, of a cell if one is open. Beside cells it may be one whose first bracket is lost.
     fn text(&mut self, text: &str) -> Result<(), SourceError> {
         match self.open.as_mut() {
@@ -297,6 +312,18 @@ impl Open {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// A column as spreadsheets name it, from 0.
+fn column_name(column: u32) -> String {
+    let (mut rest, mut letters) = (column, Vec::new());
+    loop {
+        letters.push(char::from(b'A' + (rest % 26) as u8));
+        match rest / 26 {
+            0 => return letters.into_iter().rev().collect(),
+            more => rest = more - 1,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use chancery_schema::validate::{Problem, ProblemKind};
 
 use super::{Found, headings};
 
+/// Most sheets among which one with a table is looked for.
+const MAX_SHEETS: usize = 100;
 /// Rows that are looked at for the headings.
 const SAMPLE_ROWS: usize = 50;
 
@@ -24,11 +26,59 @@ pub(super) struct Cell<'a> {
 
 /// A sheet's cells, by rows, then columns.
 pub(super) trait Cells: Send {
+    /// The names of all sheets.
+    fn names(&self) -> Vec<String>;
+
     /// The sheet's name.
     fn sheet(&self) -> &str;
 
+    /// Goes to another sheet, of a name there is.
+    fn turn_to(&mut self, sheet: &str) -> Result<(), SourceError>;
+
     /// Hands on every cell that has a text, until there are no more or `sink` breaks off.
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError>;
+}
+
+/// Goes to the sheet of the name; if none is given, to the first with a table, and says so where there are several.
+fn choose<C: Cells>(cells: &mut C, wanted: Option<&str>, found: &mut Vec<Found>) -> Result<(), SourceError> {
+    let names = cells.names();
+    let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if let Some(wanted) = wanted {
+        if !names.iter().any(|name| name == wanted) {
+            return Err(SourceError::Format(format!("it has no sheet `{wanted}`; it has {}", list())));
+        }
+        return cells.turn_to(wanted);
+    }
+    for (index, name) in names.iter().take(MAX_SHEETS).enumerate() {
+        cells.turn_to(name)?;
+        if has_table(cells)? {
+            if names.len() > 1 {
+                let which = if index == 0 { "the first" } else { "the first with a table" };
+                found.push(Found::new("sheet", format!("`{name}`, {which} of {}", list())));
+            }
+            return Ok(());
+        }
+    }
+    Err(SourceError::Format(match names.len() {
+        0 => "it names no sheets: the workbook is empty or damaged; open it, save it again and import that".to_owned(),
+        1 => format!("its sheet {} has no table: headings of two columns or more, and a row below", list()),
+        _ => format!("none of its sheets has a table, headings of two columns or more and a row below: {}", list()),
+    }))
+}
+
+/// Whether there is a row with several texts, and another one below.
+fn has_table(cells: &mut impl Cells) -> Result<bool, SourceError> {
+    let (mut row, mut texts, mut wide, mut table) = (None, 0, false, false);
+    cells.each(&mut |cell| {
+        if row != Some(cell.row) {
+            table = wide;
+            (row, texts) = (Some(cell.row), 0);
+        }
+        texts += 1;
+        wide |= texts > 1;
+        if table { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(table)
 }
 
 /// The rows of a sheet below its headings.
@@ -39,8 +89,14 @@ pub(super) struct SheetSource<C> {
 }
 
 impl<C: Cells> SheetSource<C> {
-    /// Looks for the headings, if `said` does not say which rows have them.
-    pub(super) fn new(mut cells: C, said: Option<(u64, u64)>, found: &mut Vec<Found>) -> Result<Self, SourceError> {
+    /// Goes to `sheet`, or to the first with a table, and looks for the headings, if `said` does not say which rows have them.
+    pub(super) fn new(
+        mut cells: C,
+        sheet: Option<&str>,
+        said: Option<(u64, u64)>,
+        found: &mut Vec<Found>,
+    ) -> Result<Self, SourceError> {
+        choose(&mut cells, sheet, found)?;
         let wanted = said.map_or(SAMPLE_ROWS, |(_, last)| usize::try_from(last).unwrap_or(usize::MAX));
         let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
         let mut too_wide = None;
@@ -74,9 +130,17 @@ impl<C: Cells> SheetSource<C> {
         let texts: Vec<_> =
             rows.into_iter().filter(|(line, _)| (first..=last).contains(line)).map(|(_, row)| row).collect();
         if texts.is_empty() {
-            return Err(SourceError::Format(format!("its sheet has no row {first}, where the headings should be")));
+            let sheet = cells.sheet();
+            return Err(SourceError::Format(format!(
+                "sheet `{sheet}` has no row {first}, where the headings should be"
+            )));
         }
         Ok(Self { cells, headings: headings::joined(texts, true), last_heading: last })
+    }
+
+    /// The sheet that is read.
+    pub(super) fn sheet(&self) -> &str {
+        self.cells.sheet()
     }
 }
 
@@ -299,12 +363,15 @@ mod tests {
     fn an_opendocument_sheet_is_read_with_its_merged_cells() {
         let path = ods("");
         let mut found = Vec::new();
-        let cells = OdsCells::open(&path, Some("Datos"), &Progress::default(), &mut found).unwrap();
-        let mut source = SheetSource::new(cells, None, &mut found).unwrap();
+        let opened = |sheet, found: &mut Vec<Found>| {
+            let cells = OdsCells::open(&path, &Progress::default()).unwrap();
+            SheetSource::new(cells, Some(sheet), None, found)
+        };
+        let mut source = opened("Datos", &mut found).unwrap();
         assert_eq!(source.headings(), ["País", "mes", "2020 / Hombres", "2020 / Mujeres"]);
         assert_eq!(found, [Found::headings(4, 5)]);
         assert_eq!(rows(&mut source).0, ["6: M&X|2020-01-31|1|2.5", "7: M&X|2020  -02|3|"]);
-        let error = OdsCells::open(&path, Some("Data"), &Progress::default(), &mut found).err().unwrap();
+        let error = opened("Data", &mut found).err().unwrap();
         assert!(error.to_string().contains("`Notes`, `Datos`"), "{error}");
     }
 
@@ -322,9 +389,8 @@ mod tests {
         let merges = "<mergeCells count=\"2\"><mergeCell ref=\"B2:C2\"/><mergeCell ref=\"A4:A9\"/></mergeCells>";
         let path = xlsx(&sheet.concat(), merges);
         let mut found = Vec::new();
-        let mut source =
-            SheetSource::new(XlsxCells::open(&path, None, &Progress::default(), &mut found).unwrap(), None, &mut found)
-                .unwrap();
+        let cells = XlsxCells::open(&path, &Progress::default()).unwrap();
+        let mut source = SheetSource::new(cells, None, None, &mut found).unwrap();
         assert_eq!(source.headings(), ["country", "2020 / men", "2020 / women"]);
         let (rows, faults) = rows(&mut source);
         assert_eq!(rows, ["4: MEX|1|2.5", "9: MEX|12345678|#N/A"]);
@@ -338,8 +404,8 @@ mod tests {
         let entity = "<table:table-row><table:table-cell><text:p>&lol;</text:p></table:table-cell></table:table-row>";
         for (extra, part) in [(repeated, "rows"), (wide, "columns"), (entity, "entity")] {
             let path = ods(extra);
-            let cells = OdsCells::open(&path, Some("Datos"), &Progress::default(), &mut Vec::new()).unwrap();
-            let error = SheetSource::new(cells, None, &mut Vec::new())
+            let cells = OdsCells::open(&path, &Progress::default()).unwrap();
+            let error = SheetSource::new(cells, Some("Datos"), None, &mut Vec::new())
                 .and_then(|mut source| source.read(&mut |_| ControlFlow::Continue(())))
                 .unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
@@ -349,7 +415,62 @@ mod tests {
         let path = ods(&format!(
             "<table:table-row><table:table-cell><text:p>{long}</text:p></table:table-cell></table:table-row>"
         ));
-        let error = OdsCells::open(&path, None, &Progress::default(), &mut Vec::new()).err().unwrap();
+        let error = OdsCells::open(&path, &Progress::default()).err().unwrap();
         assert!(matches!(error, SourceError::TooLarge(_)), "{error}");
+    }
+
+    fn sheets(sheets: &[(&str, &str)]) -> tempfile::TempPath {
+        let tables: String = sheets
+            .iter()
+            .map(|(name, rows)| format!("<table:table table:name=\"{name}\">{rows}</table:table>"))
+            .collect();
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let body = "office:document-content><office:body><office:spreadsheet";
+        let content = format!(
+            "<?xml version=\"1.0\"?><{body}>{tables}</office:spreadsheet></office:body></office:document-content>"
+        );
+        archive(&path, &[("content.xml", &content)]);
+        path
+    }
+
+    fn row(cells: &[&str]) -> String {
+        let cell = |text: &&str| format!("<table:table-cell><text:p>{text}</text:p></table:table-cell>");
+        format!("<table:table-row>{}</table:table-row>", cells.iter().map(cell).collect::<String>())
+    }
+
+    fn opened(path: &Path, found: &mut Vec<Found>) -> Result<SheetSource<OdsCells>, SourceError> {
+        SheetSource::new(OdsCells::open(path, &Progress::default())?, None, None, found)
+    }
+
+    #[test]
+    fn the_first_sheet_with_a_table_is_taken_and_said() {
+        let notes = [row(&["Notes"]), row(&["More of them"])].concat();
+        let data = [row(&["from", "n"]), row(&["MEX", "1"])].concat();
+        let path = sheets(&[("Empty", ""), ("Notes", &notes), ("Data", &data), ("Other", &data)]);
+        let mut found = Vec::new();
+        assert_eq!(opened(&path, &mut found).unwrap().headings(), ["from", "n"]);
+        assert_eq!(found[0].value, "`Data`, the first with a table of `Empty`, `Notes`, `Data`, `Other`");
+        let path = sheets(&[("Empty", ""), ("Notes", &notes)]);
+        let error = opened(&path, &mut found).err().unwrap().to_string();
+        assert!(error.contains("none of its sheets has a table") && error.contains("`Empty`, `Notes`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_sheet_is_told_with_sheet_row_and_column() {
+        let head = row(&["from", "n"]);
+        let broken = |cell: &str| format!("{head}<table:table-row><table:table-cell/>{cell}</table:table-row>");
+        for (cell, place) in [
+            ("<table:table-cell office:value-type=\"float\"/>", "sheet `A`, row 2, column B"),
+            ("<table:table-cell table:number-columns-repeated=\"x\"/>", "sheet `A`, row 2, column B"),
+            ("<table:table-cel/>", "sheet `A`, row 2, column B"),
+            ("<table:table-cell><text:p>&lol;</text:p></table:table-cell>", "sheet `A`, row 2, column B"),
+            ("</table:table-row><table:table-row table:number-rows-repeated=\"x\">", "sheet `A`, row 3"),
+            ("<table:table-cell></text:p></table:table-cell>", "sheet `A`, row 2"),
+        ] {
+            let path = sheets(&[("A", &broken(cell))]);
+            let read = opened(&path, &mut Vec::new()).and_then(|mut s| s.read(&mut |_| ControlFlow::Continue(())));
+            let error = read.err().unwrap().to_string();
+            assert!(error.starts_with(place), "{cell}: {error}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use chancery_schema::rows::SourceError;
 
 use super::sheet::{Cell, Cells};
-use super::{Found, Progress, archive};
+use super::{Progress, archive};
 
 /// Most merged regions that are minded.
 const MAX_MERGED: usize = 100_000;
@@ -25,36 +25,33 @@ pub(super) struct XlsxCells {
 }
 
 impl XlsxCells {
-    /// Opens `sheet`, or the first.
-    pub(super) fn open(
-        path: &Path,
-        sheet: Option<&str>,
-        progress: &Progress,
-        found: &mut Vec<Found>,
-    ) -> Result<Self, SourceError> {
+    /// Opens the workbook, at none of its sheets.
+    pub(super) fn open(path: &Path, progress: &Progress) -> Result<Self, SourceError> {
         drop(archive::open(path)?);
         let file = BufReader::new(File::open(path).map_err(SourceError::Read)?);
-        let mut workbook = Xlsx::new(file).map_err(wrong)?;
-        let sheet = super::choose_sheet(&workbook.sheet_names(), sheet, found)?;
-        let regions = workbook.merge_cells_by_sheet_name(&sheet).map_err(wrong)?;
-        let merged = regions.into_iter().take(MAX_MERGED).map(|region| {
-            let ((top, left), (bottom, right)) = (region.start, region.end);
-            ((top, left), (bottom.saturating_sub(top) + 1, right.saturating_sub(left) + 1))
-        });
-        Ok(Self { merged: merged.collect(), workbook, sheet, progress: progress.clone() })
-    }
-}
-
-impl XlsxCells {
-    /// The sheets' names.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.workbook.sheet_names()
+        let workbook = Xlsx::new(file).map_err(wrong)?;
+        Ok(Self { merged: HashMap::new(), workbook, sheet: String::new(), progress: progress.clone() })
     }
 }
 
 impl Cells for XlsxCells {
+    fn names(&self) -> Vec<String> {
+        self.workbook.sheet_names()
+    }
+
     fn sheet(&self) -> &str {
         &self.sheet
+    }
+
+    fn turn_to(&mut self, sheet: &str) -> Result<(), SourceError> {
+        let regions = self.workbook.merge_cells_by_sheet_name(sheet).map_err(wrong)?;
+        let merged = regions.into_iter().take(MAX_MERGED).map(|region| {
+            let ((top, left), (bottom, right)) = (region.start, region.end);
+            ((top, left), (bottom.saturating_sub(top) + 1, right.saturating_sub(left) + 1))
+        });
+        self.merged = merged.collect();
+        sheet.clone_into(&mut self.sheet);
+        Ok(())
     }
 
     fn each(&mut self, sink: &mut dyn FnMut(Cell<'_>) -> ControlFlow<()>) -> Result<(), SourceError> {

@@ -50,6 +50,11 @@ const TRAPS: &[Trap] = &[
     (&[], "OOO,GTM,_T,2020,7,\n", 2, "unknown-code", "_O", "other areas"),
     (&[], "XKK,GTM,_T,2020,7,\n", 2, "unknown-code", "XKX", "Kosovo"),
     (&[], "KSV,GTM,_T,2020,7,\n", 2, "unknown-code", "XKX", "Kosovo"),
+    (&[], "UK,GTM,_T,2020,7,\n", 2, "unknown-code", "GBR", "the United Kingdom"),
+    (&[], "EL,GTM,_T,2020,7,\n", 2, "unknown-code", "GRC", "Greece"),
+    (&[], "CH,GTM,_T,2020,7,\n", 2, "unknown-code", "CHE", "ISO 3166-1 alpha-2"),
+    (&[], "GER,GTM,_T,2020,7,\n", 2, "unknown-code", "DEU", "IOC"),
+    (&[], "840,GTM,_T,2020,7,\n", 2, "unknown-code", "USA", "UN M49"),
     (&[], "NA,GTM,_T,2020,7,\n", 2, "unknown-code", "NAM", "Namibia"),
     (&[], "ARB,GTM,_T,2020,7,\n", 2, "unknown-code", "", "a code of CL_AREA"),
     // Areas that are no more, or not yet.

@@ -42,6 +42,8 @@ pub(super) enum Written {
     Ods,
     Parquet,
     Sqlite,
+    /// A table of the server that `CHANCERY_TEST_POSTGRES` names.
+    Postgres,
 }
 
 impl Written {
@@ -55,12 +57,13 @@ impl Written {
         ];
         let messages =
             DataFormat::ALL.into_iter().flat_map(|format| [false, true].map(|flat| Self::Sdmx(format, flat)));
-        messages.chain(texts).chain([Self::Xlsx, Self::Ods, Self::Parquet, Self::Sqlite]).collect()
+        let files = messages.chain(texts).chain([Self::Xlsx, Self::Ods, Self::Parquet, Self::Sqlite]);
+        files.chain(server().map(|_| Self::Postgres)).collect()
     }
 
     /// Whether a row's place is its line, below one line of headings, rather than its number.
     pub(super) fn has_lines(self) -> bool {
-        !matches!(self, Self::Parquet | Self::Sqlite) && !self.is_marked_up()
+        !matches!(self, Self::Parquet | Self::Sqlite | Self::Postgres) && !self.is_marked_up()
     }
 
     /// Whether it is XML or JSON.
@@ -83,6 +86,11 @@ impl Written {
                 let path = path.display();
                 let _ =
                     writeln!(text, "[source]\ndatabase = \"{path}\"\nquery = \"SELECT * FROM figures ORDER BY rowid\"");
+            }
+            Self::Postgres => {
+                let query =
+                    format!("SELECT {} FROM {} ORDER BY place", quoted(&table.ids).join(", "), postgres_table());
+                let _ = writeln!(text, "[source]\ndatabase = \"env:CHANCERY_TEST_POSTGRES\"\nquery = '{query}'");
             }
             _ => {}
         }
@@ -110,12 +118,13 @@ impl Written {
                 writer.close().unwrap();
             }
             Self::Sqlite => sqlite(table, path),
+            Self::Postgres => postgres(table),
         }
     }
 
     /// Takes the file at `path` through all checks.
     pub(super) fn check(self, bench: &Bench, table: &Table, path: &Path) -> std::result::Result<Given, String> {
-        bench.check(&self.mapping(table, path), (self != Self::Sqlite).then_some(path))
+        bench.check(&self.mapping(table, path), (!matches!(self, Self::Sqlite | Self::Postgres)).then_some(path))
     }
 }
 
@@ -249,6 +258,46 @@ fn sqlite(table: &Table, path: &Path) {
         };
         let cells = table.ids.iter().zip(row).map(cell);
         insert.execute(rusqlite::params_from_iter(cells)).unwrap();
+    }
+}
+
+/// The server to test with, if there is one.
+fn server() -> Option<String> {
+    let server = std::env::var("CHANCERY_TEST_POSTGRES").ok();
+    if server.is_none() {
+        println!("skipped with a PostgreSQL query: CHANCERY_TEST_POSTGRES is not set");
+    }
+    server
+}
+
+/// A table that no other process, or test of this one, has.
+fn postgres_table() -> String {
+    let thread: String = format!("{:?}", std::thread::current().id()).chars().filter(char::is_ascii_digit).collect();
+    format!("import_{}_{thread}", std::process::id())
+}
+
+fn quoted(ids: &[String]) -> Vec<String> {
+    ids.iter().map(|id| format!("\"{id}\"")).collect()
+}
+
+fn postgres(table: &Table) {
+    let name = postgres_table();
+    let mut client = postgres::Client::connect(&server().unwrap(), postgres::NoTls).unwrap();
+    let kind = |id: &String| {
+        if id == "OBS_VALUE" { "\"OBS_VALUE\" double precision".to_owned() } else { format!("\"{id}\" text") }
+    };
+    let columns: Vec<String> = table.ids.iter().map(kind).collect();
+    let made = format!("DROP TABLE IF EXISTS {name}; CREATE TABLE {name} (place serial, {})", columns.join(", "));
+    client.batch_execute(&made).unwrap();
+    let places: Vec<String> = (1..=table.ids.len()).map(|place| format!("NULLIF(${place}::text, '')")).collect();
+    let value = table.position("OBS_VALUE");
+    for row in &table.rows {
+        // A text where the figure belongs is one that the server would refuse.
+        let mut places = places.clone();
+        places[value].push_str("::double precision");
+        let insert = format!("INSERT INTO {name} ({}) VALUES ({})", quoted(&table.ids).join(", "), places.join(", "));
+        let texts: Vec<&(dyn postgres::types::ToSql + Sync)> = row.iter().map(|text| text as _).collect();
+        client.execute(&insert, &texts).unwrap();
     }
 }
 
