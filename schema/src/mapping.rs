@@ -19,6 +19,7 @@ use serde::Deserialize;
 pub use bind::BoundMapping;
 pub(crate) use bind::Keep;
 pub use error::MappingError;
+pub(crate) use names::NameIndex;
 pub(crate) use shape::Origin;
 pub use shape::{HEADING_PARTS, Shape};
 pub use systems::System;
@@ -268,9 +269,24 @@ fn column(component: &str, name: &str, headings: &[String]) -> Result<usize, Map
     headings.iter().position(|h| h == name).ok_or_else(|| MappingError::Column {
         component: component.to_owned(),
         column: name.to_owned(),
-        known: headings.iter().take(50).map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", "),
+        known: headings.iter().take(SHOWN_HEADINGS).map(|h| format!("`{}`", shown(h))).collect::<Vec<_>>().join(", "),
         nearest: error::did_you_mean(name, headings.iter().map(String::as_str)),
     })
+}
+
+/// Most headings that an error names.
+const SHOWN_HEADINGS: usize = 50;
+/// Most characters of a heading that an error shows.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// A heading as an error shows it: on one line, and no longer than a line.
+fn shown(heading: &str) -> String {
+    let mut text: String =
+        heading.chars().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if heading.chars().nth(SHOWN_CHARACTERS).is_some() {
+        text.push('…');
+    }
+    text
 }
 
 /// The candidate most like `text`, if one is like it at all.

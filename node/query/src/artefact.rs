@@ -41,8 +41,8 @@ pub enum ArtefactError {
         #[source]
         source: std::io::Error,
     },
-    /// Not Parquet, or damaged.
-    #[error("not a readable Parquet file: {0}")]
+    /// Not Parquet, damaged, or there is no room to write it.
+    #[error("the Parquet file cannot be read or written: {0}")]
     Parquet(String),
     /// Beyond the limits for a file from a peer.
     #[error("the file is too large to be read safely: {0}")]

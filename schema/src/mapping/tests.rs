@@ -95,6 +95,14 @@ fn a_wrong_label_or_heading_of_a_wide_table_is_told_once() {
     assert!(told[2].starts_with("4 2020 `x`") && told[3].starts_with("5 from `ATL` a code of"), "{told:?}");
 }
 
+#[test]
+fn headings_are_shown_on_a_line_however_long_they_are() {
+    let long = format!("a\nb\u{7}{}", "x".repeat(5_000));
+    let told = errors(&format!("dataflow = \"RETURNS\"{REST}ORIGIN = {{ column = \"from\" }}"), &[&long]);
+    let told = told.iter().find(|told| told.contains("no column `from`")).unwrap();
+    assert!(told.contains("`a b xx") && told.chars().count() < 300, "{told}");
+}
+
 fn errors(mapping: &str, headings: &[&str]) -> Vec<String> {
     let headings: Vec<String> = headings.iter().map(|h| (*h).to_owned()).collect();
     let mapping = match Mapping::parse(mapping) {

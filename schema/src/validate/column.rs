@@ -1,13 +1,14 @@
 //! One component's texts, judged once each: files repeat few codes over many rows.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 
 use super::packing::{Cell, Packing};
 use super::{ProblemKind, systems};
 use crate::dataset::{CodeSet, Component};
-use crate::mapping::{Source, nearest};
+use crate::mapping::{NameIndex, Source, nearest};
 use crate::period::{Length, Period};
 use crate::structure::{SUCCESSOR, VALID_TO};
 
@@ -64,6 +65,8 @@ pub(super) struct Column {
     recent: Vec<Recent>,
     judged: Vec<Judged>,
     current: usize,
+    /// Names of its codes, made when the first wrong text is met.
+    names: OnceLock<NameIndex>,
 }
 
 /// What a column has before its first row.
@@ -128,7 +131,8 @@ impl Recent {
 impl Column {
     pub(super) fn new(component: Component, source: Source, role: Role, index: usize) -> Self {
         let recent = vec![Recent::default(); RECENT];
-        Self { component, source, role, index, known: HashMap::new(), recent, judged: Vec::new(), current: 0 }
+        let (known, names) = (HashMap::new(), OnceLock::new());
+        Self { component, source, role, index, known, recent, judged: Vec::new(), current: 0, names }
     }
 
     /// Position of its column in the file; none if the mapping gives the value.
@@ -218,7 +222,7 @@ impl Column {
             }
         } else if self.role != Role::Measure {
             judged.fault = match &self.component.codes {
-                Some(codes) => unknown_code(codes, &judged.text, advise),
+                Some(codes) => unknown_code(codes, &judged.text, advise.then_some(&self.names)),
                 None => unfit_text(&judged.text),
             };
             judged.number = packing.number(self.index, &judged.text);
@@ -253,15 +257,15 @@ impl Column {
     }
 }
 
-fn unknown_code(codes: &CodeSet, text: &str, advise: bool) -> Option<Fault> {
+fn unknown_code(codes: &CodeSet, text: &str, names: Option<&OnceLock<NameIndex>>) -> Option<Fault> {
     if codes.contains(text) {
         return None;
     }
     let mut expected = format!("a code of {}", codes.reference.id);
-    if !advise {
+    let Some(names) = names else {
         return Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: None });
-    }
-    let named = codes.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(code, _)| code);
+    };
+    let named = names.get_or_init(|| NameIndex::of(codes, None)).find(text);
     let mut near = named.or_else(|| nearest(text, codes.iter().map(|(code, _)| code)));
     // Spreadsheets and statistics programs take Namibia's two letters for a missing value, and the other way round.
     if text == "NA" && codes.contains("NAM") {
@@ -274,6 +278,9 @@ fn unknown_code(codes: &CodeSet, text: &str, advise: bool) -> Option<Fault> {
         let name = codes.name(code).unwrap_or(code);
         expected.push_str(&format!("; `{text}` is {name} at {system}"));
         near = Some(code);
+    }
+    if let Some(code) = named {
+        expected.push_str(&format!("; `{text}` is the name of `{code}`: write `names = \"any\"` to have names taken"));
     }
     Some(Fault { kind: ProblemKind::UnknownCode, expected, nearest: near.map(str::to_owned) })
 }

@@ -128,11 +128,28 @@ fn is_year(text: &str) -> bool {
     text.len() == 4 && text.parse().is_ok_and(|year: u16| YEARS.contains(&year))
 }
 
-/// A year and a month in columns of their own.
+/// Whether a number is rather a year than a figure.
+pub(super) fn is_recent_year(text: &str) -> bool {
+    text.len() == 4 && text.parse().is_ok_and(|year: u16| (1950..=2050).contains(&year))
+}
+
+/// The year that stands where the table itself has none.
+const NO_YEAR: &str = "YYYY";
+
+/// The one year that a name has in it: of a file, or of a sheet.
+fn year_in(name: &str) -> Option<&str> {
+    let mut years = name.split(|c: char| !c.is_ascii_digit()).filter(|part| is_year(part));
+    let first = years.next()?;
+    years.all(|year| year == first).then_some(first)
+}
+
+/// A month in a column of its own, and the year in another, or nowhere in the table.
 pub(super) struct Joined {
     /// Their places.
-    pub(super) year: usize,
-    pub(super) month: usize,
+    year: Option<usize>,
+    month: usize,
+    /// What is said of the year, if it stands in no column.
+    pub(super) doubt: Option<String>,
     /// The column that they become.
     pub(super) into: String,
     /// How.
@@ -140,8 +157,8 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// The columns that are a year and a month, if no other has both.
-    pub(super) fn find(sample: &Sample) -> Option<Self> {
+    /// The columns that are a year and a month, if no other has both. A table without a year may have one of its `names`.
+    pub(super) fn find(sample: &Sample, names: &[&str]) -> Option<Self> {
         let whole = |texts: &[String]| {
             let (share, dates) = Dates::of(texts);
             share > LEAST_SHARE
@@ -160,21 +177,33 @@ impl Joined {
         let month = sample.columns.iter().position(is_month_column)?;
         let words = ["year", "ano", "anio", "annee", "год", "سنة", "السنة", "عام", "年", "年份", "yyyy", "period"];
         let years = || (0..sample.columns.len()).filter(|column| all(&sample.columns[*column].1, is_year));
-        let year = years().find(|column| called(&sample.columns[*column].0, &words)).or_else(|| years().next())?;
+        let year = years().find(|column| called(&sample.columns[*column].0, &words)).or_else(|| years().next());
         let heading = |column: usize| sample.columns[column].0.as_str();
-        if [year, month].iter().any(|column| heading(*column).contains(['{', '}', ':'])) {
+        if year.iter().chain([&month]).any(|column| heading(*column).contains(['{', '}', ':'])) {
             return None;
         }
-        let named = all(&sample.columns[month].1, is_month);
-        let with = match named {
-            true => format!("{{{}}} {{{}}}", heading(year), heading(month)),
-            false => format!("{{{}}}-{{{}:02}}", heading(year), heading(month)),
+        let named = names.iter().find_map(|name| Some((year_in(name)?, name)));
+        let doubt = match (year, named) {
+            (Some(_), _) => None,
+            (None, Some((_, name))) => Some(format!("the table has no year; this one stands in `{name}`")),
+            (None, None) => Some(format!("the table has no year: write it in place of {NO_YEAR}")),
+        };
+        let text =
+            year.map_or_else(|| named.map_or(NO_YEAR, |(year, _)| year).to_owned(), |y| format!("{{{}}}", heading(y)));
+        let with = match all(&sample.columns[month].1, is_month) {
+            true => format!("{text} {{{}}}", heading(month)),
+            false => format!("{text}-{{{}:02}}", heading(month)),
         };
         let mut into = "period".to_owned();
         while sample.columns.iter().any(|(heading, _)| *heading == into) {
             into.push('_');
         }
-        Some(Self { year, month, into, with })
+        Some(Self { year, month, doubt, into, with })
+    }
+
+    /// Whether the column has become a part of the new one.
+    pub(super) fn has(&self, column: usize) -> bool {
+        self.month == column || self.year == Some(column)
     }
 
     /// Adds the column they become.
@@ -185,8 +214,9 @@ impl Joined {
             true => format!("{year} {month}"),
             false => format!("{year}-{month:0>2}"),
         };
-        let joined = texts(self.year).take(1).flat_map(|year| texts(self.month).map(|month| join(year, month)));
-        let joined: Vec<String> = joined.collect();
+        // One year tells how often there are figures, and that the texts are periods.
+        let year = self.year.and_then(|year| texts(year).next()).cloned().unwrap_or_else(|| "2000".to_owned());
+        let joined: Vec<String> = texts(self.month).map(|month| join(&year, month)).collect();
         sample.columns.push((self.into.clone(), Vec::new()));
         sample.seen.push(std::collections::HashSet::new());
         let column = sample.columns.len() - 1;

@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::super::System;
 use super::super::names::{NameIndex, folded};
-use super::dates::{Dates, Joined};
+use super::dates::{Dates, Joined, is_recent_year};
 use super::{AREAS, Sample};
 use crate::dataset::{Component, OBS_VALUE, TIME_PERIOD};
-use crate::period::Period;
 
 /// A column that scores less is not proposed for a component.
 const LEAST_SCORE: f64 = 0.75;
@@ -49,7 +48,7 @@ impl Known<'_> {
 
     /// Whether the column has become a part of another.
     fn is_part(&self, column: usize) -> bool {
-        self.joined.is_some_and(|joined| [joined.year, joined.month].contains(&column))
+        self.joined.is_some_and(|joined| joined.has(column))
     }
 }
 
@@ -136,9 +135,7 @@ fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> 
         all => texts.iter().filter(|text| takes(text)).count() as f64 / all as f64,
     };
     match (&component.codes, component.id.as_str()) {
-        (None, OBS_VALUE) => {
-            (of(&|text| number(text) && !(text.len() == 4 && Period::parse(text).is_some())), Reading::Plain)
-        }
+        (None, OBS_VALUE) => (of(&|text| number(text) && !is_recent_year(text)), Reading::Plain),
         (None, TIME_PERIOD) => {
             let (share, dates) = Dates::of(texts);
             (share, Reading::Dates(dates))
@@ -165,9 +162,23 @@ fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> 
 }
 
 pub(super) fn number(text: &str) -> bool {
-    text.bytes().any(|b| b.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | ' ' | '\u{a0}' | '\u{202f}'))
+    let digits = text.strip_prefix(['-', '\u{2212}']).unwrap_or(text);
+    digits.bytes().any(|b| b.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ' ' | '\u{a0}' | '\u{202f}'))
 }
+
+/// How people are called by the state they belong to, folded.
+const NATIONALITY: [&str; 9] = [
+    "nationality",
+    "citizenship",
+    "nacionalidad",
+    "ciudadania",
+    "nationalite",
+    "citoyennete",
+    "гражданство",
+    "الجنسية",
+    "国籍",
+];
 
 /// How much a heading is like a component's id, or its name in any language.
 fn likeness(component: &Component, heading: &str) -> f64 {
@@ -178,7 +189,9 @@ fn likeness(component: &Component, heading: &str) -> f64 {
         OBS_VALUE => &["value", "count", "number", "total", "persons", "n", "figure"],
         TIME_PERIOD => &["year", "date", "period", "month", "quarter", "time", "ano", "annee", "t"],
         "SEX" => &["gender", "sexo", "sexe"],
-        "ORIGIN" => &["coo", "country of origin", "nationality", "citizenship", "from"],
+        "CITIZENSHIP" => &NATIONALITY,
+        "ORIGIN" if NATIONALITY.contains(&heading.as_str()) => &NATIONALITY,
+        "ORIGIN" => &["coo", "country of origin", "from"],
         "DESTINATION" => &["coa", "country of asylum", "country of destination", "to"],
         "REF_AREA" => &["country", "reporter", "geo", "area"],
         _ => &[],

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::super::names::NameIndex;
+use super::super::names::{NameIndex, folded, texts as all_names};
 use super::super::{System, nearest};
 use super::dates::Joined;
 use super::fit::{Fit, Reading, number};
@@ -13,6 +13,8 @@ use crate::dataset::{CodeSet, Component, FREQ, OBS_VALUE, TIME_PERIOD};
 
 /// Texts named in one doubt.
 const NAMED: usize = 5;
+/// How like a name must be to be asked about.
+const LEAST_LIKE: f64 = 0.88;
 /// How tables mark a figure that is suppressed.
 const SUPPRESSED: [&str; 7] = ["<5", "<3", "<10", "*", "**", "c", "x"];
 
@@ -77,7 +79,10 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
         let unknown: Vec<&String> = texts.iter().filter(|text| !known(text)).collect();
         if !unknown.is_empty() {
             let named = unknown.iter().take(NAMED).map(|text| {
-                let near = nearest(text, codes.iter().map(|(code, _)| code));
+                let near = match fit.reading {
+                    Reading::Names => nearest_name(text, codes),
+                    _ => nearest(text, codes.iter().map(|(code, _)| code)),
+                };
                 near.map_or_else(|| format!("`{}`", one_line(text)), |near| format!("`{}` (`{near}`?)", one_line(text)))
             });
             let named = named.collect::<Vec<_>>().join(", ");
@@ -104,6 +109,18 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
     _ = writeln!(out, "{} = {{ column = {}{how} }}", component.id, quoted(heading));
 }
 
+/// The code of the name that is most like a text, or begins with it: `United Kingdom`.
+fn nearest_name<'a>(text: &str, codes: &'a CodeSet) -> Option<&'a str> {
+    let text = folded(text);
+    let like = |(code, _, name): (&'a str, &str, &str)| {
+        let name = folded(name);
+        let begins = text.chars().count() > 4 && name.starts_with(&text);
+        (if begins { 1.0 } else { strsim::jaro_winkler(&text, &name) }, code)
+    };
+    let best = all_names(codes).map(like).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= LEAST_LIKE).then_some(best.1)
+}
+
 /// Which columns become rows.
 pub(super) fn write_unpivot(out: &mut String, sample: &Sample, wide: &Wide) {
     let columns: Vec<String> = wide.columns.iter().map(|column| quoted(&sample.columns[*column].0)).collect();
@@ -115,7 +132,8 @@ pub(super) fn write_unpivot(out: &mut String, sample: &Sample, wide: &Wide) {
 /// The column that a year and a month become.
 pub(super) fn write_joined(out: &mut String, joined: &Joined) {
     let (into, with) = (quoted(&joined.into), quoted(&joined.with));
-    _ = write!(out, "\n[[combine]]\ninto = {into}\nwith = {with}\n");
+    let doubt = joined.doubt.iter().map(|doubt| format!("# doubt: {}\n", one_line(doubt))).collect::<String>();
+    _ = write!(out, "\n[[combine]]\ninto = {into}\n{doubt}with = {with}\n");
 }
 
 /// Components that no column is like.

@@ -37,6 +37,12 @@ impl<R: Read + Send> CsvSource<R> {
         if rows.is_empty() {
             return Err(SourceError::Format(format!("it has no row {first}, where its headings should be")));
         }
+        let is_text = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        if rows.iter().flatten().any(|text| !text.chars().all(is_text)) {
+            return Err(SourceError::Format(format!(
+                "row {first}, where its headings should be, has control characters: it is no text file, or one in another encoding"
+            )));
+        }
         Ok(Self { records, headings: headings::joined(rows, true) })
     }
 }
@@ -293,6 +299,12 @@ mod tests {
         let text = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         assert_eq!(rows, [(3, text("1", "x\r\ny")), (7, text("2", "é \""))]);
         assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_to_be_none() {
+        let error = CsvSource::new(&b"\x7fELF\x02\x01\0\0,b\n1,2\n"[..], PLAIN).err().unwrap();
+        assert!(error.to_string().contains("it is no text file"), "{error}");
     }
 
     #[test]

@@ -104,6 +104,8 @@ impl PostgresSource {
             let form = "postgresql://user@host/database?sslmode=require";
             SourceError::Format(format!("`source.database` is no connection such as `{form}`"))
         })?;
+        // The libraries that talk TLS here bring two cryptographies, so that one must be chosen; a program that has chosen keeps its own.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // Certificates of the machine that cannot be read are certificates less; the connection says if one is missing.
         let (tls, _) = MakeRustlsConnect::with_native_certs()
             .map_err(|_| SourceError::Format("this machine has no certificates to trust a database by".to_owned()))?;

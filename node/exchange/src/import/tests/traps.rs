@@ -42,6 +42,8 @@ type Trap = (&'static [(&'static str, &'static str)], &'static str, u64, &'stati
 const ORIGIN: &str = "ORIGIN = { column = \"origin\" }";
 const VALUE: &str = "OBS_VALUE = { column = \"n\" }";
 
+const FLAGS: &[(&str, &str)] = &[("OBS_STATUS = { value = \"A\" }", "OBS_STATUS = { column = \"extra\" }")];
+
 const TRAPS: &[Trap] = &[
     // Codes of another system, and codes of none.
     (&[], "AUS,GTM,_T,2020,7,\nANG,GTM,_T,2020,7,\nALG,GTM,_T,2020,7,\n", 2, "other-system", "AUT", "UNHCR"),
@@ -55,12 +57,17 @@ const TRAPS: &[Trap] = &[
     (&[], "CH,GTM,_T,2020,7,\n", 2, "unknown-code", "CHE", "ISO 3166-1 alpha-2"),
     (&[], "GER,GTM,_T,2020,7,\n", 2, "unknown-code", "DEU", "IOC"),
     (&[], "840,GTM,_T,2020,7,\n", 2, "unknown-code", "USA", "UN M49"),
+    (&[], "México,GTM,_T,2020,7,\n", 2, "unknown-code", "MEX", "names = \"any\""),
+    (&[], "UKN,GTM,_T,2020,7,\n", 2, "unknown-code", "_U", "unknown"),
+    (&[], "XXX,GTM,_T,2020,7,\n", 2, "unknown-code", "_U", "stateless"),
     (&[], "NA,GTM,_T,2020,7,\n", 2, "unknown-code", "NAM", "Namibia"),
     (&[], "ARB,GTM,_T,2020,7,\n", 2, "unknown-code", "", "a code of CL_AREA"),
     // Areas that are no more, or not yet.
     (&[], "SCG,GTM,_T,2015,7,\n", 2, "expired-code", "", "SRB, MNE"),
     (&[], "ANT,GTM,_T,2017,7,\n", 2, "expired-code", "", "2010-12-15"),
     (&[], "SSD,GTM,_T,2005,7,\n", 2, "not-yet-an-area", "", "South Sudan"),
+    (&[], "MNE,GTM,_T,2003,0,\n", 2, "not-yet-an-area", "", "Montenegro"),
+    (&[], "CUW,GTM,_T,2005,0,\n", 2, "not-yet-an-area", "", "Cura"),
     // A corridor within one area.
     (&[], "MEX,MEX,_T,2020,7,\n", 2, "origin-is-destination", "", "corridor"),
     // Marks that are no numbers, and a number that was a mark.
@@ -71,6 +78,9 @@ const TRAPS: &[Trap] = &[
     (&[], "MEX,GTM,_T,2020,NaN,\n", 2, "not-finite", "", "it is not zero"),
     (&[], "MEX,GTM,_T,2020,2.5,\n", 2, "part-of-a-person", "", "`<5`"),
     (&[], "MEX,GTM,_T,2020,120 bu,\n", 2, "wrong-type", "", "`bu` belongs to OBS_STATUS"),
+    // Flags of several letters, of which others keep the first.
+    (FLAGS, "MEX,GTM,_T,2020,7,bu\n", 2, "unknown-code", "", "CL_OBS_STATUS"),
+    (FLAGS, "MEX,GTM,_T,2020,7,u\n", 2, "unknown-code", "", "CL_OBS_STATUS"),
     // A blank is not zero, and a missing origin is not another.
     (&[], "MEX,GTM,_T,2020,,\n", 2, "missing-value", "", "not zero"),
     (&[], ",GTM,_T,2020,7,\n", 2, "missing-dimension", "", "CL_AREA"),
@@ -82,6 +92,8 @@ const TRAPS: &[Trap] = &[
     // Reference periods.
     (&[], "MEX,GTM,_T,FY2023,7,\n", 2, "impossible-period", "", "FISCAL"),
     (&[], "MEX,GTM,_T,2022/23,7,\n", 2, "impossible-period", "", "FISCAL"),
+    (&[], "MEX,GTM,_T,mid-2023,7,\n", 2, "impossible-period", "", "MID_YEAR"),
+    (&[], "MEX,GTM,_T,2023-S1,7,\n", 2, "impossible-period", "", "frequency `A`"),
     (&[], "MEX,GTM,_T,2023-07-01,7,\n", 2, "impossible-period", "", "frequency `A`"),
     // One key twice: two revisions, two bases, persons and cases.
     (&[], "MEX,GTM,_T,2020,7,\nMEX,GTM,_T,2020,8,\n", 3, "duplicate-key", "", "line 2"),
