@@ -70,5 +70,34 @@ fn damaged(error: ZipError) -> SourceError {
 /// Whether it is what was read that is wrong, rather than the reading.
 fn is_damage(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+    // What the system did not say, a decoder did: of a wrong length, or of a way to pack that it does not know.
+    error.raw_os_error().is_none() || matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+
+    #[test]
+    fn a_part_said_to_be_packed_in_another_way_is_damaged() {
+        let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        zip.start_file("content.xml", SimpleFileOptions::default()).unwrap();
+        zip.write_all("<a>some text</a>".repeat(50).as_bytes()).unwrap();
+        let whole = zip.finish().unwrap().into_inner();
+        let header = whole.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
+        let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        for method in 0..=u8::MAX {
+            let mut bytes = whole.clone();
+            // The method's byte of the central directory, and of the part itself.
+            (bytes[header + 10], bytes[8]) = (method, method);
+            std::fs::write(&path, bytes).unwrap();
+            if let Err(error) = open(&path) {
+                assert!(matches!(error, SourceError::Format(_) | SourceError::TooLarge(_)), "{method}: {error}");
+            }
+        }
+    }
 }

@@ -231,7 +231,7 @@ impl<R: Read> Records<R> {
 
     fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
         let line = self.next_line()?;
-        let (mut length, mut fields, mut quotes) = (0, 0, Quotes::FieldStart);
+        let (mut length, mut fields, mut quotes, mut marks) = (0, 0, Quotes::FieldStart, 0);
         loop {
             self.fill()?;
             let (result, read, wrote, ended) = self.core.read_record(
@@ -239,7 +239,11 @@ impl<R: Read> Records<R> {
                 &mut self.text[length..],
                 &mut self.ends[fields..],
             );
-            quotes = quotes.after(&self.buffer[self.at..self.at + read], self.layout);
+            let part = &self.buffer[self.at..self.at + read];
+            if part.contains(&self.layout.quote) {
+                marks += part.iter().filter(|byte| **byte == self.layout.quote).count();
+            }
+            quotes = quotes.after(part, self.layout);
             self.at += read;
             length += wrote;
             fields += ended;
@@ -256,7 +260,9 @@ impl<R: Read> Records<R> {
                 }
                 ReadRecordResult::Record => {
                     let (text, ends) = (&self.text[..length], &self.ends[..fields]);
-                    return Ok(Some(Record { text, ends, line, unpaired: quotes.are_unpaired() }));
+                    // One within an unquoted field is a mark like any other, unless lines were joined before it.
+                    let joined = marks % 2 == 1 && text.contains(&b'\n');
+                    return Ok(Some(Record { text, ends, line, unpaired: joined || quotes.are_unpaired() }));
                 }
                 ReadRecordResult::End => return Ok(None),
             }
@@ -299,6 +305,22 @@ mod tests {
         let text = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
         assert_eq!(rows, [(3, text("1", "x\r\ny")), (7, text("2", "é \""))]);
         assert!(faults.is_empty(), "{faults:?}");
+    }
+
+    #[test]
+    fn lines_joined_to_a_row_of_the_right_length_are_told() {
+        // The closing mark of the second line became a comma, and the opening one of the third closes it.
+        let text = "a,b,c\n1,\"x;,\n2,y,\",z\"\n3,6\" pipe,w\n";
+        let mut source = CsvSource::new(text.as_bytes(), PLAIN).unwrap();
+        let (mut rows, mut faults) = (Vec::new(), Vec::new());
+        source
+            .read(&mut |batch| {
+                rows.extend(batch.iter().map(|(line, _)| line));
+                faults.extend(batch.faults.drain(..).map(|fault| fault.row));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!((rows, faults), (vec![4], vec![2]));
     }
 
     #[test]
