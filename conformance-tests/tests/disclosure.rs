@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use chancery_conformance::{TestForum, TestNode, mapping, program};
+use chancery_conformance::{TestForum, TestNode, get, mapping, program, release_of};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// Numbers from a seed (SplitMix64).
@@ -154,7 +155,19 @@ fn a_node_protects_reports_and_refuses() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("Withheld by a rule") && !page.contains(">40<"));
     node.run(&["approve"]).unwrap().ok().unwrap();
-    node.json(&["publish"]).unwrap();
+    let release = release_of(&node.json(&["publish"]).unwrap()).unwrap();
+    {
+        // Readers get the report in the bytes that the release signs, and as a page.
+        let serving = node.serve().unwrap();
+        let at = |what: &str| get(&format!("{}/api/v1/releases/{release}{what}", serving.url)).unwrap();
+        let (code, report) = at("/disclosure.json");
+        let view: Value = serde_json::from_str(&at("").1).unwrap();
+        let signed = view["disclosure"]["report_sha256"].as_str().unwrap().to_owned();
+        assert_eq!((code, hex::encode(Sha256::digest(report))), (200, signed));
+        let (code, page) = at("/disclosure");
+        assert!(code == 200 && page.contains("Disclosure report") && page.contains("Returns by sex"), "{page}");
+        assert_eq!(get(&format!("{}/api/v1/releases/{}/disclosure", serving.url, "0".repeat(64))).unwrap().0, 404);
+    }
     let files = artefacts(&node.dir);
     assert_eq!(files.len(), 1);
     let (code, found, error) = audit(&files[0], &[]);

@@ -1,6 +1,7 @@
 //! Disclose: the stage passes through its profile; what comes out is all that can ever be published.
 
 mod beside;
+mod reports;
 mod respondents;
 
 use std::fs::File;

@@ -317,7 +317,7 @@ impl Node {
         }
     }
 
-    async fn readable_release(&self, id: &str, action: Action) -> Result<ReleaseRow> {
+    pub(crate) async fn readable_release(&self, id: &str, action: Action) -> Result<ReleaseRow> {
         let wanted = id.to_owned();
         let row = self
             .store()

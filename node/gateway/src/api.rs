@@ -19,6 +19,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(releases::list)
         .service(releases::show)
         .service(releases::proof)
+        .service(releases::disclosure)
+        .service(releases::disclosure_page)
         .service(figures::list)
         .service(figures::sums);
 }

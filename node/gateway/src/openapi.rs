@@ -25,6 +25,8 @@ use utoipa_swagger_ui::SwaggerUi;
         crate::api::releases::list,
         crate::api::releases::show,
         crate::api::releases::proof,
+        crate::api::releases::disclosure,
+        crate::api::releases::disclosure_page,
         crate::artefacts::download,
         crate::log::checkpoint,
         crate::log::pending,

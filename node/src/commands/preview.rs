@@ -55,7 +55,7 @@ pub(crate) fn more(report: &Report) {
         let narrowest = audit
             .narrowest
             .as_deref()
-            .map_or(String::new(), |n| format!(", the narrowest interval {n} times as wide as it must be"));
+            .map_or(String::new(), |n| format!(", the narrowest interval at least {n} times as wide as it must be"));
         output::line(format!(
             "  audit: {} sensitive figures in {} connected parts of {} tables are safe ({} linear programs, {} persons in the table){narrowest}",
             audit.sensitive, audit.parts, audit.tables, audit.programs, audit.insiders

@@ -79,7 +79,7 @@ pub struct AuditSummary {
     pub insiders: u64,
     /// Earlier releases, linked dataflows and other members' figures taken to be known.
     pub beside: Vec<String>,
-    /// Width of the narrowest interval that a sensitive figure is known to lie in, relative to the width it must have; rounded down.
+    /// Width of the narrowest interval that a sensitive figure is known to lie in, relative to the width it must have: it is at least so many times as wide; 1, 2, 5 or 10.
     pub narrowest: Option<String>,
 }
 

@@ -66,6 +66,34 @@ pub(crate) async fn show(node: Data<Node>, id: Path<String>) -> Result<impl Resp
     Ok(if gone { HttpResponse::Gone().json(release) } else { HttpResponse::Ok().json(release) })
 }
 
+/// The disclosure report of a release, in the bytes whose SHA-256 the release signs.
+#[utoipa::path(
+    get, path = "/api/v1/releases/{id}/disclosure.json", tag = "Releases",
+    params(("id" = String, Path, description = "Record id, 64 hexadecimal digits")),
+    responses(
+        (status = 200, description = "What disclosure control did, without withheld figures", body = Object),
+        (status = 404, description = "There is no such release here, or no report of it", body = ErrorBody),
+    )
+)]
+#[get("/releases/{id}/disclosure.json")]
+pub(crate) async fn disclosure(node: Data<Node>, id: Path<String>) -> Result<impl Responder, HttpError> {
+    Ok(HttpResponse::Ok().content_type("application/json").body(node.disclosure_report(&id).await?))
+}
+
+/// The disclosure report of a release as a page for people.
+#[utoipa::path(
+    get, path = "/api/v1/releases/{id}/disclosure", tag = "Releases",
+    params(("id" = String, Path, description = "Record id, 64 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        (status = 404, description = "There is no such release here, or no report of it", body = ErrorBody),
+    )
+)]
+#[get("/releases/{id}/disclosure")]
+pub(crate) async fn disclosure_page(node: Data<Node>, id: Path<String>) -> Result<impl Responder, HttpError> {
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(node.disclosure_page(&id).await?))
+}
+
 /// Everything that proves a release offline: record, charter, delegations, log proof.
 #[utoipa::path(
     get, path = "/api/v1/releases/{id}/proof", tag = "Releases",

@@ -110,7 +110,7 @@ fn audit(out: &mut String, report: &Report) {
     ];
     counts.iter().for_each(|(name, count)| row(out, name, &count.to_string()));
     if let Some(narrowest) = &audit.narrowest {
-        row(out, "Narrowest interval, relative to the width it must have", narrowest);
+        row(out, "The narrowest interval is at least so many times as wide as it must be", narrowest);
     }
     if !audit.beside.is_empty() {
         row(out, "Taken to be known as well", &audit.beside.join(", "));

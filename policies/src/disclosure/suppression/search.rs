@@ -9,8 +9,8 @@ const WINDOW: usize = 500;
 /// Cells of the window for one cell and its totals.
 const ALONE: usize = 1_000;
 /// Cells of windows for several cells, and how many those are at most.
-const SHARED: usize = 8_000;
-const SEEDS: usize = 200;
+const SHARED: usize = 32_000;
+const SEEDS: usize = 2_000;
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {

@@ -102,7 +102,13 @@ impl Tally {
         }
         let mut audit = self.audit.clone();
         audit.beside = known.iter().map(|known| known.name.clone()).collect();
-        audit.narrowest = self.narrowest.map(|n| format!("{:.1}", (n * 10.0).floor() / 10.0));
+        audit.narrowest = self.narrowest.map(coarse);
         report.audit = Some(audit);
     }
+}
+
+/// A lower bound on a ratio, so coarse that it gives nothing away: the width that a figure needs can depend on the figure, and readers can work out the width it has.
+fn coarse(ratio: f64) -> String {
+    let steps = [10, 5, 2, 1, 0];
+    steps.into_iter().find(|step| ratio >= f64::from(*step) - 1e-6).unwrap_or(0).to_string()
 }
