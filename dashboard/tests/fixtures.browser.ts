@@ -110,6 +110,20 @@ describe('figures', () => {
       expect(await table.getByRole('link', { name: /^Verified/ }).count()).toBe(points + 2);
     }));
 
+  it('stand beside what their publishers say of them', () =>
+    at('?view=figures', async ({ page }) => {
+      const panel = page.getByRole('region', { name: 'What the publishers say of them' });
+      await panel.getByText('Sample Republic', { exact: true }).click();
+      await panel.getByText('Made-up returns as Sample Republic counts them.').waitFor();
+      expect(await panel.locator('details').count()).toBe(2);
+      expect(await panel.getByRole('link', { name: 'Signed record' }).first().getAttribute('href')).toMatch(/^api\/v1\/metadata\/[0-9a-f]{64}$/);
+    }));
+
+  it('say so where a publisher says nothing of them', () =>
+    at('?view=figures&dataflow=MIGRANT_STOCK', async ({ page }) => {
+      await page.getByText('have not described them yet').waitFor();
+    }));
+
   it('link to exactly what is shown', () =>
     at('?view=figures&asOf=2026-01-25T00:00:00Z', async ({ page }) => {
       const csv = page.getByRole('link', { name: 'CSV of what is shown' });

@@ -175,6 +175,22 @@ function returns(destination, asOf) {
   return list;
 }
 
+const attribute = (id, name, text, attributes = []) => ({ id, name, text, attributes });
+const metadata = ['XAA', 'XBB'].map((by, i) => ({
+  id: hex(20 + i),
+  member: by,
+  member_name: NAMES[by],
+  dataflow: 'RETURNS',
+  dataflow_name: 'Returns',
+  version: `${i + 1}.0.0`,
+  issued_at: '2026-01-21T09:00:00Z',
+  approvals: [{ role: 'prepare', operator: 'ana' }, { role: 'approve', operator: 'luis' }],
+  attributes: [
+    attribute('CONTACT', 'Contact', null, [attribute('CONTACT_ORGANISATION', 'Contact organisation', `${NAMES[by]}, statistics unit`), attribute('CONTACT_EMAIL', 'Contact e-mail', 'statistics@example.test')]),
+    attribute('DEFINITION', 'Definition', null, [attribute('STAT_CONC_DEF', 'Statistical concepts and definitions', `Made-up returns as ${NAMES[by]} counts them.`)]),
+  ],
+}));
+
 const stock = () => [
   series('MIGRANT_STOCK', { FREQ: 'A', REF_AREA: 'XAA', ORIGIN: 'XBB', DESTINATION: 'XAA', SEX: '_T', AGE: '_T' },
     ['1990', '1995', '2000', '2005', '2010', '2015', '2020', '2024'].map((period, i) => observation(period, 21000 + i * i * 3100, 3, i > 6 ? 'E' : 'A'))),
@@ -233,6 +249,7 @@ export function answer(path, params) {
     if (!found) return null;
     return rest === 'proof' ? { format: 'chancery-proof/1', record: {} } : { ...found, report: { profile: 'default', suppressed: found.disclosure.suppressed } };
   }
+  if (path === 'metadata') return { metadata: metadata.filter((one) => one.dataflow === params.get('dataflow')) };
   if (path === 'figures') return figures(params);
   return null;
 }

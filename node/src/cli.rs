@@ -4,6 +4,7 @@ mod bench;
 mod disclosure;
 mod forum;
 mod keys;
+mod metadata;
 mod policy;
 pub(crate) mod proof;
 pub(crate) mod timestamp;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 pub(crate) use forum::{Amend, Forum};
 pub(crate) use keys::{Endorse, Keys, Signing};
+pub(crate) use metadata::Metadata;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -98,6 +100,11 @@ pub(crate) enum Command {
     Publish(StageArg),
     /// Withdraw one of this member's releases: a tombstone in the log, its figures no longer served.
     Withdraw(Withdraw),
+    /// Say what this member's figures mean: definition, coverage, methodology, quality, contact; signed by two operators.
+    Metadata {
+        #[command(subcommand)]
+        command: Metadata,
+    },
     /// Run the node: page, SDMX service, exchange with peers.
     Serve(Serve),
     /// Read published figures.

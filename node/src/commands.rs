@@ -7,6 +7,7 @@ mod figures;
 pub(crate) mod forum;
 mod keys;
 mod mapping;
+pub(crate) mod metadata;
 pub(crate) mod node;
 mod policy;
 mod preview;
@@ -71,6 +72,7 @@ async fn dispatch(context: Context, command: Command) -> Result<ExitCode> {
         Command::Approve(args) => publishing::approve(&context, args).await?,
         Command::Publish(args) => publishing::publish(&context, args.stage.as_deref()).await?,
         Command::Withdraw(args) => publishing::withdraw(&context, args).await?,
+        Command::Metadata { command } => metadata::run(&context, command).await?,
         Command::Serve(args) => node::serve(&context, args).await?,
         Command::Query(args) => figures::query(&context, args).await?,
         Command::Verify(args) => return verify::verify(&context, args).await,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
 use chancery_exchange::{
-    AuthorityPlace, Checks, Error, ImportRequest, Node, Progress, ReleaseFilter, card, draft, sign,
+    AuthorityPlace, Checks, Error, ImportRequest, MetadataFilter, Node, Progress, ReleaseFilter, card, draft, sign,
 };
 use chancery_ledger::{Audience, ForumBundle};
 use futures::StreamExt as _;
@@ -17,7 +17,7 @@ use rust_embed::RustEmbed;
 use serde::Deserialize;
 
 use crate::cli::{Demo, Example};
-use crate::commands::{forum, node};
+use crate::commands::{forum, metadata, node};
 use crate::{output, settings};
 
 /// Between a node's HTTP port and its libp2p port.
@@ -32,6 +32,7 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(600);
 #[include = "*/forum.toml"]
 #[include = "*/data/*"]
 #[include = "*/mappings/*"]
+#[include = "*/metadata/*"]
 struct Examples;
 
 /// A demo forum: `examples/*/forum.toml`.
@@ -41,6 +42,7 @@ struct Script {
     name: String,
     member: Vec<ScriptMember>,
     publication: Vec<Publication>,
+    metadata: Vec<Said>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +64,16 @@ struct Publication {
     /// Names of warnings that the operator has looked at.
     #[serde(default)]
     accept: Vec<String>,
+}
+
+/// What members say of their figures: a file as `chancery metadata prepare` reads it, with `{member_name}` where the agency's name goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    file: String,
+    /// Who says it; without any, every member that publishes the dataflow.
+    #[serde(default)]
+    members: Vec<String>,
 }
 
 fn example_name(example: Example) -> &'static str {
@@ -108,6 +120,7 @@ pub(crate) async fn run(dir: &Path, args: Demo) -> Result<()> {
     let nodes: Vec<Node> = serving.iter().map(|s| s.node().clone()).collect();
     let work = async {
         publish_all(dir, &nodes, &script, args.example).await?;
+        say_all(&nodes, &script, args.example).await?;
         settle(&nodes, script.publication.len()).await?;
         output::line(format!(
             "{} releases are published and held by every node after {:.1} s; Ctrl-C stops the forum",
@@ -251,6 +264,33 @@ async fn publish(dir: &Path, node: &Node, publication: &Publication, example: Ex
     }
     if state != "published" {
         node.publish(Some(&id)).await?;
+    }
+    Ok(())
+}
+
+/// Each member says what its figures mean; what an earlier start has said is left alone.
+async fn say_all(nodes: &[Node], script: &Script, example: Example) -> Result<()> {
+    for said in &script.metadata {
+        let text = String::from_utf8(example_file(example, &said.file)?)?;
+        let dataflow = metadata::parse(&text, &said.file)?.dataflow;
+        for member in &script.member {
+            let Some(node) = nodes.iter().find(|n| n.member() == member.id) else { continue };
+            let own = Some(member.id.clone());
+            let id = node.dataset_schema(&dataflow)?.dataflow.id;
+            let released = ReleaseFilter { dataflow: Some(id), member: own.clone(), current_only: true };
+            let says = if said.members.is_empty() {
+                !node.releases_view(released).await?.is_empty()
+            } else {
+                said.members.contains(&member.id)
+            };
+            let filter = MetadataFilter { member: own, dataflow: Some(dataflow.clone()), ..MetadataFilter::default() };
+            if says && node.metadata(filter).await?.is_empty() {
+                let filled = metadata::parse(&text.replace("{member_name}", &member.name), &said.file)?;
+                let mut draft = node.prepare_metadata(&dataflow, &filled.reported, "preparer").await?;
+                node.approve_metadata(&mut draft, "approver")?;
+                node.publish_metadata(&draft).await?;
+            }
+        }
     }
     Ok(())
 }

@@ -126,9 +126,9 @@ fn newest(all: &Structures) -> BTreeMap<Key, &Maintainable> {
 
 /// What it asks when an artefact is no longer there.
 fn gone(kind: ArtefactKind) -> Impact {
-    use ArtefactKind::{Codelist, ConceptScheme, DataStructure, Dataflow};
+    use ArtefactKind::{Codelist, ConceptScheme, DataStructure, Dataflow, MetadataStructure, Metadataflow};
     match kind {
-        DataStructure | Dataflow | Codelist | ConceptScheme => Impact::Breaking,
+        DataStructure | Dataflow | Codelist | ConceptScheme | MetadataStructure | Metadataflow => Impact::Breaking,
         ArtefactKind::RepresentationMap | ArtefactKind::StructureMap => Impact::NeedsMapping,
         _ => Impact::Compatible,
     }

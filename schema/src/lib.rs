@@ -13,6 +13,7 @@ pub mod language;
 pub mod lint;
 pub mod mapping;
 pub mod message;
+pub mod metadata;
 pub mod mirror;
 pub mod period;
 pub mod query;

@@ -93,6 +93,8 @@ fn place(kind: ArtefactKind, artefact: &Maintainable) -> String {
 fn prefix(kind: ArtefactKind) -> &'static str {
     match kind {
         ArtefactKind::Codelist => "CL_",
+        ArtefactKind::MetadataStructure => "MSD_",
+        ArtefactKind::Metadataflow => "MDF_",
         ArtefactKind::ConceptScheme => "CS_",
         ArtefactKind::CategoryScheme | ArtefactKind::Categorisation => "CAT_",
         ArtefactKind::Hierarchy => "H_",
@@ -150,6 +152,11 @@ fn ids(all: &Structures, findings: &mut Findings) {
     for scheme in &all.category_schemes {
         let ids = &mut scheme.categories.iter().map(|c| c.id.as_str());
         items(ArtefactKind::CategoryScheme, &scheme.maintainable, ids);
+    }
+    for structure in &all.metadata_structures {
+        let attributes = structure.all_attributes();
+        let ids = &mut attributes.iter().map(|a| a.id.as_str());
+        items(ArtefactKind::MetadataStructure, &structure.maintainable, ids);
     }
     for structure in &all.data_structures {
         let components = structure.components();

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::json::v2_0::structure::{self, ReadError};
 use crate::structure::Structures;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     include_str!("../structures/agencies.json"),
     include_str!("../structures/areas.json"),
     include_str!("../structures/categories.json"),
@@ -15,6 +15,7 @@ const FILES: [&str; 9] = [
     include_str!("../structures/data_structures.json"),
     include_str!("../structures/dataflows.json"),
     include_str!("../structures/maps.json"),
+    include_str!("../structures/metadata.json"),
 ];
 
 /// Read once: reading takes about 30 ms unoptimised, copying less than one, as copies share their codes.

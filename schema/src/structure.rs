@@ -4,6 +4,7 @@ mod components;
 mod constraint;
 mod items;
 mod map;
+mod metadata;
 mod names;
 pub mod reference;
 pub mod rest;
@@ -28,6 +29,7 @@ pub use items::{
     Item, Level, SUCCESSOR, VALID_TO,
 };
 pub use map::{ComponentMap, FixedValueMap, RepresentationMap, SourceValue, StructureMap, ValueKind, ValueMapping};
+pub use metadata::{MetadataAttribute, MetadataAttributeList, MetadataComponents, MetadataStructure, Metadataflow};
 pub use names::{Annotation, Names, Texts};
 pub use reference::{Reference, ReferenceError, URN_PREFIX};
 
@@ -83,6 +85,9 @@ pub struct Structures {
     /// Data structures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub data_structures: Vec<DataStructure>,
+    /// Metadata structures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metadata_structures: Vec<MetadataStructure>,
     /// Category schemes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub category_schemes: Vec<CategoryScheme>,
@@ -98,6 +103,9 @@ pub struct Structures {
     /// Dataflows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dataflows: Vec<Dataflow>,
+    /// Metadataflows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub metadataflows: Vec<Metadataflow>,
     /// Categorisations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub categorisations: Vec<Categorisation>,
@@ -121,6 +129,8 @@ macro_rules! with_lists {
         $run!(
             data_structures DataStructure,
             dataflows Dataflow,
+            metadata_structures MetadataStructure,
+            metadataflows Metadataflow,
             codelists Codelist,
             concept_schemes ConceptScheme,
             category_schemes CategoryScheme,
@@ -197,6 +207,13 @@ impl Structures {
     /// The dataflow `reference`.
     pub fn dataflow(&self, reference: &Reference) -> Option<&Dataflow> {
         self.dataflows.iter().find(|d| d.maintainable.is(reference))
+    }
+
+    /// The metadataflow `reference`, and its structure.
+    pub fn metadataflow(&self, reference: &Reference) -> Option<(&Metadataflow, &MetadataStructure)> {
+        let flow = self.metadataflows.iter().find(|f| f.maintainable.is(reference))?;
+        let structure = flow.structure.parse::<Reference>().ok()?;
+        Some((flow, self.metadata_structures.iter().find(|s| s.maintainable.is(&structure))?))
     }
 
     /// The dataflow a user means by `RETURNS`, `RCP:RETURNS`, `RETURNS(1.0.0)` or `RCP:RETURNS(1.0.0)`; the newest version if none

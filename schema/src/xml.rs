@@ -6,7 +6,7 @@ pub mod generic;
 pub mod reading;
 pub mod specific;
 pub mod structure;
-mod tree;
+pub(crate) mod tree;
 pub mod v2_1;
 pub mod v3_0;
 pub mod xsd;

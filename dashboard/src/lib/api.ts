@@ -1,6 +1,6 @@
 /** The one place that talks to the node. Paths are relative, so the page works under any mount point. */
 import type { Bundle } from './verify';
-import type { Dataflow, DataflowDetail, Figures, Forum, NodeInfo, Release, ReleaseDetail } from './types';
+import type { Dataflow, DataflowDetail, Figures, Forum, Metadata, NodeInfo, Release, ReleaseDetail } from './types';
 
 /** A refusal or a failure, with the node's own words where it gave any. */
 export class ApiError extends Error {
@@ -80,6 +80,13 @@ export async function file(url: string, signal?: AbortSignal): Promise<ReadableS
 export const proofUrl = (id: string) => `${BASE}releases/${segment(id)}/proof`;
 /** Where the release is read as JSON, with its disclosure report. */
 export const releaseUrl = (id: string) => `${BASE}releases/${segment(id)}`;
+
+/** What members say of their figures of a dataflow, in force now. */
+export async function metadata(dataflow: string, signal?: AbortSignal): Promise<Metadata[]> {
+  return (await get<{ metadata: Metadata[] }>(`metadata?dataflow=${segment(dataflow)}`, signal)).metadata;
+}
+/** Where the signed record of what a member says is read. */
+export const metadataUrl = (id: string) => `${BASE}metadata/${segment(id)}`;
 
 export interface FiguresFilter {
   dataflow: string;

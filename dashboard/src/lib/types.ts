@@ -118,6 +118,25 @@ export interface ReleaseDetail extends Release {
   tombstone: { reason: string; withdrawn_at: string; record: string | null } | null;
 }
 
+/** What a member says of its figures: a group, or an attribute with its text. */
+export interface MetadataAttribute {
+  id: string;
+  name: string;
+  text: string | null;
+  attributes: MetadataAttribute[];
+}
+
+export interface Metadata {
+  id: string;
+  member: string;
+  member_name: string;
+  dataflow: string;
+  version: string;
+  issued_at: string;
+  approvals: { role: string; operator: string }[];
+  attributes: MetadataAttribute[];
+}
+
 export interface Observation {
   period: string;
   value: number | null;

@@ -53,6 +53,8 @@ pub struct Availability {
     pub series: u64,
     /// Earliest and latest period.
     pub periods: Option<(String, String)>,
+    /// When the newest release read became known here, unix seconds.
+    pub updated_at: Option<i64>,
 }
 
 /// An answer that streams, and the releases it reads.
@@ -158,7 +160,10 @@ impl Node {
         dimensions: &[String],
         each_alone: bool,
     ) -> Result<Availability> {
-        let sources = self.sources_for(Action::Query, schema, query).await?;
+        let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
+        let held = self.read_by(Action::Query, &held, query);
+        let updated_at = held.iter().map(|held| held.row.received_at).max();
+        let sources = sources_of(&held);
         let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();
         let ids: Vec<[&str; 1]> = asked.iter().map(|(_, d)| [d.id.as_str()]).collect();
         let time = [schema.time.id.as_str()];
@@ -183,7 +188,7 @@ impl Node {
         let first = periods.iter().min_by_key(|(period, _)| period.start).map(|(_, text)| text.clone());
         let last = periods.iter().max_by_key(|(period, _)| period.end).map(|(_, text)| text.clone());
         let (observations, series) = (summary.observations, summary.series);
-        Ok(Availability { codes, observations, series, periods: first.zip(last) })
+        Ok(Availability { codes, observations, series, periods: first.zip(last), updated_at })
     }
 
     /// How many observations a query asks for.

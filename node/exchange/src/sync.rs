@@ -4,6 +4,8 @@ mod answer;
 mod fetch;
 mod forum;
 
+use std::collections::HashMap;
+
 use chancery_ledger::RecordKind;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::release::verify_withdrawal;
@@ -12,6 +14,7 @@ use chancery_network::message::{HeadHint, HeadInfo, MAX_LEAVES, RecordPage, Sync
 use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
 
 use crate::error::{Doing as _, Error, Result};
+use crate::metadata::{MetadataFilter, check_metadata, subject};
 use crate::node::Node;
 use crate::seal::new_release;
 use crate::verify::{CheckedPage, CheckedRecord, check_page, check_release};
@@ -133,6 +136,7 @@ impl Node {
             self.take_over(&checked.mandates).await?;
         }
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
+        let mut versions = self.metadata_versions(member).await?;
         for record in &checked.records {
             match record.kind {
                 RecordKind::Release => match self.take_release(network, peer, member, &checked, record, now).await {
@@ -153,6 +157,10 @@ impl Node {
                         let error = Error::unverified(error.to_string());
                         self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
                     }
+                },
+                RecordKind::Metadata => match self.take_metadata(&checked, record, member, &mut versions, now) {
+                    Ok(row) => extension.records.push(row),
+                    Err(error) => self.note_refusal(member, &format!("metadata {}", record.id), &error).await,
                 },
                 RecordKind::Delegation | RecordKind::Revocation | RecordKind::Suspension | RecordKind::Charter => {
                     extension.records.push(record_row(record, &checked, member, now)?)
@@ -189,6 +197,34 @@ impl Node {
             stage: None,
             bundle: None,
         })
+    }
+
+    /// The newest version held of each of a member's metadata sets.
+    async fn metadata_versions(&self, member: &str) -> Result<HashMap<String, u32>> {
+        let filter = MetadataFilter { member: Some(member.to_owned()), ..MetadataFilter::default() };
+        let held = self.metadata(filter).await?;
+        Ok(held.iter().map(|h| (subject(&h.intent().dataflow).to_owned(), h.intent().version)).collect())
+    }
+
+    /// A set that fits its structure and comes after those held.
+    fn take_metadata(
+        &self,
+        checked: &CheckedPage,
+        record: &CheckedRecord,
+        member: &str,
+        versions: &mut HashMap<String, u32>,
+        now: i64,
+    ) -> Result<RecordRow> {
+        let verified = check_metadata(self.structures(), &checked.trust, &record.envelope, member, now)?;
+        let intent = &verified.payload.body.intent;
+        let newest = versions.entry(subject(&intent.dataflow).to_owned()).or_default();
+        if intent.version <= *newest {
+            let what =
+                format!("the metadata of `{}` are version {}, not after {newest}", intent.dataflow, intent.version);
+            return Err(Error::unverified(what));
+        }
+        *newest = intent.version;
+        record_row(record, checked, member, now)
     }
 
     /// A member withdraws its own releases only.

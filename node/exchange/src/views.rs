@@ -262,6 +262,49 @@ pub struct CheckView {
     pub detail: String,
 }
 
+/// What a member says of its figures of a dataflow.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MetadataView {
+    /// Record id.
+    pub id: String,
+    /// Issuing member.
+    pub member: String,
+    /// Its name.
+    pub member_name: String,
+    /// Dataflow id.
+    pub dataflow: String,
+    /// Dataflow name.
+    pub dataflow_name: String,
+    /// Version of the set.
+    pub version: String,
+    /// When it was issued.
+    pub issued_at: String,
+    /// When this node stored it.
+    pub received_at: String,
+    /// The record it replaces.
+    pub replaces: Option<String>,
+    /// Where it stands in its issuer's log.
+    pub log: LogPosition,
+    /// Who prepared and who approved it.
+    pub approvals: Vec<ApprovalView>,
+    /// What it says, as its structure orders it.
+    pub attributes: Vec<MetadataAttributeView>,
+}
+
+/// A metadata attribute as it is reported.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MetadataAttributeView {
+    /// Id.
+    pub id: String,
+    /// Name of its concept.
+    pub name: String,
+    /// What is said; none if it only holds others together.
+    pub text: Option<String>,
+    /// Attributes in it.
+    #[schema(no_recursion)]
+    pub attributes: Vec<MetadataAttributeView>,
+}
+
 /// Figures for a chart and its table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FiguresView {

@@ -3,6 +3,7 @@
 pub(crate) mod dataflows;
 pub(crate) mod figures;
 pub(crate) mod forum;
+pub(crate) mod metadata;
 pub(crate) mod policies;
 pub(crate) mod releases;
 
@@ -21,6 +22,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(releases::proof)
         .service(releases::disclosure)
         .service(releases::disclosure_page)
+        .service(metadata::list)
+        .service(metadata::show)
         .service(figures::list)
         .service(figures::sums);
 }

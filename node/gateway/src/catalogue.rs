@@ -9,8 +9,10 @@ use actix_web::http::header::{self, LINK};
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chancery_exchange::views::ReleaseView;
-use chancery_exchange::{Node, ReleaseFilter};
+use chancery_exchange::{HeldMetadata, MetadataFilter, Node, ReleaseFilter};
 use chancery_schema::DatasetSchema;
+use chancery_schema::language::Languages;
+use chancery_schema::metadata::Value;
 use serde::Deserialize;
 
 use crate::error::{ErrorBody, HttpError};
@@ -36,12 +38,30 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
 struct Dataset {
     schema: DatasetSchema,
     releases: Vec<ReleaseView>,
+    /// What the member says of them.
+    metadata: Option<HeldMetadata>,
 }
 
 impl Dataset {
     /// The newest release.
     fn newest(&self) -> Option<&ReleaseView> {
         self.releases.first()
+    }
+
+    /// What the member says of one attribute.
+    fn said(&self, attribute: &str) -> Option<Value> {
+        self.metadata.as_ref()?.value(attribute)
+    }
+
+    /// The same in English, or the language there is.
+    fn said_text(&self, attribute: &str) -> Option<String> {
+        Some(self.said(attribute)?.text(&Languages::default()).to_owned())
+    }
+
+    /// Where its reference metadata are.
+    fn metadata_address(&self, base: &str) -> Option<String> {
+        let held = self.metadata.as_ref()?;
+        Some(format!("{base}/sdmx/3/metadata/metadataset/{}/{}/{}", self.member(), held.dataflow_id(), held.version()))
     }
 
     fn member(&self) -> &str {
@@ -93,8 +113,11 @@ async fn datasets(node: &Node, filter: ReleaseFilter) -> Result<Vec<Dataset>, Ht
     for release in releases.into_iter().filter(|r| r.audience == "public") {
         all.entry((release.dataflow.clone(), release.member.clone())).or_default().push(release);
     }
-    let dataset = |((dataflow, _), releases): ((String, String), Vec<ReleaseView>)| {
-        Ok(Dataset { schema: node.dataset_schema(&dataflow)?, releases })
+    let said = node.metadata(MetadataFilter::default()).await?;
+    let dataset = |((dataflow, member), releases): ((String, String), Vec<ReleaseView>)| {
+        let of = |held: &&HeldMetadata| held.payload.issuer == member && held.dataflow_id() == dataflow;
+        let metadata = said.iter().find(of).cloned();
+        Ok(Dataset { schema: node.dataset_schema(&dataflow)?, releases, metadata })
     };
     all.into_iter().map(dataset).collect()
 }
@@ -188,6 +211,10 @@ fn signposts(dataset: &Dataset, base: &str) -> Vec<(String, &'static str, Option
         (format!("{own}/datapackage.json"), "describedby", Some("application/json")),
         (dataset.figures(base, "csv"), "item", Some("text/csv")),
     ];
+    if let (Some(address), Some(held)) = (dataset.metadata_address(base), &dataset.metadata) {
+        links.push((format!("{address}?format=jsonmetadata"), "describedby", Some("application/json")));
+        links.push((format!("{base}/api/v1/metadata/{}", held.id), "describedby", Some("application/json")));
+    }
     for release in &dataset.releases {
         links.push((format!("{base}/api/v1/releases/{}", release.id), "cite-as", None));
         links.push((format!("{base}/api/v1/releases/{}/proof", release.id), "describedby", Some("application/json")));

@@ -6,8 +6,8 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::Extensions;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue, VARY};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use chancery_exchange::Node;
@@ -38,6 +38,17 @@ pub(crate) async fn identify(
     let mut response = answer.instrument(span).await?;
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(response)
+}
+
+/// Lets a `HEAD` be answered as the `GET` it asks about: the server sends no body for it whatever a handler gives.
+pub(crate) async fn head_as_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
 }
 
 /// What the reader says the figures are for.

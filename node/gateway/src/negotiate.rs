@@ -181,6 +181,54 @@ pub(crate) fn structure(
         .ok_or_else(|| refused("structures", all.map(StructureFormat::media_type)))
 }
 
+/// A representation of reference metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetadataFormat {
+    Json2,
+    Json21,
+    Xml30,
+}
+
+impl MetadataFormat {
+    const ALL: [Self; 3] = [Self::Json2, Self::Json21, Self::Xml30];
+
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json2 => "application/vnd.sdmx.metadata+json;version=2.0.0",
+            Self::Json21 => "application/vnd.sdmx.metadata+json;version=2.1.0",
+            Self::Xml30 => "application/vnd.sdmx.metadata+xml;version=3.0.0",
+        }
+    }
+}
+
+/// For reference metadata, as for structures.
+pub(crate) fn metadata(
+    request: &HttpRequest,
+    format: Option<&str>,
+    version: Option<&str>,
+) -> Result<MetadataFormat, HttpError> {
+    use MetadataFormat::{Json2, Json21, Xml30};
+    if let Some(format) = format {
+        let versions: &[_] = match format {
+            "jsonmetadata" | "json" | "sdmx-json" => &[("2.1", Json21), ("2", Json2)],
+            "genericmetadata" | "xml" | "sdmx-ml" => &[("3", Xml30)],
+            other => return Err(unknown(other, "jsonmetadata, genericmetadata")),
+        };
+        return versioned(Api::V2, format, versions, version);
+    }
+    let Some(ranges) = accepted(request) else { return Ok(Json2) };
+    let short = |range: &Range| match (range.media.as_str(), range.version.is_none()) {
+        ("application/vnd.sdmx.metadata+json", true) | ("application/json" | "text/json", _) => Some(Json2),
+        ("application/vnd.sdmx.metadata+xml", true) | ("application/xml" | "text/xml" | "*/*" | "application/*", _) => {
+            Some(Xml30)
+        }
+        _ => None,
+    };
+    let all = MetadataFormat::ALL.into_iter();
+    choose(&ranges, all.clone(), MetadataFormat::media_type, short)
+        .ok_or_else(|| refused("reference metadata", all.map(MetadataFormat::media_type)))
+}
+
 /// What `/schema` answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaFormat {
@@ -395,6 +443,8 @@ mod tests {
             let request = with(if old { "/sdmx/2.1/data/X" } else { "/sdmx/3/data/x" }, Some(&accept));
             let _ = figures(&request, None, None);
             let _ = structure(&request, None, None);
+            let _ = metadata(&request, None, None);
+            let _ = metadata(&request, Some(&format), Some(&version));
             let _ = languages(&request);
             prop_assert!(figures(&request, Some(&format), Some(&version)).is_err() || !format.is_empty());
         }

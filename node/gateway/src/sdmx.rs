@@ -1,10 +1,12 @@
-//! SDMX REST 2 under `/sdmx/3`: structure, schema, data and availability queries.
+//! SDMX REST 2 under `/sdmx/3`: structure, schema, data, availability and reference metadata queries.
 
 pub(crate) mod data;
 pub(crate) mod errors;
+pub(crate) mod metadata;
 pub(crate) mod params;
 pub(crate) mod rest1;
 pub(crate) mod structure;
+pub(crate) mod whole;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -20,7 +22,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         "/data/{context}/{agency}/{id}/",
     ] {
         config.route(path, web::get().to(data::data));
-        config.route(path, web::head().to(data::data));
     }
     for path in [
         "/structure/{kind}",
@@ -42,6 +43,21 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         "/schema/{context}/{agency}/{id}/{version}/",
     ] {
         config.route(path, web::get().to(structure::schema));
+    }
+    for path in ["", "/{agency}", "/{agency}/{id}", "/{agency}/{id}/{version}"] {
+        for path in [format!("/metadata/structure/{{kind}}{path}"), format!("/metadata/structure/{{kind}}{path}/")] {
+            config.route(&path, web::get().to(metadata::by_structure));
+        }
+    }
+    for path in ["/{agency}", "/{agency}/{id}", "/{agency}/{id}/{version}", "/{agency}/{id}/{version}/{provider}"] {
+        for path in [format!("/metadata/metadataflow{path}"), format!("/metadata/metadataflow{path}/")] {
+            config.route(&path, web::get().to(metadata::by_metadataflow));
+        }
+    }
+    for path in ["/{provider}", "/{provider}/{id}", "/{provider}/{id}/{version}"] {
+        for path in [format!("/metadata/metadataset{path}"), format!("/metadata/metadataset{path}/")] {
+            config.route(&path, web::get().to(metadata::by_set));
+        }
     }
     for path in [
         "/availability/{context}/{agency}/{id}",

@@ -12,6 +12,7 @@ pub mod endorsement;
 pub mod json;
 pub mod keys;
 pub mod log;
+pub mod metadata;
 pub mod proof;
 pub mod record;
 pub mod release;

@@ -38,12 +38,21 @@ pub enum RecordKind {
     Release,
     /// A release's tombstone.
     Withdrawal,
+    /// What a member says of its figures of a dataflow.
+    Metadata,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Charter, Self::Delegation, Self::Revocation, Self::Suspension, Self::Release, Self::Withdrawal];
+    pub const ALL: [Self; 7] = [
+        Self::Charter,
+        Self::Delegation,
+        Self::Revocation,
+        Self::Suspension,
+        Self::Release,
+        Self::Withdrawal,
+        Self::Metadata,
+    ];
 
     /// Reads [`RecordKind::as_str`]'s word.
     pub fn parse(text: &str) -> Option<Self> {
@@ -59,6 +68,7 @@ impl RecordKind {
             Self::Suspension => "suspension",
             Self::Release => "release",
             Self::Withdrawal => "withdrawal",
+            Self::Metadata => "metadata",
         }
     }
 

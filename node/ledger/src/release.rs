@@ -16,6 +16,7 @@ use crate::record::{Payload, RecordError, pae};
 use crate::time;
 use crate::trust::TrustError;
 pub use verify::{check_four_eyes, verify, verify_release, verify_withdrawal};
+pub(crate) use verify::{check_operators, publisher_of};
 
 /// Bytes of a chunk: the unit in which a transfer is checked.
 pub const CHUNK_BYTES: u64 = 1 << 20;
@@ -150,16 +151,16 @@ pub struct Withdrawal {
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// The envelope is wrong.
-    #[error("the release's record is refused: {0}")]
+    #[error("the record is refused: {0}")]
     Record(#[from] RecordError),
     /// The intent cannot be written in canonical form.
     #[error("{0}")]
     Json(#[from] JsonError),
     /// Fields contradict each other or are out of bounds.
-    #[error("the release is malformed: {0}")]
+    #[error("the record is malformed: {0}")]
     Malformed(String),
     /// Another forum's or issuer's.
-    #[error("the release is for `{found}`, expected `{expected}`")]
+    #[error("the record is for `{found}`, expected `{expected}`")]
     Misplaced {
         /// What it says.
         found: String,
@@ -198,7 +199,7 @@ pub enum ReleaseError {
     #[error("the forum's four-eyes rule is not met: {0}")]
     FourEyes(String),
     /// An operator's key is not delegated.
-    #[error("an operator of the release may not act: {0}")]
+    #[error("an operator of the record may not act: {0}")]
     Operator(#[source] Box<TrustError>),
 }
 
@@ -312,7 +313,7 @@ impl Artefact {
 }
 
 /// Whether `text` is a reference with a version: `RCP:RETURNS(1.0.0)`.
-fn is_reference(text: &str) -> bool {
+pub(crate) fn is_reference(text: &str) -> bool {
     let word = |part: &str| {
         (1..=80).contains(&part.len())
             && part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())

@@ -232,6 +232,17 @@ impl Store {
             .doing("read the log's records")
     }
 
+    /// Every member's records of one kind, each member's in the order of its log.
+    pub fn record_list_of_kind_anyone(&self, forum: &str, kind: &str) -> Result<Vec<RecordRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        records::table
+            .filter(records::forum.eq(forum).and(records::kind.eq(kind)))
+            .order((records::issuer, records::position))
+            .select(RecordRow::as_select())
+            .load(c)
+            .doing("read the logs' records")
+    }
+
     /// Positions of the leaves of a log, up to `limit`, behind which no record is held.
     pub fn gap_list(&self, forum: &str, member: &str, limit: i64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let c = &mut *self.connection()?;

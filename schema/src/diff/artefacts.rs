@@ -30,9 +30,17 @@ pub(super) fn compare(
         }
         ArtefactKind::Dataflow => {
             let (was, is) = pair!(dataflows);
-            if unversioned(&was.structure) != unversioned(&is.structure) {
-                run.add(key, "", "it has another data structure", Impact::Breaking, Party::Everybody);
-            }
+            structure(run, key, "it has another data structure", (&was.structure, &is.structure));
+        }
+        ArtefactKind::MetadataStructure => {
+            let (was, is) = pair!(metadata_structures);
+            let content = was.metadata_structure_components != is.metadata_structure_components;
+            changed(run, key, content, Impact::NeedsMapping);
+        }
+        ArtefactKind::Metadataflow => {
+            let (was, is) = pair!(metadataflows);
+            structure(run, key, "it has another metadata structure", (&was.structure, &is.structure));
+            changed(run, key, was.targets != is.targets, Impact::NeedsMapping);
         }
         ArtefactKind::Codelist => {
             let (was, is) = pair!(codelists);
@@ -73,6 +81,13 @@ pub(super) fn compare(
             let (was, is) = pair!(representation_maps);
             changed(run, key, was.representation_mappings != is.representation_mappings, Impact::NeedsMapping);
         }
+    }
+}
+
+/// What a flow refers to, whatever its version.
+fn structure(run: &mut Run, key: &Key, what: &str, (was, is): (&str, &str)) {
+    if unversioned(was) != unversioned(is) {
+        run.add(key, "", what, Impact::Breaking, Party::Everybody);
     }
 }
 

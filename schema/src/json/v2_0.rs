@@ -1,3 +1,4 @@
 //! SDMX-JSON 2.0.
 
+pub mod metadata;
 pub mod structure;

@@ -15,6 +15,20 @@ pub(super) fn check(all: &Structures, findings: &mut Findings) {
         let place = place(ArtefactKind::Dataflow, &dataflow.maintainable);
         known.artefact(&place, ArtefactKind::DataStructure, &dataflow.structure, findings);
     }
+    for flow in &all.metadataflows {
+        let place = place(ArtefactKind::Metadataflow, &flow.maintainable);
+        known.artefact(&place, ArtefactKind::MetadataStructure, &flow.structure, findings);
+    }
+    for structure in &all.metadata_structures {
+        let place = place(ArtefactKind::MetadataStructure, &structure.maintainable);
+        for attribute in structure.all_attributes() {
+            let place = format!("{place}.{}", attribute.id);
+            known.item(&place, "conceptscheme.Concept", &attribute.concept_identity, findings);
+            if let Some(Representation::Enumeration(urn)) = &attribute.local_representation {
+                known.artefact(&place, ArtefactKind::Codelist, urn, findings);
+            }
+        }
+    }
     for categorisation in &all.categorisations {
         let place = place(ArtefactKind::Categorisation, &categorisation.maintainable);
         known.artefact(&place, ArtefactKind::Dataflow, &categorisation.source, findings);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Findings, Rule, place};
 use crate::structure::select::ArtefactKind;
-use crate::structure::{DataStructure, Reference, Representation, Role, Structures, item_of};
+use crate::structure::{DataStructure, MetadataStructure, Reference, Representation, Role, Structures, item_of};
 
 /// What every figure says of itself.
 const ALWAYS: [&str; 4] = ["OBS_STATUS", "CONF_STATUS", "UNIT_MEASURE", "SOURCE"];
@@ -55,12 +55,14 @@ fn codes(all: &Structures, findings: &mut Findings) {
 
 fn concepts(all: &Structures, findings: &mut Findings) {
     let components = all.data_structures.iter().flat_map(DataStructure::components);
-    let used: HashSet<_> = components.filter_map(|c| item_of(c.concept)).collect();
+    let attributes = all.metadata_structures.iter().flat_map(MetadataStructure::all_attributes);
+    let concepts = components.map(|c| c.concept).chain(attributes.map(|a| a.concept_identity.as_str()));
+    let used: HashSet<_> = concepts.filter_map(item_of).collect();
     for scheme in &all.concept_schemes {
         let reference = scheme.maintainable.reference();
         for concept in scheme.concepts.iter().filter(|c| !used.contains(&(reference.clone(), c.item.id.as_str()))) {
             let place = place(ArtefactKind::ConceptScheme, &scheme.maintainable);
-            findings.add(Rule::Unused, format!("{place}.{}", concept.item.id), "no data structure uses the concept");
+            findings.add(Rule::Unused, format!("{place}.{}", concept.item.id), "no structure uses the concept");
         }
     }
     let used: HashSet<_> = all.categorisations.iter().filter_map(|c| item_of(&c.target)).collect();

@@ -195,6 +195,11 @@ fn time(name: &str, value: &str, of_day: NaiveTime) -> Result<i64, QueryError> {
         .map_err(|_| refuse(name, value, "a time such as `2026-11-23T19:05:00Z`, or a day".to_owned()))
 }
 
+/// A parameter that says as of when: a day means its end.
+pub fn moment(name: &str, value: &str) -> Result<i64, QueryError> {
+    time(name, value, LAST_SECOND)
+}
+
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, QueryError> {
     value.parse().map_err(|_| refuse(name, value, "a whole number".to_owned()))
 }

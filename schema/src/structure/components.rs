@@ -328,6 +328,9 @@ pub struct Format {
     /// Longest text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_length: Option<u32>,
+    /// Whether a value is texts by language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_multi_lingual: Option<bool>,
 }
 
 fn string() -> String {

@@ -35,14 +35,12 @@ pub enum StructureQueryError {
 }
 
 /// Artefact types of the standard that this schema holds none of: a query for them finds nothing.
-const NOT_HELD: [&str; 25] = [
+const NOT_HELD: [&str; 23] = [
     "valuelist",
     "hierarchyassociation",
     "dataproviderscheme",
     "dataconsumerscheme",
     "organisationunitscheme",
-    "metadatastructure",
-    "metadataflow",
     "provisionagreement",
     "conceptschememap",
     "categoryschememap",

@@ -18,6 +18,10 @@ pub enum ArtefactKind {
     DataStructure,
     /// Dataflows.
     Dataflow,
+    /// Metadata structures.
+    MetadataStructure,
+    /// Metadataflows.
+    Metadataflow,
     /// Code lists.
     Codelist,
     /// Concept schemes.
@@ -40,9 +44,11 @@ pub enum ArtefactKind {
 
 impl ArtefactKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::DataStructure,
         Self::Dataflow,
+        Self::MetadataStructure,
+        Self::Metadataflow,
         Self::Codelist,
         Self::ConceptScheme,
         Self::CategoryScheme,
@@ -59,6 +65,8 @@ impl ArtefactKind {
         match self {
             Self::DataStructure => "datastructure",
             Self::Dataflow => "dataflow",
+            Self::MetadataStructure => "metadatastructure",
+            Self::Metadataflow => "metadataflow",
             Self::Codelist => "codelist",
             Self::ConceptScheme => "conceptscheme",
             Self::CategoryScheme => "categoryscheme",
@@ -76,6 +84,8 @@ impl ArtefactKind {
         match self {
             Self::DataStructure => "datastructure.DataStructure",
             Self::Dataflow => "datastructure.Dataflow",
+            Self::MetadataStructure => "metadatastructure.MetadataStructure",
+            Self::Metadataflow => "metadatastructure.Metadataflow",
             Self::Codelist => "codelist.Codelist",
             Self::ConceptScheme => "conceptscheme.ConceptScheme",
             Self::CategoryScheme => "categoryscheme.CategoryScheme",
@@ -207,7 +217,9 @@ fn version_matches(key: &Key, candidates: &[Key], asked: &[VersionQuery]) -> boo
 /// Leaves in the schemes and lists that were only taken along the items that the other artefacts found refer to or allow.
 fn keep_used(found: &mut Structures, matches: &BTreeSet<Key>, all: &Structures) {
     let components = found.data_structures.iter().flat_map(super::DataStructure::components);
-    let concepts: BTreeSet<String> = components.map(|c| c.concept.to_owned()).collect();
+    let attributes = found.metadata_structures.iter().flat_map(super::MetadataStructure::all_attributes);
+    let concepts: BTreeSet<String> =
+        components.map(|c| c.concept.to_owned()).chain(attributes.map(|a| a.concept_identity.clone())).collect();
     let categories: BTreeSet<String> = found.categorisations.iter().map(|c| c.target.clone()).collect();
     let allowed = allowed_codes(found, all);
     let whole = |kind, reference: Reference| matches.contains(&(kind, reference));
@@ -292,6 +304,9 @@ fn copy(all: &Structures, (kind, reference): &Key, into: &mut Structures, take: 
     match kind {
         ArtefactKind::DataStructure => take!(data_structures, |a| a.data_structure_components = None),
         ArtefactKind::Dataflow => take!(dataflows, |a| a.structure.clear()),
+        ArtefactKind::MetadataStructure => take!(metadata_structures, |a| a.metadata_structure_components = None),
+        // What it is for stays: SDMX-ML has no metadataflow without it.
+        ArtefactKind::Metadataflow => take!(metadataflows, |a| a.structure.clear()),
         ArtefactKind::Codelist => take!(codelists, |a| a.codes = Codes::default()),
         ArtefactKind::ConceptScheme => take!(concept_schemes, |a| a.concepts.clear()),
         ArtefactKind::CategoryScheme => take!(category_schemes, |a| a.categories.clear()),

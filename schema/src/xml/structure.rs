@@ -1,5 +1,5 @@
 //! Reads SDMX-ML structure messages, 2.1 and 3.0: what other agencies publish their structures in. Not read, as nothing here uses
-//! it: hierarchical code lists and structure sets of 2.1, metadata structures, processes, provision agreements, categories within
+//! it: hierarchical code lists and structure sets of 2.1, processes, provision agreements, categories within
 //! categories.
 
 mod components;
@@ -77,6 +77,8 @@ fn container(list: &Element, all: &mut Structures) -> Result<(), ReadError> {
                     .unwrap_or_default(),
             }),
             "DataStructure" => all.data_structures.push(components::data_structure(one)?),
+            "MetadataStructure" => all.metadata_structures.push(others::metadata_structure(one)?),
+            "Metadataflow" => all.metadataflows.push(others::metadataflow(one)?),
             "DataConstraint" | "ContentConstraint" => all.data_constraints.push(others::data_constraint(one)?),
             // A hierarchy of 2.1 stands in a hierarchical code list, not here.
             "Hierarchy" => all.hierarchies.push(others::hierarchy(one)?),

@@ -1,5 +1,6 @@
 //! SDMX-ML 3.0.
 
+pub mod metadata;
 pub mod structure;
 
 use quick_xml::Writer;

@@ -1,9 +1,12 @@
 //! DCAT-AP 3 (SEMIC, DCAT-AP 3.0.0), as JSON-LD and as Turtle from one graph.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use chancery_exchange::Node;
+use chancery_schema::metadata::Value;
 use oxjsonld::JsonLdSerializer;
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{BlankNode, Literal, NamedNode, NamedOrBlankNode, Term, Triple};
@@ -16,13 +19,15 @@ const DCAT: &str = "http://www.w3.org/ns/dcat#";
 const DCT: &str = "http://purl.org/dc/terms/";
 const FOAF: &str = "http://xmlns.com/foaf/0.1/";
 const HYDRA: &str = "http://www.w3.org/ns/hydra/core#";
+const RDFS: &str = "http://www.w3.org/2000/01/rdf-schema#";
 const SPDX: &str = "http://spdx.org/rdf/terms#";
 const VCARD: &str = "http://www.w3.org/2006/vcard/ns#";
-const PREFIXES: [(&str, &str); 7] = [
+const PREFIXES: [(&str, &str); 8] = [
     ("dcat", DCAT),
     ("dct", DCT),
     ("foaf", FOAF),
     ("hydra", HYDRA),
+    ("rdfs", RDFS),
     ("spdx", SPDX),
     ("vcard", VCARD),
     ("xsd", "http://www.w3.org/2001/XMLSchema#"),
@@ -113,6 +118,19 @@ impl Graph {
 
     fn english(&mut self, subject: &NamedOrBlankNode, vocabulary: &str, name: &str, text: &str) {
         self.add(subject, vocabulary, name, Literal::new_language_tagged_literal_unchecked(text, "en"));
+    }
+
+    /// What a member reports, in its languages.
+    fn said(&mut self, subject: &NamedOrBlankNode, vocabulary: &str, name: &str, value: &Value) {
+        match value {
+            Value::Text(text) => self.add(subject, vocabulary, name, Literal::new_simple_literal(text)),
+            Value::Texts(texts) => texts.iter().for_each(|(tag, text)| {
+                // A tag that RDF does not take is no language.
+                let literal = Literal::new_language_tagged_literal(text, tag);
+                let literal = literal.unwrap_or_else(|_| Literal::new_simple_literal(text));
+                self.add(subject, vocabulary, name, literal);
+            }),
+        }
     }
 
     /// A node without a name of its own, that `subject` refers to.
@@ -231,13 +249,14 @@ fn describe(graph: &mut Graph, base: &str, dataset: &Dataset) -> Result<(), Http
         dataset.member_name(),
         dataset.schema.structure
     );
-    graph.english(&own, DCT, "description", &description);
+    for (language, text) in descriptions(dataset, description) {
+        graph.said(&own, DCT, "description", &Value::Texts([(language, text)].into()));
+    }
     graph.add(&own, DCT, "identifier", Literal::new_simple_literal(dataset.id()));
     let publisher = graph.agent(base, dataset.member(), dataset.member_name())?;
     graph.add(&own, DCT, "publisher", publisher);
-    let contact = graph.part(&own, DCAT, "contactPoint");
-    graph.class(&contact, VCARD, "Kind");
-    graph.add(&contact, VCARD, "fn", Literal::new_simple_literal(dataset.member_name()));
+    contact(graph, &own, dataset);
+    metadata(graph, &own, base, dataset)?;
     graph.add(&own, DCAT, "theme", authority("data-theme", "SOCI"));
     graph.add(&own, DCT, "accessRights", authority("access-right", "PUBLIC"));
     if let Some(release) = dataset.newest() {
@@ -282,6 +301,55 @@ fn describe(graph: &mut Graph, base: &str, dataset: &Dataset) -> Result<(), Http
             );
             graph.add(&checksum, SPDX, "checksumValue", typed(&artefact.sha256, xsd::HEX_BINARY));
         }
+    }
+    Ok(())
+}
+
+/// Whom to ask: as the member says, else its name.
+fn contact(graph: &mut Graph, own: &NamedOrBlankNode, dataset: &Dataset) {
+    let contact = graph.part(own, DCAT, "contactPoint");
+    graph.class(&contact, VCARD, "Kind");
+    match dataset.said("CONTACT_ORGANISATION") {
+        Some(value) => graph.said(&contact, VCARD, "fn", &value),
+        None => graph.add(&contact, VCARD, "fn", Literal::new_simple_literal(dataset.member_name())),
+    }
+    let mail = dataset.said_text("CONTACT_EMAIL").and_then(|mail| NamedNode::new(format!("mailto:{mail}")).ok());
+    mail.into_iter().for_each(|mail| graph.add(&contact, VCARD, "hasEmail", mail));
+    let phone = dataset.said_text("CONTACT_PHONE").map(|phone| phone.replace(' ', "-"));
+    let phone = phone.and_then(|phone| NamedNode::new(format!("tel:{phone}")).ok());
+    phone.into_iter().for_each(|phone| graph.add(&contact, VCARD, "hasTelephone", phone));
+}
+
+/// One description in each language: in English what is there, and in every language what the member says it means and whom it covers.
+fn descriptions(dataset: &Dataset, english: String) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::from([("en".to_owned(), english)]);
+    for value in ["STAT_CONC_DEF", "STAT_POP"].into_iter().filter_map(|attribute| dataset.said(attribute)) {
+        let texts = match value {
+            Value::Text(text) => BTreeMap::from([("en".to_owned(), text)]),
+            Value::Texts(texts) => texts,
+        };
+        for (language, text) in texts {
+            let description = all.entry(language).or_default();
+            let space = if description.is_empty() { "" } else { " " };
+            description.push_str(&format!("{space}{text}"));
+        }
+    }
+    all
+}
+
+/// How the member's figures are made, and where all it says is read.
+fn metadata(graph: &mut Graph, own: &NamedOrBlankNode, base: &str, dataset: &Dataset) -> Result<(), HttpError> {
+    for attribute in ["SOURCE_TYPE", "COLL_METHOD", "DATA_COMP", "ACCURACY"] {
+        if let Some(value) = dataset.said(attribute) {
+            let statement = graph.part(own, DCT, "provenance");
+            graph.class(&statement, DCT, "ProvenanceStatement");
+            graph.said(&statement, RDFS, "label", &value);
+        }
+    }
+    if let Some(address) = dataset.metadata_address(base) {
+        let page = iri(&address)?;
+        graph.add(own, FOAF, "page", page.clone());
+        graph.class(&page.into(), FOAF, "Document");
     }
     Ok(())
 }

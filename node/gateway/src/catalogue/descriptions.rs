@@ -6,9 +6,26 @@ use serde_json::{Value, json};
 
 use super::Dataset;
 
+fn organisation(name: &str) -> Value {
+    json!({ "@type": "Organization", "name": name })
+}
+
+/// The member, and whom to ask there.
+fn creator(dataset: &Dataset) -> Value {
+    let mut creator = organisation(dataset.member_name());
+    let mail = dataset.said_text("CONTACT_EMAIL");
+    if let (Some(creator), Some(mail)) = (creator.as_object_mut(), mail) {
+        let point = json!({
+            "@type": "ContactPoint", "contactType": "statistics", "name": dataset.said_text("CONTACT_ORGANISATION"), "email": mail,
+            "telephone": dataset.said_text("CONTACT_PHONE"),
+        });
+        creator.insert("contactPoint".to_owned(), point);
+    }
+    creator
+}
+
 /// schema.org `Dataset`.
 pub(super) fn schema_org(node: &Node, base: &str, dataset: &Dataset) -> Value {
-    let organisation = |name: &str| json!({ "@type": "Organization", "name": name });
     let files = dataset.releases.iter().flat_map(|r| &r.artefacts).map(|artefact| {
         json!({
             "@type": "DataDownload", "encodingFormat": "application/vnd.apache.parquet",
@@ -27,7 +44,8 @@ pub(super) fn schema_org(node: &Node, base: &str, dataset: &Dataset) -> Value {
         "identifier": dataset.id(),
         "name": dataset.title(),
         "description": description(dataset),
-        "creator": organisation(dataset.member_name()),
+        "creator": creator(dataset),
+        "measurementTechnique": dataset.said_text("SOURCE_TYPE"),
         "publisher": organisation(&node.view().member_name),
         "dateModified": dataset.newest().map(|r| r.issued_at.as_str()),
         "version": dataset.newest().map(|r| r.id.as_str()),
@@ -119,7 +137,7 @@ pub(super) fn data_package(base: &str, dataset: &Dataset) -> Value {
         "homepage": dataset.address(base),
         "version": dataset.newest().map(|r| r.id.as_str()),
         "created": dataset.newest().map(|r| r.issued_at.as_str()),
-        "contributors": [{ "title": dataset.member_name(), "role": "publisher" }],
+        "contributors": [contributor(dataset)],
         "resources": [{
             "name": name, "profile": "tabular-data-resource", "path": dataset.figures(base, "csv"),
             "format": "csv", "mediatype": "text/csv", "encoding": "utf-8",
@@ -131,10 +149,19 @@ pub(super) fn data_package(base: &str, dataset: &Dataset) -> Value {
     })
 }
 
+fn contributor(dataset: &Dataset) -> Value {
+    let mut contributor = json!({ "title": dataset.member_name(), "role": "publisher" });
+    if let (Some(contributor), Some(mail)) = (contributor.as_object_mut(), dataset.said_text("CONTACT_EMAIL")) {
+        contributor.insert("email".to_owned(), json!(mail));
+    }
+    contributor
+}
+
 fn description(dataset: &Dataset) -> String {
+    let definition = dataset.said_text("STAT_CONC_DEF").map(|text| format!(" {text}")).unwrap_or_default();
     let periods = dataset.periods().map(|(first, last)| format!(", {first} to {last}")).unwrap_or_default();
     format!(
-        "{} published by {}{periods}. Each release is signed by its publisher and provable from its public log.",
+        "{} published by {}{periods}. Each release is signed by its publisher and provable from its public log.{definition}",
         dataset.schema.name,
         dataset.member_name()
     )

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LAST_MODIFIED, LINK};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use arrow::array::RecordBatch;
@@ -16,6 +16,7 @@ use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
 
 use super::params::{Params, address, dataflow, header, http_date, segment};
+use super::whole::unchanged;
 use crate::encode::xlsx::{MAX_FIGURES, XlsxEncoder};
 use crate::encode::{self, ArrowEncoder, ParquetEncoder};
 use crate::error::HttpError;
@@ -117,9 +118,6 @@ pub(super) async fn answer(
         return nothing(request, schema);
     }
     response.content_type(format.media_type());
-    if request.method() == Method::HEAD {
-        return Ok(response.finish());
-    }
     let name = format!("attachment; filename=\"{}.{}\"", schema.dataflow.id, format.extension());
     if params.get("download").is_some() || matches!(format, Figures::Parquet | Figures::Arrow | Figures::Xlsx) {
         response.insert_header(("Content-Disposition", name));
@@ -183,18 +181,6 @@ fn describe(response: &mut HttpResponseBuilder, figures: &FigureData, links: &[R
     }
     for link in links.iter().take(MAX_LINKS) {
         response.append_header((LINK, format!("<{}>; rel=\"via\"; type=\"application/json\"", link.href)));
-    }
-}
-
-/// Whether the client holds this answer already (RFC 9110, section 13).
-fn unchanged(headers: &HeaderMap, etag: &str, updated_at: Option<i64>) -> bool {
-    let text = |name| headers.get(name).and_then(|h| h.to_str().ok());
-    match (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE), updated_at) {
-        (Some(known), _, _) => known.split(',').any(|known| matches!(known.trim(), "*") || known.trim() == etag),
-        (None, Some(since), Some(at)) => {
-            chrono::DateTime::parse_from_rfc2822(since).is_ok_and(|since| at <= since.timestamp())
-        }
-        _ => false,
     }
 }
 

@@ -18,7 +18,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     for path in ["/data/{flow}", "/data/{flow}/{key}", "/data/{flow}/{key}/{provider}"] {
         for path in [path.to_owned(), format!("{path}/")] {
             config.route(&path, web::get().to(data));
-            config.route(&path, web::head().to(data));
         }
     }
     for path in ["", "/{key}", "/{key}/{provider}", "/{key}/{provider}/{component}"] {

@@ -15,11 +15,12 @@ use chancery_schema::{DataQuery, DatasetSchema, Structures, json, xml};
 
 use super::data::wrong;
 use super::params::{Params, dataflow, header, segment};
+use super::whole::Whole;
 use crate::error::HttpError;
 use crate::negotiate::{self, SchemaFormat, StructureFormat};
 
 /// Structures are part of the program: their messages carry the day they were fixed.
-const PREPARED: i64 = 1_793_491_200;
+const PREPARED: i64 = 1_795_564_800;
 
 /// Structures: dataflows, data structures, code lists and what goes with them, in SDMX-JSON or SDMX-ML.
 #[utoipa::path(
@@ -63,6 +64,7 @@ pub(super) struct Path {
 /// Answers a structure query.
 pub(super) async fn find(node: &Node, request: &HttpRequest, path: &Path) -> Result<HttpResponse, HttpError> {
     let params = Params::of(request)?;
+    known_as_of(&params)?;
     let format = negotiate::structure(request, params.get("format"), params.get("formatVersion"))?;
     let Path { kind, agency, id, version, item } = path;
     let query = rest::parse(kind, agency, id, version, params.get("references"), params.get("detail"));
@@ -77,7 +79,12 @@ pub(super) async fn find(node: &Node, request: &HttpRequest, path: &Path) -> Res
             request.path().chars().take(200).collect::<String>()
         )));
     }
-    answer(node, request, found, format)
+    answer(node, request, found, format, Some(PREPARED))
+}
+
+/// A version of an artefact never changes, so it is what it was at any time: that the parameter is a time is all there is to check.
+fn known_as_of(params: &Params) -> Result<(), HttpError> {
+    params.get("asOf").map_or(Ok(()), |text| data_query::moment("asOf", text).map(|_| ()).map_err(wrong))
 }
 
 /// Leaves only some items of schemes and lists, and only those that have any.
@@ -126,19 +133,23 @@ pub(crate) async fn schema(node: Data<Node>, request: HttpRequest) -> Result<Htt
 /// The same, for a dataflow found already.
 pub(super) fn schema_of(node: &Node, request: &HttpRequest, schema: &DatasetSchema) -> Result<HttpResponse, HttpError> {
     let params = Params::of(request)?;
+    known_as_of(&params)?;
     let found = with_everything(node, schema, References::Descendants, Detail::ReferencePartial);
     let version = match negotiate::schema(request, params.get("format"), params.get("formatVersion"))? {
-        SchemaFormat::Structures(format) => return answer(node, request, found, format),
+        SchemaFormat::Structures(format) => return answer(node, request, found, format, Some(PREPARED)),
         SchemaFormat::Xsd(version) => version,
     };
     let allowed = found.dataset_schema(&schema.dataflow).map_err(|e| internal(e.to_string()))?;
     let mut query = DataQuery::all(&allowed);
     query.set_at_observation(&allowed, params.get("dimensionAtObservation").unwrap_or("dsd")).map_err(wrong)?;
     let body = xml::xsd::write(&allowed, &query, version).map_err(|e| internal(e.to_string()))?;
-    Ok(HttpResponse::Ok()
-        .insert_header(("Vary", "Accept, Accept-Encoding"))
-        .content_type(SchemaFormat::Xsd(version).media_type())
-        .body(body))
+    let whole = Whole {
+        media_type: SchemaFormat::Xsd(version).media_type(),
+        body,
+        languages: None,
+        updated_at: Some(PREPARED),
+    };
+    Ok(whole.answer(request, HttpResponse::Ok()))
 }
 
 /// Which codes have figures, and how many: a data constraint.
@@ -200,7 +211,7 @@ pub(super) async fn available(
     };
     keep_available(&mut structures, schema, &found);
     structures.data_constraints = vec![constraint(schema, &found)];
-    answer(node, request, structures, format)
+    answer(node, request, structures, format, found.updated_at)
 }
 
 /// A kind of artefact, as `references` names it.
@@ -310,6 +321,7 @@ fn answer(
     request: &HttpRequest,
     mut found: Structures,
     format: StructureFormat,
+    updated_at: Option<i64>,
 ) -> Result<HttpResponse, HttpError> {
     let languages = negotiate::languages(request);
     languages.apply(&mut found);
@@ -321,9 +333,11 @@ fn answer(
         StructureFormat::Json21 => json::v2_1::structure::write(&found, &header).map_err(|e| e.to_string()),
         StructureFormat::Xml30 => xml::v3_0::structure::write(&found, &header).map_err(|e| e.to_string()),
     };
-    Ok(HttpResponse::Ok()
-        .insert_header(("Content-Language", languages.of_message().join(", ")))
-        .insert_header(("Vary", "Accept, Accept-Encoding, Accept-Language"))
-        .content_type(format.media_type())
-        .body(body.map_err(internal)?))
+    let whole = Whole {
+        media_type: format.media_type(),
+        body: body.map_err(internal)?,
+        languages: Some(languages.of_message().join(", ")),
+        updated_at,
+    };
+    Ok(whole.answer(request, HttpResponse::Ok()))
 }

@@ -46,8 +46,8 @@ pub fn verify(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Verifi
         return Err(ReleaseError::Malformed("`replaces` is not a record id".to_owned()));
     }
     let issued_at = payload.issued_at_s()?;
-    let publisher = signer(trust, envelope, issuer, Purpose::Publisher, issued_at)?;
-    let operators = check_operators(trust, &payload.body, issuer, issued_at)?;
+    let publisher = publisher_of(trust, envelope, issuer, issued_at)?;
+    let operators = check_operators(trust, &payload.body.operators, &intent.message()?, issuer, issued_at)?;
     Ok(VerifiedRelease { id: envelope.id()?, payload, issued_at, publisher, operators })
 }
 
@@ -67,20 +67,20 @@ pub fn verify_withdrawal(
         );
         return Err(ReleaseError::Malformed(what));
     }
-    signer(trust, envelope, issuer, Purpose::Publisher, payload.issued_at_s()?)?;
+    publisher_of(trust, envelope, issuer, payload.issued_at_s()?)?;
     Ok(payload)
 }
 
-fn signer(
+/// The publisher key of `issuer`, in force at `at`, that signed.
+pub(crate) fn publisher_of(
     trust: &Trust,
     envelope: &Envelope,
     issuer: &str,
-    purpose: Purpose,
     at: i64,
 ) -> Result<PublicKey, ReleaseError> {
     let mut reason = "it has no signature".to_owned();
     for key in envelope.signers() {
-        match trust.key_for(issuer, purpose, &key, at) {
+        match trust.key_for(issuer, Purpose::Publisher, &key, at) {
             Err(e) => reason = e.to_string(),
             Ok(_) => match envelope.signed_by(&key) {
                 Ok(()) => return Ok(key),
@@ -91,29 +91,30 @@ fn signer(
     Err(ReleaseError::Publisher { issuer: issuer.to_owned(), at: time::format(at), reason })
 }
 
-fn check_operators(
+/// The operators' names, if their signatures over `message` hold and meet the forum's rule.
+pub(crate) fn check_operators(
     trust: &Trust,
-    release: &Release,
+    operators: &[OperatorSignature],
+    message: &[u8],
     issuer: &str,
     at: i64,
 ) -> Result<Vec<(OperatorRole, String)>, ReleaseError> {
-    if release.operators.len() > MAX_OPERATORS {
-        return Err(ReleaseError::FourEyes(format!("{} operators' signatures", release.operators.len())));
+    if operators.len() > MAX_OPERATORS {
+        return Err(ReleaseError::FourEyes(format!("{} operators' signatures", operators.len())));
     }
-    let message = release.intent.message()?;
     let mut names = Vec::new();
-    for operator in &release.operators {
+    for operator in operators {
         let delegation = trust
             .key_for(issuer, Purpose::Operator, &operator.key, at)
             .map_err(|e| ReleaseError::Operator(Box::new(e)))?;
-        let holds = STANDARD.decode(&operator.sig).is_ok_and(|sig| operator.key.verifies(&message, &sig));
+        let holds = STANDARD.decode(&operator.sig).is_ok_and(|sig| operator.key.verifies(message, &sig));
         if !holds {
             let name = delegation.delegation.name.clone();
             return Err(ReleaseError::OperatorSignature { name, key: operator.key });
         }
         names.push((operator.role, delegation.delegation.name.clone()));
     }
-    check_four_eyes(&release.operators, trust.charter_at(at).rules.four_eyes).map_err(ReleaseError::FourEyes)?;
+    check_four_eyes(operators, trust.charter_at(at).rules.four_eyes).map_err(ReleaseError::FourEyes)?;
     Ok(names)
 }
 

@@ -13,6 +13,7 @@ mod delegation;
 mod endorsement;
 mod governance;
 mod log;
+mod metadata;
 mod proof;
 mod release;
 mod witness;

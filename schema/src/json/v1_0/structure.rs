@@ -7,7 +7,8 @@ use crate::dataset::OBS_VALUE;
 use crate::json::v2_0::structure::meta;
 use crate::message::MessageHeader;
 use crate::structure::{
-    AttributeRelationship, Components, ConstraintRole, DataConstraint, Representation, Selection, Structures, Usage,
+    AttributeRelationship, Components, ConstraintRole, DataConstraint, MetadataAttribute, MetadataStructure,
+    Representation, Selection, Structures, Usage,
 };
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/structure-message/tools/schemas/1.0/sdmx-json-structure-schema.json";
@@ -42,6 +43,14 @@ fn data(all: &Structures) -> serde_json::Result<Value> {
             }
         }
     }
+    for (value, structure) in each(lists, "metadataStructures").zip(&all.metadata_structures) {
+        if !structure.attributes().is_empty() {
+            value.insert("metadataStructureComponents".to_owned(), metadata_components(structure));
+        }
+    }
+    for value in each(lists, "metadataflows") {
+        value.remove("targets");
+    }
     if !all.data_constraints.is_empty() {
         let constraints = all.data_constraints.iter().map(constraint).collect::<Result<_, _>>()?;
         lists.insert("contentConstraints".to_owned(), constraints);
@@ -59,8 +68,9 @@ fn representation(this: &Representation) -> Value {
         Representation::Enumeration(urn) => json!({ "enumeration": urn }),
         Representation::Format(format) => {
             let mut text = json!({ "textType": format.data_type });
-            if let (Some(object), Some(length)) = (text.as_object_mut(), format.max_length) {
-                object.insert("maxLength".to_owned(), json!(length));
+            if let Some(object) = text.as_object_mut() {
+                object.extend(format.max_length.map(|length| ("maxLength".to_owned(), json!(length))));
+                object.extend(format.is_multi_lingual.map(|many| ("isMultiLingual".to_owned(), json!(many))));
             }
             json!({ "textFormat": text })
         }
@@ -114,6 +124,34 @@ fn components(parts: &Components) -> Value {
     if let (Some(value), Some(m)) = (value.as_object_mut(), measure) {
         let measure = component(&m.id, &m.concept_identity, m.local_representation.as_ref(), json!({}));
         value.insert("measureList".to_owned(), json!({ "id": "MeasureDescriptor", "primaryMeasure": measure }));
+    }
+    value
+}
+
+/// In 1.0 a metadata structure says itself what is reported on, which is a dataflow here.
+fn metadata_components(structure: &MetadataStructure) -> Value {
+    let target = format!("{}.TARGET", structure.maintainable.reference().urn("metadatastructure.MetadataTarget"));
+    json!({
+        "metadataTargets": [{
+            "id": "TARGET",
+            "identifiableObjectTargets": [{
+                "id": "DATAFLOW", "objectType": "Dataflow",
+                "localRepresentation": { "textFormat": { "textType": "IdentifiableReference" } },
+            }],
+        }],
+        "reportStructures": [{
+            "id": "REPORT", "metadataTargets": [target],
+            "metadataAttributes": structure.attributes().iter().map(metadata_attribute).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn metadata_attribute(a: &MetadataAttribute) -> Value {
+    let more = json!({ "minOccurs": a.min_occurs, "isPresentational": a.is_presentational() });
+    let mut value = component(&a.id, &a.concept_identity, a.local_representation.as_ref(), more);
+    if let (Some(value), false) = (value.as_object_mut(), a.metadata_attributes.is_empty()) {
+        let inner = a.metadata_attributes.iter().map(metadata_attribute).collect();
+        value.insert("metadataAttributes".to_owned(), inner);
     }
     value
 }

@@ -22,6 +22,19 @@ fn for_each_reference(all: &Structures, mut add: impl FnMut(&Key, ArtefactKind, 
         let from = (ArtefactKind::Dataflow, dataflow.maintainable.reference());
         add(&from, ArtefactKind::DataStructure, &dataflow.structure);
     }
+    for flow in &all.metadataflows {
+        let from = (ArtefactKind::Metadataflow, flow.maintainable.reference());
+        add(&from, ArtefactKind::MetadataStructure, &flow.structure);
+    }
+    for structure in &all.metadata_structures {
+        let from = (ArtefactKind::MetadataStructure, structure.maintainable.reference());
+        for attribute in structure.all_attributes() {
+            add(&from, ArtefactKind::ConceptScheme, scheme_of(&attribute.concept_identity));
+            if let Some(Representation::Enumeration(urn)) = &attribute.local_representation {
+                add(&from, ArtefactKind::Codelist, urn);
+            }
+        }
+    }
     for categorisation in &all.categorisations {
         let from = (ArtefactKind::Categorisation, categorisation.maintainable.reference());
         add(&from, ArtefactKind::Dataflow, &categorisation.source);

@@ -1,6 +1,6 @@
 //! Data structures and their components.
 
-use super::{ReadError, id, local_reference, maintainable, missing, reference};
+use super::{ReadError, id, is_true, local_reference, maintainable, missing, reference};
 use crate::structure::{
     Attribute, AttributeList, AttributeRelationship, Components, DataStructure, Dimension, DimensionList, Empty,
     Format, Measure, MeasureList, Representation, TimeDimension, Usage,
@@ -120,5 +120,6 @@ pub(super) fn representation(element: &Element) -> Option<Representation> {
     Some(Representation::Format(Format {
         data_type: format.attribute("textType").unwrap_or("String").to_owned(),
         max_length: format.attribute("maxLength").and_then(|l| l.parse().ok()),
+        is_multi_lingual: is_true(format, "isMultiLingual"),
     }))
 }

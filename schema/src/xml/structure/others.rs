@@ -1,9 +1,10 @@
-//! Hierarchies, constraints and maps.
+//! Hierarchies, constraints, metadata structures and maps.
 
-use super::{ReadError, id, is_true, maintainable, missing, names, reference};
+use super::{ReadError, components, id, is_true, maintainable, missing, names, reference};
 use crate::structure::{
     Attachment, ComponentMap, ConstraintRole, CubeRegion, DataConstraint, FixedValueMap, HierarchicalCode, Hierarchy,
-    Level, RepresentationMap, SelectedValue, Selection, SourceValue, StructureMap, ValueKind, ValueMapping,
+    Level, MetadataAttribute, MetadataAttributeList, MetadataComponents, MetadataStructure, Metadataflow,
+    RepresentationMap, SelectedValue, Selection, SourceValue, StructureMap, ValueKind, ValueMapping,
 };
 use crate::xml::tree::Element;
 
@@ -70,6 +71,42 @@ pub(super) fn data_constraint(element: &Element) -> Result<DataConstraint, ReadE
     });
     let cube_regions = regions.collect::<Result<_, ReadError>>()?;
     Ok(DataConstraint { maintainable: maintainable(element)?, role, constraint_attachment: attachment, cube_regions })
+}
+
+pub(super) fn metadataflow(element: &Element) -> Result<Metadataflow, ReadError> {
+    let structure = element.child("Structure").and_then(|s| reference(s, "metadatastructure.MetadataStructure"));
+    Ok(Metadataflow {
+        maintainable: maintainable(element)?,
+        structure: structure.unwrap_or_default(),
+        targets: element.all("Target").map(|t| t.trimmed().to_owned()).collect(),
+    })
+}
+
+/// Of 2.1, whose structures have a report structure where those of 3.0 have a list, and say themselves what is reported on, the first
+/// report's attributes.
+pub(super) fn metadata_structure(element: &Element) -> Result<MetadataStructure, ReadError> {
+    let parts = element.child("MetadataStructureComponents");
+    let list = parts.and_then(|p| p.child("MetadataAttributeList").or_else(|| p.child("ReportStructure")));
+    let attributes = list.map(|l| l.all("MetadataAttribute").map(metadata_attribute).collect::<Result<_, _>>());
+    let components = attributes.transpose()?.map(|metadata_attributes| MetadataComponents {
+        metadata_attribute_list: MetadataAttributeList {
+            id: "MetadataAttributeDescriptor".to_owned(),
+            metadata_attributes,
+        },
+    });
+    Ok(MetadataStructure { maintainable: maintainable(element)?, metadata_structure_components: components })
+}
+
+fn metadata_attribute(element: &Element) -> Result<MetadataAttribute, ReadError> {
+    let concept = element.child("ConceptIdentity").and_then(|c| reference(c, "conceptscheme.Concept"));
+    Ok(MetadataAttribute {
+        id: id(element)?,
+        is_presentational: is_true(element, "isPresentational"),
+        min_occurs: element.attribute("minOccurs").and_then(|n| n.parse().ok()).unwrap_or(1),
+        concept_identity: concept.ok_or_else(|| missing(element, "ConceptIdentity"))?,
+        local_representation: element.child("LocalRepresentation").and_then(components::representation),
+        metadata_attributes: element.all("MetadataAttribute").map(metadata_attribute).collect::<Result<_, _>>()?,
+    })
 }
 
 pub(super) fn structure_map(element: &Element) -> Result<StructureMap, ReadError> {

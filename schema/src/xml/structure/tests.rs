@@ -31,6 +31,8 @@ fn what_2_1_has_reads_back_equal() {
     assert_eq!(read_back.dataflows, structures.dataflows);
     assert_eq!(read_back.categorisations, structures.categorisations);
     assert_eq!(read_back.data_constraints, structures.data_constraints);
+    let attributes = |all: &Structures| all.metadata_structures[0].metadata_structure_components.clone();
+    assert_eq!(attributes(&read_back), attributes(&structures));
     assert_eq!(read_back.data_structures.len(), structures.data_structures.len());
     let visas = |all: &Structures| all.dataset_schema(&all.find_dataflow("VISAS").unwrap()).unwrap();
     assert_eq!(visas(&read_back).arrow_schema(), visas(&structures).arrow_schema());

@@ -1,6 +1,7 @@
 //! SDMX-ML 2.1 structure messages (SDMX 2.1, section 3A, part III). Hierarchies and maps have no like in 2.1 and are left out.
 
 mod components;
+mod metadata;
 
 use std::io::Result;
 
@@ -51,6 +52,11 @@ fn lists(out: &mut Out<'_>, all: &Structures) -> Result<()> {
             if a.structure.is_empty() { Ok(()) } else { artefact(out, "str:Structure", &a.structure) }
         })
     })?;
+    list(out, "str:Metadataflows", &all.metadataflows, |out, a| {
+        maintainable(out, "str:Metadataflow", &a.maintainable, None, |out| {
+            if a.structure.is_empty() { Ok(()) } else { artefact(out, "str:Structure", &a.structure) }
+        })
+    })?;
     list(out, "str:CategorySchemes", &all.category_schemes, |out, a| {
         maintainable(out, "str:CategoryScheme", &a.maintainable, a.is_partial, |out| {
             items(out, "str:Category", &a.categories)
@@ -71,6 +77,9 @@ fn lists(out: &mut Out<'_>, all: &Structures) -> Result<()> {
                 })
             })
         })
+    })?;
+    list(out, "str:MetadataStructures", &all.metadata_structures, |out, a| {
+        maintainable(out, "str:MetadataStructure", &a.maintainable, None, |out| metadata::components(out, a))
     })?;
     list(out, "str:DataStructures", &all.data_structures, |out, a| {
         maintainable(out, "str:DataStructure", &a.maintainable, None, |out| match &a.data_structure_components {

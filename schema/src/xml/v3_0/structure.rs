@@ -79,6 +79,17 @@ fn write_structures<W: Write>(w: &mut Writer<W>, all: &Structures) -> Result<()>
         maintainable(w, "str:DataStructure", &a.maintainable, &[], |w| components::components(w, a))
     })?;
     list(w, "str:Hierarchies", &all.hierarchies, others::hierarchy)?;
+    list(w, "str:Metadataflows", &all.metadataflows, |w, a| {
+        maintainable(w, "str:Metadataflow", &a.maintainable, &[], |w| {
+            if !a.structure.is_empty() {
+                text(w, "str:Structure", &a.structure)?;
+            }
+            a.targets.iter().try_for_each(|target| text(w, "str:Target", target))
+        })
+    })?;
+    list(w, "str:MetadataStructures", &all.metadata_structures, |w, a| {
+        maintainable(w, "str:MetadataStructure", &a.maintainable, &[], |w| components::metadata_components(w, a))
+    })?;
     list(w, "str:RepresentationMaps", &all.representation_maps, others::representation_map)?;
     list(w, "str:StructureMaps", &all.structure_maps, others::structure_map)
 }

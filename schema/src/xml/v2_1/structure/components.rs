@@ -62,7 +62,7 @@ fn attribute(out: &mut Out<'_>, a: &Attribute, primary: &str) -> Result<()> {
     end(out, "str:Attribute")
 }
 
-fn identity(out: &mut Out<'_>, urn: &str, representation: Option<&Representation>) -> Result<()> {
+pub(super) fn identity(out: &mut Out<'_>, urn: &str, representation: Option<&Representation>) -> Result<()> {
     concept(out, urn)?;
     self::representation(out, "str:LocalRepresentation", representation)
 }
@@ -80,6 +80,7 @@ pub(super) fn representation(out: &mut Out<'_>, element: &str, this: Option<&Rep
             let length = format.max_length.map(|length| length.to_string());
             let mut attributes = vec![("textType", format.data_type.as_str())];
             attributes.extend(length.as_deref().map(|length| ("maxLength", length)));
+            attributes.extend((format.is_multi_lingual == Some(true)).then_some(("isMultiLingual", "true")));
             empty(out, "str:TextFormat", &attributes)?;
         }
     }

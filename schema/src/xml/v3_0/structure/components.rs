@@ -4,7 +4,9 @@ use std::io::{Result, Write};
 
 use quick_xml::Writer;
 
-use crate::structure::{Attribute, AttributeRelationship, DataStructure, Representation};
+use crate::structure::{
+    Attribute, AttributeRelationship, DataStructure, MetadataAttribute, MetadataStructure, Representation,
+};
 use crate::xml::v3_0::text;
 
 pub(super) fn components<W: Write>(w: &mut Writer<W>, structure: &DataStructure) -> Result<()> {
@@ -71,6 +73,34 @@ fn attribute<W: Write>(w: &mut Writer<W>, a: &Attribute) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn metadata_components<W: Write>(w: &mut Writer<W>, structure: &MetadataStructure) -> Result<()> {
+    if structure.attributes().is_empty() {
+        return Ok(());
+    }
+    w.create_element("str:MetadataStructureComponents").write_inner_content(|w| {
+        w.create_element("str:MetadataAttributeList")
+            .with_attribute(("id", "MetadataAttributeDescriptor"))
+            .write_inner_content(|w| structure.attributes().iter().try_for_each(|a| metadata_attribute(w, a)))?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn metadata_attribute<W: Write>(w: &mut Writer<W>, a: &MetadataAttribute) -> Result<()> {
+    let mut element = w.create_element("str:MetadataAttribute").with_attribute(("id", a.id.as_str()));
+    if a.min_occurs == 0 {
+        element = element.with_attribute(("minOccurs", "0"));
+    }
+    if a.is_presentational() {
+        element = element.with_attribute(("isPresentational", "true"));
+    }
+    element.write_inner_content(|w| {
+        identity(w, &a.concept_identity, a.local_representation.as_ref())?;
+        a.metadata_attributes.iter().try_for_each(|a| metadata_attribute(w, a))
+    })?;
+    Ok(())
+}
+
 fn identity<W: Write>(w: &mut Writer<W>, concept: &str, local: Option<&Representation>) -> Result<()> {
     text(w, "str:ConceptIdentity", concept)?;
     local.map_or(Ok(()), |local| representation(w, "str:LocalRepresentation", local))
@@ -85,6 +115,9 @@ pub(super) fn representation<W: Write>(w: &mut Writer<W>, element: &str, this: &
                 w.create_element("str:TextFormat").with_attribute(("textType", format.data_type.as_str()));
             if let Some(length) = &length {
                 element = element.with_attribute(("maxLength", length.as_str()));
+            }
+            if format.is_multi_lingual == Some(true) {
+                element = element.with_attribute(("isMultiLingual", "true"));
             }
             element.write_empty().map(|_| ())
         }

@@ -1,0 +1,1 @@
+CREATE INDEX records_by_kind ON records (forum, kind, issuer, position);
