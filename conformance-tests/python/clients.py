@@ -219,7 +219,9 @@ def _():
     for base, path, code in (
         (BASE, "/data/dataflow/RCP/NOPE/1.0.0/*", 404),
         (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/A.B.C.D.E.F.G.H", 400),
-        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*?includeHistory=true", 501),
+        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*?includeHistory=maybe", 400),
+        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*?sort=OBS_VALUE", 501),
+        (BASE, "/data/dataflow/RCP/RETURNS/1.0.0/*?sort=WEATHER", 400),
         (BASE, "/structure/nonsense", 400),
         (BASE, "/structure/codelist/RCP/NOPE", 404),
         (OLD, "/data/NOPE", 404),

@@ -29,14 +29,20 @@ fn python_clients_read_a_node() {
     let forum = TestForum::found(&["GTM"]).unwrap();
     let gtm = &forum.nodes[0];
     gtm.publish("Returns", &[("2023-12", 8), ("2024-01", 10), ("2024-02", 2), ("2024-03", 12)]).unwrap();
+    // A revision, so that there is a history.
+    let revised = [("2023-12", 8), ("2024-01", 11), ("2024-02", 2), ("2024-03", 12), ("2024-04", 30)];
+    gtm.publish("Returns, revised", &revised).unwrap();
     let said = gtm.write("said.toml", include_str!("../../examples/puebla/metadata/returns_gtm.toml")).unwrap();
     let draft = gtm.write("said.json", "").unwrap();
     for step in [&["prepare", said.as_str(), "-o", &draft][..], &["approve", &draft], &["publish", &draft]] {
         gtm.run(&[&["metadata"], step].concat()).unwrap().ok().unwrap();
     }
     let serving = gtm.serve().unwrap();
-    for script in ["clients.py", "catalogue.py", "schemas.py"] {
-        let output = Command::new(venv.join("bin/python")).arg(here.join(script)).arg(&serving.url).output().unwrap();
+    let specification = here.join("../../../shared/data/sdmx-spec/sdmx-rest-openapi.yaml");
+    for script in ["clients.py", "catalogue.py", "schemas.py", "queries.py"] {
+        let mut command = Command::new(venv.join("bin/python"));
+        command.arg(here.join(script)).arg(&serving.url).args(Some(&specification).filter(|path| path.exists()));
+        let output = command.output().unwrap();
         println!("{}", String::from_utf8_lossy(&output.stdout));
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }

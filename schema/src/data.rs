@@ -1,10 +1,13 @@
 //! Writing figures: one streaming writer a format, fed with record batches sorted by series key, then time.
 
+pub mod history;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int32Type, SchemaRef};
 
+use self::history::Dissemination;
 use crate::csv::{self, CsvWriter};
 use crate::dataset::DatasetSchema;
 use crate::json::{self, data::JsonWriter};
@@ -47,6 +50,11 @@ impl DataFormat {
             Self::Specific21 => "application/vnd.sdmx.structurespecificdata+xml;version=2.1",
             Self::Specific30 => "application/vnd.sdmx.data+xml;version=3.0.0",
         }
+    }
+
+    /// Whether it is a table, not data sets of series.
+    pub fn is_table(self) -> bool {
+        matches!(self, Self::Csv1 | Self::Csv2)
     }
 }
 
@@ -111,6 +119,10 @@ pub enum WriteError {
 pub trait DataWriter: Send {
     /// Appends a batch's text to `out`.
     fn write(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), WriteError>;
+    /// Ends the data set there is, if any, and begins the one of a dissemination; only where data sets say when they were in force.
+    fn next_set(&mut self, _set: &Dissemination, _out: &mut Vec<u8>) -> Result<(), WriteError> {
+        Ok(())
+    }
     /// Appends what ends the message; without any batch, an empty message.
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError>;
 }

@@ -1,6 +1,7 @@
 //! The one query model: SDMX REST, peer queries, the page and the command line all say what they want with it.
 
 pub mod rest;
+mod sort;
 
 use crate::dataset::{DatasetSchema, OBS_VALUE, TIME_PERIOD};
 use crate::period::{Length, Period};
@@ -119,6 +120,10 @@ pub struct DataQuery {
     pub measures: bool,
     /// Only which series there are, without their observations.
     pub series_keys_only: bool,
+    /// Every dissemination, not only the one in force.
+    pub include_history: bool,
+    /// The order asked for: components, and whether descending. Empty for series keys, then time.
+    pub sort: Vec<(String, bool)>,
 }
 
 /// Why a query cannot be understood.
@@ -193,6 +198,8 @@ impl DataQuery {
             attributes: Selection::All,
             measures: true,
             series_keys_only: false,
+            include_history: false,
+            sort: Vec::new(),
         }
     }
 

@@ -10,10 +10,11 @@ use chancery_policies::access::Action;
 use chancery_query::{QueryFailure, QueryStream, Source};
 use chancery_schema::DataQuery;
 use chancery_schema::data::Texts;
+use chancery_schema::data::history::Dissemination;
 use chancery_schema::dataset::{DatasetSchema, RELEASE};
 use chancery_schema::period::Period;
 use chancery_store::releases::ReleaseRow;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::error::{Doing as _, Error, Result};
 use crate::held::HeldRelease;
@@ -24,6 +25,9 @@ use crate::views::{FiguresView, ObservationView, SeriesView, SumView, Sums};
 const TOTAL: &str = "_T";
 /// Attributes that every observation shows by itself.
 const SHOWN: [&str; 2] = ["OBS_STATUS", "CONF_STATUS"];
+
+/// Most disseminations of one history.
+const MAX_DISSEMINATIONS: usize = 1_000;
 
 /// Which figures the page wants.
 #[derive(Debug, Clone, Default)]
@@ -63,12 +67,61 @@ pub struct Data {
     pub releases: Vec<String>,
     /// When the newest of them became known here, unix seconds.
     pub updated_at: Option<i64>,
+    /// Record ids of releases that were in force at the time asked for and were withdrawn since: their figures are left out.
+    pub withdrawn: Vec<String>,
+    /// When each release read was in force, oldest first, if the history was asked for.
+    pub history: Vec<Dissemination>,
     /// Batches.
     pub stream: QueryStream,
 }
 
+impl Data {
+    fn of(rows: &[&ReleaseRow], withdrawn: Vec<String>, stream: QueryStream) -> Self {
+        let mut releases: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        releases.sort();
+        let updated_at = rows.iter().map(|row| row.received_at).max();
+        Self { releases, updated_at, withdrawn, history: Vec::new(), stream }
+    }
+}
+
 fn sources_of(held: &[&HeldRelease]) -> Vec<Source> {
     held.iter().map(|held| held.source()).collect()
+}
+
+/// Since when and until when a release was in force here.
+fn dissemination(row: &ReleaseRow) -> Dissemination {
+    Dissemination {
+        release: row.id.clone(),
+        valid_from: time::format(row.received_at),
+        valid_to: row.replaced_at.map(time::format),
+    }
+}
+
+/// Of rows, at most `limit` after the first `offset`.
+fn part(rows: QueryStream, offset: u64, limit: Option<u64>) -> impl Stream<Item = Result<RecordBatch, QueryFailure>> {
+    futures::stream::unfold((rows, offset, limit.unwrap_or(u64::MAX)), |(mut rows, mut skip, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        loop {
+            let batch = match rows.next().await? {
+                Ok(batch) => batch,
+                Err(failure) => return Some((Err(failure), (rows, skip, 0))),
+            };
+            let found = batch.num_rows() as u64;
+            if skip < found {
+                let taken = (found - skip).min(left);
+                return Some((Ok(batch.slice(skip as usize, taken as usize)), (rows, 0, left - taken)));
+            }
+            skip -= found;
+        }
+    })
+}
+
+/// Whether a query asks for what a release says.
+fn asked(row: &ReleaseRow, query: &DataQuery) -> bool {
+    (query.providers.is_empty() || query.providers.contains(&row.member))
+        && query.updated_after.is_none_or(|after| row.received_at > after)
 }
 
 fn failed(failure: QueryFailure) -> Error {
@@ -96,14 +149,66 @@ impl Node {
 
     /// Figures that the asker may read, as they stream from the files.
     pub async fn data(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
-        let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
-        let held = self.read_by(Action::Read, &held, query);
-        let sources = sources_of(&held);
-        let mut releases: Vec<String> = held.iter().map(|r| r.row.id.clone()).collect();
-        releases.sort();
-        let updated_at = held.iter().map(|r| r.row.received_at).max();
-        let stream = self.engine().run(schema, &sources, query).await.map_err(failed)?;
-        Ok(Data { releases, updated_at, stream })
+        if query.include_history {
+            return self.history(schema, query).await;
+        }
+        let all = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
+        let held = self.read_by(Action::Read, &all, query);
+        let wanted = |row: &ReleaseRow| row.withdrawn_at.is_some() && asked(row, query) && self.may(Action::Read, row);
+        let withdrawn = all.iter().map(|held| &held.row).filter(|row| wanted(row)).cloned().collect();
+        let rows: Vec<&ReleaseRow> = held.iter().map(|held| &held.row).collect();
+        let withdrawn = self.left_out(rows.is_empty(), withdrawn).await?;
+        let stream = self.engine().run(schema, &sources_of(&held), query).await.map_err(failed)?;
+        Ok(Data::of(&rows, withdrawn, stream))
+    }
+
+    /// The ids of withdrawn releases, whose figures are left out. With nothing else to read, the newest one's tombstone is the answer.
+    async fn left_out(&self, nothing_else: bool, withdrawn: Vec<ReleaseRow>) -> Result<Vec<String>> {
+        if let (true, Some(row)) = (nothing_else, withdrawn.first())
+            && let Some(tombstone) = self.tombstone(row).await?
+        {
+            return Err(Error::Withdrawn(Box::new(tombstone)));
+        }
+        Ok(withdrawn.into_iter().map(|row| row.id).collect())
+    }
+
+    /// The figures of one dissemination after the other, oldest first.
+    async fn history(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
+        let (rows, withdrawn) = self.disseminations(Action::Read, schema, query).await?;
+        let withdrawn = self.left_out(rows.is_empty(), withdrawn).await?;
+        let sources = self.sources(&rows).await?;
+        let mut by_release: BTreeMap<String, Source> = sources.into_iter().map(|s| (s.release.clone(), s)).collect();
+        let ordered: Vec<Source> = rows.iter().filter_map(|r| by_release.remove(&r.id)).collect();
+        let each = DataQuery { offset: 0, limit: None, ..query.clone() };
+        let (engine, schema) = (self.engine().clone(), schema.clone());
+        let streams = futures::stream::iter(ordered).then(move |source| {
+            let (engine, schema, each) = (engine.clone(), schema.clone(), each.clone());
+            async move { engine.run(&schema, &[source], &each).await }
+        });
+        let stream = Box::pin(part(streams.try_flatten().boxed(), query.offset, query.limit));
+        let history = rows.iter().map(dissemination).collect();
+        Ok(Data { history, ..Data::of(&rows.iter().collect::<Vec<_>>(), withdrawn, stream) })
+    }
+
+    /// The releases that a query reads of all that were in force until its time, oldest first; and those withdrawn since.
+    async fn disseminations(
+        &self,
+        action: Action,
+        schema: &DatasetSchema,
+        query: &DataQuery,
+    ) -> Result<(Vec<ReleaseRow>, Vec<ReleaseRow>)> {
+        let dataflow = Some(schema.dataflow.to_string());
+        let mut rows = self.disseminated(action, dataflow, self.time_of(query)).await?;
+        rows.retain(|row| asked(row, query));
+        let withdrawn = rows.extract_if(.., |r| r.withdrawn_at.is_some()).collect();
+        if rows.len() > MAX_DISSEMINATIONS {
+            return Err(Error::invalid(format!(
+                "the history has {} disseminations, more than {MAX_DISSEMINATIONS}: ask for the past with `asOf`, or since a \
+                 time with `updatedAfter`",
+                rows.len()
+            )));
+        }
+        Ok((rows, withdrawn))
     }
 
     /// When a query looks at the releases.
@@ -111,17 +216,18 @@ impl Node {
         query.as_of.unwrap_or_else(|| self.now())
     }
 
-    /// Of releases in force those that a query reads, and with which the asker may do this.
+    /// Of releases in force those that a query reads, but for those withdrawn since, and with which the asker may do this.
     fn read_by<'a>(&self, action: Action, held: &'a [HeldRelease], query: &DataQuery) -> Vec<&'a HeldRelease> {
-        let asked = |row: &ReleaseRow| {
-            (query.providers.is_empty() || query.providers.contains(&row.member))
-                && query.updated_after.is_none_or(|after| row.received_at > after)
-        };
-        held.iter().filter(|held| asked(&held.row) && self.may(action, &held.row)).collect()
+        let kept = |row: &ReleaseRow| row.withdrawn_at.is_none() && asked(row, query);
+        held.iter().filter(|held| kept(&held.row) && self.may(action, &held.row)).collect()
     }
 
     /// The files a query reads.
     async fn sources_for(&self, action: Action, schema: &DatasetSchema, query: &DataQuery) -> Result<Vec<Source>> {
+        if query.include_history {
+            let (rows, _) = self.disseminations(action, schema, query).await?;
+            return self.sources(&rows).await;
+        }
         let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
         Ok(sources_of(&self.read_by(action, &held, query)))
     }
@@ -234,7 +340,8 @@ impl Node {
         let used: BTreeSet<&str> =
             view.series.iter().flat_map(|s| &s.observations).map(|o| o.release.as_str()).collect();
         let at = query.as_of.unwrap_or_else(|| self.now());
-        let rows = self.readable(Action::Read, Some(schema.dataflow.to_string()), at).await?;
+        let mut rows = self.readable(Action::Read, Some(schema.dataflow.to_string()), at).await?;
+        rows.retain(|r| r.withdrawn_at.is_none());
         let rows = rows.into_iter().filter(|r| used.contains(r.id.as_str())).collect();
         view.releases = self.release_views(rows).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
         Ok(view)

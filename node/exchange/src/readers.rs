@@ -144,6 +144,23 @@ impl Node {
         Ok(rows.into_iter().filter(|r| self.may(action, r)).collect())
     }
 
+    /// Releases that were ever in force until a time, oldest first, with which the asker may do this.
+    pub(crate) async fn disseminated(
+        &self,
+        action: Action,
+        dataflow: Option<String>,
+        at: i64,
+    ) -> Result<Vec<ReleaseRow>> {
+        let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
+        let forum = trust.forum().to_owned();
+        let selection = ReleaseSelection { dataflow, member: None, in_force_at: None };
+        let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
+        let mut rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
+        rows.retain(|r| r.received_at <= at && self.may(action, r));
+        rows.sort_by(|a, b| (a.received_at, &a.member, a.position).cmp(&(b.received_at, &b.member, b.position)));
+        Ok(rows)
+    }
+
     /// Every dataflow of the schema, and what is published under it.
     pub async fn dataflows_view(&self) -> Result<Vec<DataflowView>> {
         let rows = self.readable(Action::Query, None, self.now()).await?;

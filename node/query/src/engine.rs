@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE};
+use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE, TIME_PERIOD};
 use chancery_schema::query::{AtObservation, DataQuery, Selection};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
@@ -24,6 +24,7 @@ use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::artefact::ArtefactError;
+use crate::chronological;
 use crate::file::{OpenFiles, RUNS_KIB};
 use crate::merge::Merge;
 use crate::predicate::Predicate;
@@ -208,7 +209,7 @@ impl QueryEngine {
         sources: &[Source],
         query: &DataQuery,
     ) -> Result<QueryStream, QueryFailure> {
-        let reordered = matches!(query.at_observation, AtObservation::Dimension(_));
+        let reordered = matches!(query.at_observation, AtObservation::Dimension(_)) || !query.sort.is_empty();
         // A schema has names in many languages: copying it takes as long as reading a series.
         let all = !reordered && query.attributes == Selection::All;
         let answer = if all { Cow::Borrowed(schema) } else { Cow::Owned(query.selected(schema)) };
@@ -247,8 +248,7 @@ impl QueryEngine {
         if !reordered {
             return Ok(stream);
         }
-        let keys: Vec<&str> = answer.dimensions.iter().chain([&answer.time]).map(|c| c.id.as_str()).collect();
-        self.reorder(stream, columns, &keys, query.offset, query.limit).await
+        self.reorder(stream, columns, query.order(schema), query.offset, query.limit).await
     }
 
     /// The rows in another order of keys; those that do not fit the memory go through the spill folder.
@@ -256,18 +256,27 @@ impl QueryEngine {
         &self,
         rows: QueryStream,
         columns: SchemaRef,
-        keys: &[&str],
+        order: Vec<(String, bool)>,
         offset: u64,
         limit: Option<u64>,
     ) -> Result<QueryStream, QueryFailure> {
-        let rows = rows.map(|batch| batch.map_err(|failure| DataFusionError::External(Box::new(failure))));
-        let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&columns), rows));
-        let partition = Arc::new(Once { columns: Arc::clone(&columns), stream: Mutex::new(Some(stream)) });
-        let table = StreamingTable::try_new(columns, vec![partition])?;
-        let order = keys.iter().copied().chain([RELEASE]).map(|key| ident(key).sort(true, false)).collect();
+        let (with_days, last) = (chronological::columns(&columns), columns.fields().len());
+        let rows = rows.map(|batch| {
+            let batch = batch.and_then(|batch| Ok(chronological::add(&batch)?));
+            batch.map_err(|failure| DataFusionError::External(Box::new(failure)))
+        });
+        let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&with_days), rows));
+        let partition = Arc::new(Once { columns: Arc::clone(&with_days), stream: Mutex::new(Some(stream)) });
+        let table = StreamingTable::try_new(with_days, vec![partition])?;
+        let by = |(id, descending): (String, bool)| {
+            let days = (id == TIME_PERIOD).then_some(chronological::DAY);
+            days.into_iter().map(str::to_owned).chain([id]).map(move |id| ident(id).sort(!descending, false))
+        };
+        let order = order.into_iter().flat_map(by).chain([ident(RELEASE).sort(true, false)]).collect();
         let sorted = self.context().read_table(Arc::new(table))?.sort(order)?;
         let part = sorted.limit(offset as usize, limit.map(|limit| limit as usize))?;
-        Ok(Box::pin(part.execute_stream().await?.map(|batch| Ok(batch?))))
+        let own: Vec<usize> = (0..last).collect();
+        Ok(Box::pin(part.execute_stream().await?.map(move |batch| Ok(batch?.project(&own)?))))
     }
 
     /// How many figures `query` asks for, without offset, limit and edges, and which texts occur in them in `groups` of columns.

@@ -2,6 +2,7 @@
 
 pub mod artefact;
 pub mod beside;
+mod chronological;
 pub mod earlier;
 pub mod engine;
 mod expression;

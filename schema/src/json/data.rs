@@ -12,6 +12,7 @@ use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 use super::v2_0::structure::meta;
+use crate::data::history::Dissemination;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::{Component, DatasetSchema};
 use crate::message::{MessageHeader, ReleaseLink};
@@ -71,6 +72,9 @@ pub struct JsonWriter {
     attributes: Vec<Seen>,
     series: Series,
     first_item: bool,
+    /// The dissemination that the data set is of, if they are told apart.
+    set: Option<Dissemination>,
+    sets: usize,
 }
 
 impl JsonWriter {
@@ -87,6 +91,8 @@ impl JsonWriter {
             begun: false,
             series: Series::default(),
             first_item: true,
+            set: None,
+            sets: 0,
         }
     }
 
@@ -97,17 +103,29 @@ impl JsonWriter {
         self.begun = true;
         out.extend_from_slice(b"{\"meta\":");
         out.extend(meta(self.version.schema(), &self.header).map_err(failed)?);
+        out.extend_from_slice(b",\"data\":{\"dataSets\":[");
+        self.open_set(out)
+    }
+
+    fn open_set(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let structure = if self.version == Version::Two { "\"structure\":0," } else { "" };
-        write!(out, ",\"data\":{{\"dataSets\":[{{{structure}\"action\":\"Information\",\"links\":{},", self.links())
-            .map_err(failed)?;
+        let action = if self.set.is_some() { "Replace" } else { "Information" };
+        write!(out, "{{{structure}\"action\":\"{action}\",").map_err(failed)?;
+        if let Some(set) = &self.set {
+            write!(out, "\"validFrom\":{},", json!(set.valid_from)).map_err(failed)?;
+            set.valid_to.iter().try_for_each(|to| write!(out, "\"validTo\":{},", json!(to))).map_err(failed)?;
+        }
+        write!(out, "\"links\":{},", self.links()).map_err(failed)?;
         out.extend_from_slice(if self.layout.flat { b"\"observations\":{" } else { b"\"series\":{" });
+        self.sets += 1;
         Ok(())
     }
 
     fn links(&self) -> Value {
         let dataflow = json!({ "rel": "dataflow", "urn": self.schema.dataflow.urn("datastructure.Dataflow") });
         let release = |r: &ReleaseLink| json!({ "rel": "via", "href": r.href, "type": "application/json" });
-        [dataflow].into_iter().chain(self.header.releases.iter().map(release)).collect()
+        let of_set = |r: &&ReleaseLink| self.set.as_ref().is_none_or(|set| set.release == r.id);
+        [dataflow].into_iter().chain(self.header.releases.iter().filter(of_set).map(release)).collect()
     }
 
     fn comma(&mut self, out: &mut Vec<u8>) {
@@ -216,7 +234,7 @@ impl JsonWriter {
         if let Some(structure) = structure.as_object_mut() {
             let measure = &self.schema.measure;
             if self.version == Version::Two {
-                structure.insert("dataSets".to_owned(), json!([0]));
+                structure.insert("dataSets".to_owned(), (0..self.sets).map(Value::from).collect());
             }
             if self.layout.measure && self.version == Version::Two {
                 let measure = json!({ "observation": [{
@@ -258,6 +276,17 @@ impl DataWriter for JsonWriter {
         (0..batch.num_rows()).try_for_each(|row| self.row(&columns, row, out))?;
         self.series.end_batch(&columns, batch.num_rows());
         Ok(())
+    }
+
+    fn next_set(&mut self, set: &Dissemination, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        self.set = Some(set.clone());
+        if !self.begun {
+            return self.begin(out);
+        }
+        self.close_series(out, self.series.is_open());
+        out.extend_from_slice(b"}},");
+        (self.series, self.first_item) = (Series::default(), true);
+        self.open_set(out)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {

@@ -35,6 +35,9 @@ pub fn parse(schema: &DatasetSchema, key: &str, parameters: &[(String, String)])
     for (name, value) in parameters {
         parameter(schema, &mut query, name, value)?;
     }
+    if let Some((_, sort)) = parameters.iter().find(|(name, _)| name == "sort") {
+        query.set_sort(schema, sort)?;
+    }
     if let (Some(updated_after), Some(as_of)) = (query.updated_after, query.as_of)
         && updated_after > as_of
     {
@@ -60,14 +63,12 @@ fn parameter(schema: &DatasetSchema, query: &mut DataQuery, name: &str, value: &
         "attributes" => query.set_attributes(schema, value)?,
         "measures" => query.set_measures(schema, value)?,
         "detail" => detail(query, value)?,
-        "includeHistory" if value == "false" => {}
-        "includeHistory" if value == "true" => {
-            return Err(not_offered("includeHistory", value, "ask for the past with `asOf`"));
+        "includeHistory" => {
+            let parsed = value.parse().map_err(|_| refuse(name, value, "`true` or `false`".to_owned()));
+            query.include_history = parsed?;
         }
-        "includeHistory" => return Err(refuse(name, value, "`true` or `false`".to_owned())),
-        // The order figures are always in.
-        "sort" if matches!(value.trim_end_matches(":asc"), "*" | "series_key" | "series_key+TIME_PERIOD") => {}
-        "sort" => return Err(not_offered("sort", value, "the order is that of the series keys, then of time")),
+        // Read when all is known that its words mean.
+        "sort" => {}
         "c" => {
             // The form of a client that sends all filters as one text: `FREQ:A;SEX:F`.
             for filter in value.split(';') {
@@ -153,10 +154,6 @@ pub fn key_text(keys: &[Key]) -> String {
     let position = |codes: &Option<Vec<String>>| codes.as_ref().map_or_else(|| "*".to_owned(), |codes| codes.join("+"));
     let key = |key: &Key| key.iter().map(position).collect::<Vec<_>>().join(".");
     if keys.is_empty() { "*".to_owned() } else { keys.iter().map(key).collect::<Vec<_>>().join(",") }
-}
-
-fn not_offered(parameter: &'static str, value: &str, instead: &'static str) -> QueryError {
-    QueryError::NotOffered { parameter, value: value.chars().take(80).collect(), instead }
 }
 
 /// How much is returned, as SDMX REST 1.5 says it.
@@ -275,8 +272,8 @@ mod tests {
             ("attributes", "SEXES"),
             ("measures", "TITLE"),
             ("detail", "some"),
-            ("includeHistory", "true"),
-            ("sort", "SEX:desc"),
+            ("includeHistory", "maybe"),
+            ("sort", "WEATHER:desc"),
             ("asOf", "now"),
             ("dimensionAtObservation", "SEXES"),
             ("nope", "1"),

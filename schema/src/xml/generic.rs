@@ -9,6 +9,7 @@ use quick_xml::Writer;
 use super::data::{Naming, Out, allowed, empty, end, failed, header, start};
 use super::specific::V2_1;
 use super::v3_0::declaration;
+use crate::data::history::Dissemination;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
@@ -23,11 +24,13 @@ pub struct GenericWriter {
     layout: Layout,
     begun: bool,
     series: Series,
+    /// The dissemination that the data set is of, if they are told apart.
+    set: Option<Dissemination>,
 }
 
 impl GenericWriter {
     pub(crate) fn new(schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout) -> Self {
-        Self { schema, header, layout, begun: false, series: Series::default() }
+        Self { schema, header, layout, begun: false, series: Series::default(), set: None }
     }
 
     fn begin(&mut self, out: &mut Out<'_>) -> io::Result<()> {
@@ -43,7 +46,17 @@ impl GenericWriter {
         )?;
         let at_observation = if self.layout.flat { "AllDimensions" } else { &self.schema.time.id };
         header(out, &self.header, &self.schema, Naming::Ref, None, at_observation)?;
-        start(out, "mes:DataSet", &[("structureRef", &self.schema.dataflow.id), ("action", "Information")])
+        self.open_set(out)
+    }
+
+    fn open_set(&self, out: &mut Out<'_>) -> io::Result<()> {
+        let action = if self.set.is_some() { "Replace" } else { "Information" };
+        let mut attributes = vec![("structureRef", self.schema.dataflow.id.as_str()), ("action", action)];
+        if let Some(set) = &self.set {
+            attributes.push(("validFromDate", &set.valid_from));
+            attributes.extend(set.valid_to.as_deref().map(|to| ("validToDate", to)));
+        }
+        start(out, "mes:DataSet", &attributes)
     }
 
     fn value(out: &mut Out<'_>, id: &str, value: &str) -> io::Result<()> {
@@ -106,6 +119,20 @@ impl DataWriter for GenericWriter {
         (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row)).map_err(failed)?;
         self.series.end_batch(&columns, batch.num_rows());
         Ok(())
+    }
+
+    fn next_set(&mut self, set: &Dissemination, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let mut out = Writer::new(out);
+        self.set = Some(set.clone());
+        if !self.begun {
+            return self.begin(&mut out).map_err(failed);
+        }
+        if self.series.is_open() {
+            end(&mut out, "gen:Series").map_err(failed)?;
+        }
+        self.series = Series::default();
+        end(&mut out, "mes:DataSet").map_err(failed)?;
+        self.open_set(&mut out).map_err(failed)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {

@@ -9,6 +9,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::data::{Naming, Out, allowed, end, failed, header, start};
 use super::v3_0::declaration;
+use crate::data::history::Dissemination;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
 use crate::dataset::DatasetSchema;
 use crate::message::MessageHeader;
@@ -58,11 +59,13 @@ pub struct SpecificWriter {
     version: Version,
     begun: bool,
     series: Series,
+    /// The dissemination that the data set is of, if they are told apart.
+    set: Option<Dissemination>,
 }
 
 impl SpecificWriter {
     pub(crate) fn new(schema: Arc<DatasetSchema>, header: MessageHeader, layout: Layout, version: Version) -> Self {
-        Self { schema, header, layout, version, begun: false, series: Series::default() }
+        Self { schema, header, layout, version, begun: false, series: Series::default(), set: None }
     }
 
     fn begin(&mut self, out: &mut Out<'_>) -> io::Result<()> {
@@ -85,12 +88,20 @@ impl SpecificWriter {
             ],
         )?;
         header(out, &self.header, &self.schema, version.naming, Some(&namespace), self.at_observation())?;
+        self.open_set(out)
+    }
+
+    fn open_set(&self, out: &mut Out<'_>) -> io::Result<()> {
         let mut attributes =
             vec![("ss:structureRef", self.schema.dataflow.id.as_str()), ("xsi:type", "ns1:DataSetType")];
-        if version.scoped {
+        if self.version.scoped {
             attributes.push(("ss:dataScope", "DataStructure"));
         }
-        attributes.push(("ss:action", "Information"));
+        attributes.push(("ss:action", if self.set.is_some() { "Replace" } else { "Information" }));
+        if let Some(set) = &self.set {
+            attributes.push(("ss:validFromDate", &set.valid_from));
+            attributes.extend(set.valid_to.as_deref().map(|to| ("ss:validToDate", to)));
+        }
         start(out, "mes:DataSet", &attributes)
     }
 
@@ -147,6 +158,20 @@ impl DataWriter for SpecificWriter {
         (0..batch.num_rows()).try_for_each(|row| self.row(&mut out, &columns, row)).map_err(failed)?;
         self.series.end_batch(&columns, batch.num_rows());
         Ok(())
+    }
+
+    fn next_set(&mut self, set: &Dissemination, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let mut out = Writer::new(out);
+        self.set = Some(set.clone());
+        if !self.begun {
+            return self.begin(&mut out).map_err(failed);
+        }
+        if self.series.is_open() {
+            end(&mut out, "Series").map_err(failed)?;
+        }
+        self.series = Series::default();
+        end(&mut out, "mes:DataSet").map_err(failed)?;
+        self.open_set(&mut out).map_err(failed)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {

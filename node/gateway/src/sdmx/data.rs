@@ -8,9 +8,10 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use arrow::array::RecordBatch;
 use chancery_exchange::{Data as FigureData, Node};
+use chancery_schema::data::history::{HistoryWriter, VALID_FROM, VALID_TO, Validity, with_validity};
 use chancery_schema::data::{CsvOptions, DataWriter, Keys, Labels, writer_for};
 use chancery_schema::message::ReleaseLink;
-use chancery_schema::query::{QueryError, rest};
+use chancery_schema::query::{AtObservation, QueryError, Selection, rest};
 use chancery_schema::{DataQuery, DatasetSchema};
 use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
@@ -45,6 +46,8 @@ const MAX_LINKS: usize = 20;
         ("measures" = Option<String>, Query, description = "`all`, `none` or ids"),
         ("offset" = Option<u64>, Query, description = "Observations skipped"),
         ("limit" = Option<u64>, Query, description = "Most observations"),
+        ("sort" = Option<String>, Query, description = "Components joined by `+`, each perhaps with `:desc`; `*`, `series_key`"),
+        ("includeHistory" = Option<bool>, Query, description = "Every dissemination, with the time it was in force"),
         ("format" = Option<String>, Query, description = "`csvdata`, `jsondata`, `genericdata`, `structurespecificdata`, `parquet`, `arrow`, `xlsx`"),
         ("formatVersion" = Option<String>, Query, description = "Its version"),
         ("labels" = Option<String>, Query, description = "SDMX-CSV: `id`, `name` or `both`"),
@@ -96,6 +99,7 @@ pub(super) async fn answer(
     if format == Figures::Xlsx {
         fits_sheet(node, schema, query).await?;
     }
+    let query = &in_order(schema, query, format, params)?;
     let mut figures = node.data(schema, query).await?;
     let links = links(node, request, &figures.releases);
     let mut response = HttpResponse::Ok();
@@ -129,7 +133,54 @@ pub(super) async fn answer(
     }
 }
 
+/// The query with its order as the format can have it: where series are told apart they must stay whole.
+fn in_order(
+    schema: &DatasetSchema,
+    query: &DataQuery,
+    format: Figures,
+    params: &Params,
+) -> Result<DataQuery, HttpError> {
+    let mut query = query.clone();
+    let by_series = matches!(format, Figures::Text(format) if !format.is_table());
+    if by_series && query.at_observation != AtObservation::All && !query.keep_series_whole(schema) {
+        return Err(wrong(QueryError::NotOffered {
+            parameter: "sort",
+            value: params.get("sort").unwrap_or_default().chars().take(80).collect(),
+            instead: "it would tear series apart: ask with `dimensionAtObservation=AllDimensions`, or for `format=csv`",
+        }));
+    }
+    Ok(query)
+}
+
+/// A writer that tells disseminations apart, if the history is asked for.
 fn writer(
+    node: &Node,
+    schema: &Arc<DatasetSchema>,
+    query: &DataQuery,
+    format: Figures,
+    csv: CsvOptions,
+    figures: &FigureData,
+    links: Vec<ReleaseLink>,
+) -> Result<Box<dyn DataWriter>, HttpError> {
+    if !query.include_history {
+        return plain_writer(node, schema, query, format, csv, figures, links);
+    }
+    let validity = match format {
+        Figures::Text(format) if !format.is_table() => Validity::Sets,
+        _ => Validity::Columns,
+    };
+    let (mut query, mut schema) = (query.clone(), Arc::clone(schema));
+    if validity == Validity::Columns {
+        schema = Arc::new(with_validity(&schema));
+        if let Selection::Only(ids) = &mut query.attributes {
+            ids.extend([VALID_FROM, VALID_TO].map(str::to_owned));
+        }
+    }
+    let inner = plain_writer(node, &schema, &query, format, csv, figures, links)?;
+    Ok(Box::new(HistoryWriter::new(inner, figures.history.clone(), validity)))
+}
+
+fn plain_writer(
     node: &Node,
     schema: &Arc<DatasetSchema>,
     query: &DataQuery,
@@ -178,6 +229,10 @@ fn describe(response: &mut HttpResponseBuilder, figures: &FigureData, links: &[R
         .insert_header(("X-Chancery-Releases", figures.releases.len().to_string()));
     if let Some(at) = figures.updated_at {
         response.insert_header((LAST_MODIFIED, http_date(at)));
+    }
+    if !figures.withdrawn.is_empty() {
+        let ids = figures.withdrawn.iter().take(MAX_LINKS).map(String::as_str).collect::<Vec<_>>().join(", ");
+        response.insert_header(("X-Chancery-Withdrawn", ids));
     }
     for link in links.iter().take(MAX_LINKS) {
         response.append_header((LINK, format!("<{}>; rel=\"via\"; type=\"application/json\"", link.href)));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use chancery_exchange::Node;
 use chancery_schema::language::Languages;
 use chancery_schema::message::MessageHeader;
@@ -70,6 +71,10 @@ pub(crate) fn find_dataflow(
     id: &str,
     version: &str,
 ) -> Result<Arc<DatasetSchema>, HttpError> {
+    if [agency, id, version].iter().any(|part| part.contains(',')) || matches!(id, "*" | "all" | "") {
+        let what = "figures of several dataflows in one answer are not offered here: ask for one dataflow at a time";
+        return Err(HttpError::new(StatusCode::NOT_IMPLEMENTED, "not_offered", what));
+    }
     let any_version = matches!(version, "*" | "+" | "~" | "latest" | "all");
     let dataflows = node.structures().dataflows.iter().map(|d| &d.maintainable);
     let found: Option<Reference> = dataflows
