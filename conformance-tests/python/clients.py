@@ -265,6 +265,42 @@ def _():
     assert b"swagger" in ask("/api/docs/")[2].lower()
 
 
+@check("every address answers HEAD, says what it allows, and takes nothing else")
+def _():
+    release = json.loads(ask("/api/v1/releases")[2])["releases"][0]
+    for address in ("/sdmx/3/structure/dataflow/RCP/*/*", "/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/*?format=csv", "/sdmx/2.1/data/RETURNS", "/catalogue", "/api/v1/node", release["artefacts"][0]["url"], "/"):
+        status, headers, body = ask(address, method="HEAD")
+        assert status == 200 and not body and headers["Content-Type"] == ask(address)[1]["Content-Type"], (address, status)
+        status, headers, body = ask(address, method="OPTIONS", Origin="https://example.org", Access_Control_Request_Method="GET")
+        assert status == 204 and "GET" in headers["Access-Control-Allow-Methods"] and headers["Access-Control-Allow-Origin"] == "*", address
+        status, headers, body = ask(address, method="DELETE")
+        assert status == 405 and "GET" in headers["Allow"] and b"read" in body, (address, status)
+
+
+@check("structures, schemas and availability can be kept and checked")
+def _():
+    for path in ("structure/codelist/RCP/CL_SEX", "schema/dataflow/RCP/RETURNS/1.0.0?format=schema", "availability/dataflow/RCP/RETURNS/1.0.0/*/*", "metadata/metadataset/*/*/*"):
+        _, headers, body = ask(f"{BASE}/{path}")
+        assert headers["ETag"] and headers["Last-Modified"] and "Accept" in headers["Vary"], path
+        for again in ({"If_None_Match": headers["ETag"]}, {"If_None_Match": f'"x", {headers["ETag"]}'}, {"If_Modified_Since": headers["Last-Modified"]}):
+            status, kept, body = ask(f"{BASE}/{path}", **again)
+            assert status == 304 and not body and kept["ETag"] == headers["ETag"], (path, again, status)
+        assert ask(f"{BASE}/{path}", If_None_Match='"x"')[0] == 200
+        question = "&" if "?" in path else "?"
+        assert ask(f"{BASE}/{path}{question}asOf=never")[0] == 400, path
+    assert ask(f"{BASE}/data/dataflow/RCP/RETURNS/1.0.0/{'A' * 62000}")[0] == 414
+
+
+@check("SDMX-CSV as the media type asks for it")
+def _():
+    url = f"{BASE}/data/dataflow/RCP/RETURNS/1.0.0/*"
+    header = ask(url, f"{CSV};labels=name;keys=both;timeFormat=normalized")[2].split(b"\n")[0].decode()
+    assert "STRUCTURE_NAME" in header and "SERIES_KEY" in header and "OBS_KEY" in header, header
+    assert ask(url, f"{CSV};labels=loud")[0] == 400
+    by_parameter = ask(f"{url}?labels=name&keys=both&timeFormat=normalized", CSV)[2]
+    assert by_parameter == ask(url, f"text/csv;labels=name;keys=both;timeFormat=normalized")[2]
+
+
 @check("an answer that has not changed is not sent again")
 def _():
     url = f"{BASE}/data/dataflow/RCP/RETURNS/1.0.0/*?lastNObservations=1"

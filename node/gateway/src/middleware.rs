@@ -2,21 +2,22 @@
 
 use std::rc::Rc;
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::Extensions;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue, VARY};
+use actix_web::http::header::{self, HeaderName, HeaderValue, VARY};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{Error, HttpResponse, ResponseError as _};
 use chancery_exchange::Node;
 use tracing::Instrument as _;
 
 use crate::error::HttpError;
+use crate::witness;
 
-/// Longest path and query, in bytes: every code of the longest list, written out.
-const MAX_URI: usize = 64 << 10;
+/// Longest path and query, in bytes: every code of the longest list, written out. Below what the HTTP library takes, which says no word.
+const MAX_URI: usize = 60 << 10;
 /// Longest id taken over from a client or a proxy.
 const MAX_ID: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,6 +39,44 @@ pub(crate) async fn identify(
     let mut response = answer.instrument(span).await?;
     response.headers_mut().insert(REQUEST_ID, id);
     Ok(response)
+}
+
+/// Headers of answers that scripts of other sites may read.
+const EXPOSED: &str =
+    "Content-Language, ETag, Last-Modified, Link, X-Chancery-Releases, X-Chancery-Withdrawn, X-Request-ID";
+/// Headers of questions that scripts of other sites may send.
+const ASKED: &str = "Accept, Accept-Language, Chancery-Purpose, If-Modified-Since, If-None-Match, Range, X-Request-ID";
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+/// Everything here is read but what a witness is brought: says so to who asks what is allowed, and to who asks for anything else.
+pub(crate) async fn reads_only(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match *request.method() {
+        Method::POST if request.path() == witness::PATH => Ok(next.call(request).await?.map_into_boxed_body()),
+        Method::GET | Method::HEAD => {
+            let mut response = next.call(request).await?.map_into_boxed_body();
+            let exposed = HeaderValue::from_static(EXPOSED);
+            response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            Ok(response)
+        }
+        Method::OPTIONS => {
+            let answer = HttpResponse::NoContent()
+                .insert_header((header::ALLOW, METHODS))
+                .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+                .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ASKED))
+                .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))
+                .finish();
+            Ok(request.into_response(answer))
+        }
+        _ => {
+            let what = format!("`{}` is not for this address: everything here is read with GET", request.method());
+            let mut answer = HttpError::new(StatusCode::METHOD_NOT_ALLOWED, "read_only", what).error_response();
+            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(METHODS));
+            Ok(request.into_response(answer))
+        }
+    }
 }
 
 /// Lets a `HEAD` be answered as the `GET` it asks about: the server sends no body for it whatever a handler gives.

@@ -1,5 +1,7 @@
 //! Which representation a client gets: `format=` first, then `Accept` with its quality values and versions.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use chancery_schema::data::DataFormat;
@@ -119,6 +121,20 @@ impl Range {
         };
         self.media == media && self.version.as_ref().is_none_or(same)
     }
+}
+
+/// What an `Accept` header says of SDMX-CSV: the parameters `labels`, `keys` and `timeFormat` of its media type, names in lower case.
+pub(crate) fn csv_parameters(request: &HttpRequest) -> BTreeMap<String, String> {
+    let header = request.headers().get(ACCEPT).and_then(|h| h.to_str().ok()).unwrap_or_default();
+    let is_csv = |range: &&str| {
+        let media = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(media.as_str(), "application/vnd.sdmx.data+csv" | "text/csv")
+    };
+    let range = header.split(',').take(MAX_RANGES).find(is_csv).unwrap_or_default();
+    let parameters = range.split(';').skip(1).filter_map(|part| part.split_once('='));
+    let known = parameters.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().trim_matches('"')));
+    let known = known.filter(|(name, _)| matches!(name.as_str(), "labels" | "keys" | "timeformat"));
+    known.map(|(name, value)| (name, value.to_owned())).collect()
 }
 
 /// The languages the client prefers.
@@ -446,6 +462,7 @@ mod tests {
             let _ = metadata(&request, None, None);
             let _ = metadata(&request, Some(&format), Some(&version));
             let _ = languages(&request);
+            let _ = csv_parameters(&request);
             prop_assert!(figures(&request, Some(&format), Some(&version)).is_err() || !format.is_empty());
         }
 

@@ -49,6 +49,7 @@ impl Server {
                 .wrap(from_fn(middleware::purpose))
                 .wrap(Compress::default())
                 .wrap(from_fn(middleware::head_as_get))
+                .wrap(from_fn(middleware::reads_only))
                 .wrap(from_fn(middleware::identify))
                 // Published figures are for every page on the web.
                 .wrap(

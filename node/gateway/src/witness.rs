@@ -11,10 +11,13 @@ use crate::error::{ErrorBody, HttpError};
 /// The specification's type of a 409's body: the size cosigned last.
 const SIZE: &str = "text/x.tlog.size";
 
+/// Where heads are brought: the only address that is not only read.
+pub(crate) const PATH: &str = "/witness/add-checkpoint";
+
 /// Adds the route.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let limit = PayloadConfig::new(MAX_COSIGN_REQUEST);
-    config.service(web::resource("/witness/add-checkpoint").app_data(limit).route(web::post().to(add_checkpoint)));
+    config.service(web::resource(PATH).app_data(limit).route(web::post().to(add_checkpoint)));
 }
 
 /// Cosigns a head of a log of this forum if it extends the head cosigned last: C2SP tlog-witness.

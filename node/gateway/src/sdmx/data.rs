@@ -95,7 +95,7 @@ pub(super) async fn answer(
     let languages = negotiate::languages(request);
     let schema = &node.schema_in(&schema.dataflow, &languages)?;
     let format = negotiate::figures(request, params.get("format"), params.get("formatVersion"))?;
-    let csv = csv_options(params)?;
+    let csv = csv_options(request, params)?;
     if format == Figures::Xlsx {
         fits_sheet(node, schema, query).await?;
     }
@@ -257,26 +257,29 @@ fn nothing(request: &HttpRequest, schema: &DatasetSchema) -> Result<HttpResponse
     }
 }
 
-fn csv_options(params: &Params) -> Result<CsvOptions, HttpError> {
+/// As parameters say, else as the media type asked for does.
+fn csv_options(request: &HttpRequest, params: &Params) -> Result<CsvOptions, HttpError> {
+    let accepted = negotiate::csv_parameters(request);
+    let get = |name: &str| params.get(name).or_else(|| accepted.get(&name.to_ascii_lowercase()).map(String::as_str));
     let refuse = |name: &str, value: &str, known: &str| {
         let value = value.chars().take(40).collect::<String>();
         Err(HttpError::bad_request(format!("unknown `{name}` `{value}`: use {known}")))
     };
-    let labels = match params.get("labels") {
+    let labels = match get("labels") {
         None if matches!(params.get("format"), Some("csvfilewithlabels" | "csvdatawithlabels")) => Labels::Both,
         None | Some("id") => Labels::Id,
         Some("both") => Labels::Both,
         Some("name") => Labels::Name,
         Some(other) => return refuse("labels", other, "id, both or name"),
     };
-    let keys = match params.get("keys") {
+    let keys = match get("keys") {
         None | Some("none") => Keys::None,
         Some("series") => Keys::Series,
         Some("obs") => Keys::Observation,
         Some("both") => Keys::Both,
         Some(other) => return refuse("keys", other, "none, series, obs or both"),
     };
-    let normalized_time = match params.get("timeFormat") {
+    let normalized_time = match get("timeFormat") {
         None | Some("original") => false,
         Some("normalized") => true,
         Some(other) => return refuse("timeFormat", other, "original or normalized"),

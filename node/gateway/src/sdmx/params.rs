@@ -53,6 +53,9 @@ pub(crate) fn segment(request: &HttpRequest, name: &str, default: &str) -> Resul
 /// The one dataflow a path names: `{context}/{agency}/{id}/{version}`.
 pub(crate) fn dataflow(node: &Node, request: &HttpRequest) -> Result<Arc<DatasetSchema>, HttpError> {
     let context = segment(request, "context", "*")?;
+    if context == "provisionagreement" {
+        return Err(HttpError::not_found("there are no provision agreements here: ask for a dataflow"));
+    }
     if !matches!(context.as_str(), "dataflow" | "datastructure" | "*") {
         return Err(HttpError::bad_request(format!(
             "unknown context `{}`: use dataflow or datastructure",
