@@ -22,6 +22,7 @@ export interface Member {
   log: { size: number; checkpoint_at: string } | null;
   releases: number;
   latest_release_at: string | null;
+  forked_at?: string | null;
 }
 
 export interface Forum {

@@ -35,7 +35,7 @@ pub(crate) struct Asker {
     pub(crate) purpose: Option<Purpose>,
 }
 
-type Asked = (Subject, Action, Option<Purpose>, Resource);
+type Asked = (Subject, Action, Option<Purpose>, Resource, i64);
 type Counted = (String, Action, String, bool, String, Option<Purpose>);
 
 /// This node's policies, the decisions of this second, and those not written yet.
@@ -55,12 +55,13 @@ impl Access {
         Ok(Self { policies, decided: Mutex::default(), counts: Mutex::default() })
     }
 
-    fn judge(&self, question: &Question<'_>) -> Arc<Decision> {
-        let asked = (question.subject.clone(), question.action, question.purpose, question.resource.clone());
+    fn judge(&self, question: &Question<'_>, second: i64) -> Arc<Decision> {
+        let asked =
+            (question.subject.clone(), question.action, question.purpose, question.resource.clone(), question.now);
         {
             let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
-            if decided.0 != question.now {
-                *decided = (question.now, HashMap::new());
+            if decided.0 != second {
+                *decided = (second, HashMap::new());
             }
             if let Some(decision) = decided.1.get(&asked) {
                 return Arc::clone(decision);
@@ -68,7 +69,7 @@ impl Access {
         }
         let decision = Arc::new(self.policies.decide(question));
         let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
-        if decided.0 == question.now && decided.1.len() < MAX_CACHED {
+        if decided.0 == second && decided.1.len() < MAX_CACHED {
             decided.1.insert(asked, Arc::clone(&decision));
         }
         decision
@@ -244,19 +245,24 @@ impl Node {
 
     /// Decides. The same question in the same second is decided once.
     pub(crate) fn judge(&self, subject: &Subject, action: Action, resource: &Resource, now: i64) -> Arc<Decision> {
-        self.access().judge(&Question { subject, action, resource, purpose: self.asker.purpose, now })
+        self.access().judge(&Question { subject, action, resource, purpose: self.asker.purpose, now }, self.now())
     }
 
     /// Whether the asker may do this with a release. Noted, by count.
     pub(crate) fn may(&self, action: Action, row: &ReleaseRow) -> bool {
         let subject =
             if self.asker.operator { Subject::Operator(self.party(self.member())) } else { Subject::Anonymous };
-        let now = self.now();
-        let decision = self.judge(&subject, action, &resource_of(row), now);
+        self.may_as(&subject, action, row)
+    }
+
+    /// Whether a subject may do this with a release. Noted, by count.
+    pub(crate) fn may_as(&self, subject: &Subject, action: Action, row: &ReleaseRow) -> bool {
+        let now = self.access_now();
+        let decision = self.judge(subject, action, &resource_of(row), now);
         tracing::trace!(release = row.id, action = action.as_str(), allowed = decision.allowed, policies = ?decision.policies, "decision");
         let counted =
             (subject.to_string(), action, row.id.clone(), decision.allowed, decision.policy(), self.asker.purpose);
-        self.access().count(now, counted);
+        self.access().count(self.now(), counted);
         decision.allowed
     }
 
@@ -327,6 +333,7 @@ impl Node {
         })?;
         let purpose = purpose.map(parse_purpose).transpose()?;
         let now = match at {
+            None if row.embargo.is_some() => self.access_now(),
             None => self.now(),
             Some(text) => time::parse(text)
                 .ok_or_else(|| Error::invalid(format!("`{text}` is no time such as 2026-11-23T19:05:00Z")))?,

@@ -64,7 +64,12 @@ impl Node {
     async fn read_held(&self, dataflow: &str, at: i64) -> Result<Vec<HeldRelease>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
-        let selection = ReleaseSelection { dataflow: Some(dataflow.to_owned()), member: None, in_force_at: Some(at) };
+        let selection = ReleaseSelection {
+            dataflow: Some(dataflow.to_owned()),
+            member: None,
+            in_force_at: Some(at),
+            embargo_at: Some(self.access_now()),
+        };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         let rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
         let mut files: BTreeMap<String, Vec<PathBuf>> =
@@ -77,7 +82,11 @@ impl Node {
     pub(crate) async fn new_sources(&self, known: &mut HashSet<String>) -> Result<Vec<Source>> {
         let failed = || "cannot read the releases".to_owned();
         let forum = self.trust()?.forum().to_owned();
-        let selection = ReleaseSelection { in_force_at: Some(self.now()), ..ReleaseSelection::default() };
+        let selection = ReleaseSelection {
+            in_force_at: Some(self.now()),
+            embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
+        };
         let ids = self.store().run(move |s| s.release_ids(&forum, &selection)).await.or_storage(failed)?;
         let new: Vec<String> = ids.iter().filter(|id| !known.contains(*id)).cloned().collect();
         *known = ids.into_iter().collect();

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_ledger::{ForumBundle, Trust};
 use chancery_network::NetworkHandle;
@@ -21,6 +22,7 @@ use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};
 use crate::held::HeldReleases;
 use crate::keyring::Keyring;
+use crate::signer::Confirmations;
 
 /// Most schemas kept: every dataflow in the six languages it has names in.
 const MAX_SCHEMAS: u64 = 200;
@@ -46,6 +48,12 @@ struct Inner {
     bundle_sha256: Mutex<String>,
     /// What each peer's forum was when it was last taken over, as one hash.
     seen_forums: Mutex<HashMap<String, String>>,
+    /// The median of what other states' witnesses say of the time.
+    forum_time: AtomicI64,
+    /// Which peers know no more of this node's own log than is here.
+    confirmations: Mutex<Confirmations>,
+    /// When each peer was asked last for what is missing of each log.
+    asked: Mutex<HashMap<(String, String), Instant>>,
     network: OnceLock<NetworkHandle>,
     /// Logs being pulled now: two peers must not feed one log at once.
     pulling: Mutex<HashSet<String>>,
@@ -88,6 +96,9 @@ impl Node {
             trust: RwLock::new(None),
             bundle_sha256: Mutex::default(),
             seen_forums: Mutex::default(),
+            forum_time: AtomicI64::new(0),
+            confirmations: Mutex::default(),
+            asked: Mutex::default(),
             network: OnceLock::new(),
             pulling: Mutex::default(),
             checked_files: Mutex::default(),
@@ -150,6 +161,30 @@ impl Node {
         &self.inner.access
     }
 
+    pub(crate) fn forum_time(&self) -> i64 {
+        self.inner.forum_time.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_forum_time(&self, time: i64) {
+        self.inner.forum_time.store(time, Ordering::Relaxed);
+    }
+
+    /// Counts a peer among those who know no more than `size` leaves of this node's own log; how many there are.
+    pub(crate) fn confirmed(&self, size: u64, peer: &str) -> usize {
+        self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
+    }
+
+    /// Whether a peer was not asked for what is missing of a log for `pause`; if so, it counts as asked now.
+    pub(crate) fn ask_again(&self, peer: &str, member: &str, pause: Duration) -> bool {
+        let mut asked = self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (peer.to_owned(), member.to_owned());
+        let due = asked.get(&place).is_none_or(|at| at.elapsed() >= pause);
+        if due {
+            asked.insert(place, Instant::now());
+        }
+        due
+    }
+
     pub(crate) fn network(&self) -> Option<&NetworkHandle> {
         self.inner.network.get()
     }
@@ -187,7 +222,11 @@ impl Node {
     /// Reads the forum's bundle again if another process has changed it. Returns it as it is stored.
     pub(crate) async fn reload_trust(&self) -> Result<Option<Vec<u8>>> {
         let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
-        let Some(row) = forums.into_iter().next() else { return Ok(None) };
+        let Some(row) = forums.into_iter().next() else {
+            // Without a forum nobody else's clock counts.
+            self.set_forum_time(i64::MAX);
+            return Ok(None);
+        };
         let sha256 = hex::encode(Sha256::digest(&row.bundle));
         if *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) != sha256 {
             let bundle =
@@ -195,6 +234,7 @@ impl Node {
             let trust = Trust::verify(Some(&row.id), &bundle);
             self.set_trust(trust.or_unverified(|| "the stored forum bundle does not hold".to_owned())?, &row.bundle);
         }
+        self.read_forum_time().await?;
         Ok(Some(row.bundle))
     }
 

@@ -96,9 +96,10 @@ impl Node {
         };
         let forum = trust.forum().to_owned();
         let read = move |s: &Store| {
-            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, s.release_list(&forum, &ReleaseSelection::default())?))
+            let releases = s.release_list(&forum, &ReleaseSelection::default())?;
+            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, releases, s.evidence_list(&forum)?))
         };
-        let (heads, peers, releases) =
+        let (heads, peers, releases, forked) =
             self.store().run(read).await.or_storage(|| "cannot read the forum".to_owned())?;
         let visible: Vec<&ReleaseRow> = releases.iter().filter(|r| self.may(Action::Discover, r)).collect();
         let members = trust.charter().members.iter().map(|m| {
@@ -112,6 +113,7 @@ impl Node {
                 last_seen: peers.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
                 log: heads.iter().find(|h| h.member == m.id).map(log_view),
                 releases: own.len() as u64,
+                forked_at: forked.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
                 latest_release_at: own.iter().map(|r| r.issued_at).max().map(time::format),
             }
         });
@@ -135,7 +137,8 @@ impl Node {
     pub(crate) async fn readable(&self, action: Action, dataflow: Option<String>, at: i64) -> Result<Vec<ReleaseRow>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
-        let selection = ReleaseSelection { dataflow, member: None, in_force_at: Some(at) };
+        let selection =
+            ReleaseSelection { dataflow, member: None, in_force_at: Some(at), embargo_at: Some(self.access_now()) };
         let rows = self
             .store()
             .run(move |s| s.release_list(&forum, &selection))
@@ -226,8 +229,12 @@ impl Node {
     pub async fn releases_view(&self, filter: ReleaseFilter) -> Result<Vec<ReleaseView>> {
         let trust = self.trust()?;
         let dataflow = filter.dataflow.map(|d| self.dataset_schema(&d).map(|s| s.dataflow.to_string())).transpose()?;
-        let selection =
-            ReleaseSelection { dataflow, member: filter.member, in_force_at: filter.current_only.then(|| self.now()) };
+        let selection = ReleaseSelection {
+            dataflow,
+            member: filter.member,
+            in_force_at: filter.current_only.then(|| self.now()),
+            embargo_at: Some(self.access_now()),
+        };
         let forum = trust.forum().to_owned();
         let rows = self
             .store()
@@ -257,11 +264,18 @@ impl Node {
             let ids: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
             let artefacts = node.store().release_artefact_list(&ids).or_storage(failed)?;
             let heads = node.store().head_list(trust.forum()).or_storage(failed)?;
+            let selection = ReleaseSelection {
+                in_force_at: Some(node.now()),
+                embargo_at: Some(node.access_now()),
+                ..ReleaseSelection::default()
+            };
+            let current = node.store().release_list(trust.forum(), &selection).or_storage(failed)?;
+            let current: BTreeSet<&str> = current.iter().map(|r| r.id.as_str()).collect();
             let views = rows.iter().map(|row| {
                 let record = node.store().record_get(&row.id).or_storage(failed)?;
                 let own: Vec<_> = artefacts.iter().filter(|a| a.release == row.id).cloned().collect();
                 let head = heads.iter().find(|h| h.member == row.member);
-                Ok(node.release_row_view(&trust, row, record.as_ref(), head, &own))
+                Ok(node.release_row_view(&trust, row, record.as_ref(), head, &own, current.contains(row.id.as_str())))
             });
             views.collect::<Result<Vec<_>>>()
         };
@@ -275,6 +289,7 @@ impl Node {
         record: Option<&RecordRow>,
         head: Option<&HeadRow>,
         artefacts: &[ReleaseArtefactRow],
+        current: bool,
     ) -> ReleaseView {
         let body = record
             .and_then(|r| Envelope::parse(&r.envelope).ok())
@@ -287,10 +302,11 @@ impl Node {
             .collect();
         let operators = body.as_ref().map(|b| b.operators.as_slice()).unwrap_or_default();
         let schema = row.dataflow.parse().ok().and_then(|r| self.schema_of(&r).ok());
-        let state = match (row.withdrawn_at, &row.replaced_by) {
+        let state = match (row.withdrawn_at, row.embargo) {
             (Some(_), _) => "withdrawn",
-            (None, Some(_)) => "replaced",
-            (None, None) => "current",
+            (None, _) if current => "current",
+            (None, Some(until)) if until > self.access_now() => "embargoed",
+            (None, _) => "replaced",
         };
         ReleaseView {
             id: row.id.clone(),
@@ -304,7 +320,7 @@ impl Node {
             state: state.to_owned(),
             // Of another release nothing is told that the asker may not discover, its id neither.
             replaces: row.replaces.clone().filter(|id| self.may_discover(id)),
-            replaced_by: row.replaced_by.clone().filter(|id| self.may_discover(id)),
+            replaced_by: row.replaced_by.clone().filter(|id| state == "replaced" && self.may_discover(id)),
             rows: row.rows.max(0) as u64,
             bytes: row.bytes.max(0) as u64,
             periods: [row.period_start.clone(), row.period_end.clone()],

@@ -104,17 +104,22 @@ impl Node {
         if row.withdrawn_at.is_some() {
             return Err(Error::conflict(format!("the release `{id}` is withdrawn already")));
         }
+        // Who may not know of the release may not know of its withdrawal either.
+        let audience = Audience::parse(&row.audience);
+        let audience = audience.ok_or_else(|| Error::unverified(format!("the audience of `{id}` is damaged")))?;
+        let named = (audience != Audience::Public).then(|| audience.clone());
         let payload = Payload {
             forum: row.forum,
             issuer: row.member,
             issued_at: time::format(self.now()),
             kind: RecordKind::Withdrawal,
-            body: Withdrawal { release: row.id.clone(), reason: reason.to_owned() },
+            body: Withdrawal { release: row.id.clone(), reason: reason.to_owned(), audience: named },
         };
         let publisher = self.keyring().key(Purpose::Publisher)?;
         let envelope =
             Envelope::seal(&payload, &[&publisher]).or_storage(|| "cannot sign the withdrawal".to_owned())?;
-        self.append(vec![NewRecord::public(RecordKind::Withdrawal, envelope)], Vec::new(), vec![row.id], None).await
+        let record = NewRecord { kind: RecordKind::Withdrawal, audience, envelope };
+        self.append(vec![record], Vec::new(), vec![row.id], None).await
     }
 
     /// Copies the stage's file among the published ones, under its hash. A file without a row is never served.
@@ -143,6 +148,7 @@ impl Node {
             dataflow: Some(dataflow.to_owned()),
             member: Some(self.member().to_owned()),
             in_force_at: Some(self.now()),
+            embargo_at: Some(self.access_now()),
         };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         Ok(rows.or_storage(|| "cannot read the releases".to_owned())?.into_iter().next().map(|r| r.id))
@@ -177,10 +183,11 @@ impl Node {
             .key_for(self.member(), Purpose::Log, &key.public(), self.now())
             .or_denied("this node's log may not grow")?;
         let (store, forum, member) = (self.store().clone(), trust.forum().to_owned(), self.member().to_owned());
-        let now = self.now();
+        let (node, now) = (self.clone(), self.now());
         let work = move || {
             let failed = || "cannot append to the log".to_owned();
             let size = store.head_get(&forum, &member).or_storage(failed)?.map_or(0, |h| h.size.max(0) as u64);
+            node.check_signer(&trust, size)?;
             let (mut leaves, mut hashes, mut rows) = (Vec::new(), Vec::new(), Vec::new());
             for (position, record) in (size..).zip(&records) {
                 let salt = match record.audience {
@@ -221,7 +228,9 @@ impl Node {
                 stage,
                 bundle: None,
             };
-            store.log_extend(&extension).or_storage(failed)
+            store.log_extend(&extension).or_storage(failed)?;
+            node.mark_signed(&extension.head.forum, head.size);
+            Ok(())
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the append was cut off".to_owned())?
     }

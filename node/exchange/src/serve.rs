@@ -45,6 +45,8 @@ pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskT
         peers: HashMap::new(),
         prepared: HashSet::new(),
         preparing: None,
+        open_until: node.access_now(),
+        asked_until: 0,
     };
     tracker.spawn(worker.run(events));
     Ok(())
@@ -82,6 +84,10 @@ struct Worker {
     /// Releases whose files were prepared for queries.
     prepared: HashSet<String>,
     preparing: Option<tokio::task::JoinHandle<()>>,
+    /// Embargoes up to then had ended at the last look.
+    open_until: i64,
+    /// Witnesses were asked for the time because of embargoes up to then.
+    asked_until: i64,
 }
 
 impl Worker {
@@ -187,7 +193,13 @@ impl Worker {
             .await
             .or_storage(|| "cannot read the head".to_owned())?;
         let head = head.map(|h| h.checkpoint).unwrap_or_default();
-        if head != *known_head {
+        // At an embargo's end peers may have what they could not have before, once they have agreed on the time.
+        let (now, open) = (self.node.now(), self.node.access_now());
+        let ended = self.node.embargo_between(self.open_until, open).await?.is_some();
+        let waiting = self.node.embargo_between(self.asked_until.max(open), now).await?;
+        self.open_until = open;
+        self.asked_until = waiting.unwrap_or(self.asked_until);
+        if head != *known_head || ended || waiting.is_some() {
             self.node.announce(&self.network).await?;
             *known_head = head;
             // Each of them is to cosign it.

@@ -2,21 +2,22 @@
 
 mod answer;
 mod fetch;
+mod forks;
 mod forum;
+mod gaps;
+mod metadata;
 
-use std::collections::HashMap;
-
-use chancery_ledger::RecordKind;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::release::verify_withdrawal;
-use chancery_network::NetworkHandle;
+use chancery_ledger::{RecordKind, Trust};
 use chancery_network::message::{HeadHint, HeadInfo, MAX_LEAVES, RecordPage, SyncRequest, SyncResponse};
+use chancery_network::{NetworkError, NetworkHandle};
 use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
 
 use crate::error::{Doing as _, Error, Result};
-use crate::metadata::{MetadataFilter, check_metadata, subject};
 use crate::node::Node;
 use crate::seal::new_release;
+use crate::tiles::cosigned_note;
 use crate::verify::{CheckedPage, CheckedRecord, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
@@ -29,20 +30,32 @@ impl Node {
         if let Err(error) = self.pull_forum(network, peer).await {
             self.note_refusal(peer, "forum", &error).await;
         }
+        if let Err(error) = self.pull_evidence(network, peer).await {
+            self.note_refusal(peer, "evidence", &error).await;
+        }
         let heads = match network.sync(peer, SyncRequest::Heads { forum: forum.clone() }).await {
             Ok(SyncResponse::Heads(heads)) => heads,
             Ok(SyncResponse::Refused(reason)) => return Err(Error::unavailable(format!("`{peer}` refused: {reason}"))),
             Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
-            Err(e) => return Err(Error::unavailable(e.to_string())),
+            Err(e) => return Err(no_answer(&e)),
         };
-        for head in heads.into_iter().take(1_000).filter(|h| h.member != self.member()) {
-            let pulled = self.pull_log(network, peer, &forum, &head).await;
+        for head in heads {
+            let pulled = if head.member == self.member() {
+                self.pull_own(network, peer, &forum, &head).await
+            } else {
+                self.pull_log(network, peer, &forum, &head).await
+            };
             let pulled = match pulled {
                 Ok(()) => self.learn_cosignatures(&head).await,
                 refused => refused,
             };
             if let Err(error) = pulled {
                 self.note_refusal(peer, &format!("log of {}", head.member), &error).await;
+            }
+        }
+        for member in self.trust()?.charter().members.iter().map(|m| &m.id) {
+            if let Err(error) = self.pull_gaps(network, peer, &forum, member).await {
+                self.note_refusal(peer, &format!("log of {member}"), &error).await;
             }
         }
         if let Err(error) = self.collect_cosignature(network, peer).await {
@@ -67,7 +80,7 @@ impl Node {
         loop {
             let held = self.head_of(forum, &member).await?;
             let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);
-            self.check_fork(held.as_ref(), &offered, info).await?;
+            self.compare_head(held.as_ref(), &offered, &info.checkpoint).await?;
             if offered.size <= size {
                 return Ok(());
             }
@@ -78,9 +91,13 @@ impl Node {
                     return Err(Error::unavailable(format!("`{peer}` refused: {reason}")));
                 }
                 Ok(_) => return Err(Error::unverified(format!("`{peer}` sent no page of records"))),
-                Err(e) => return Err(Error::unavailable(e.to_string())),
+                Err(e) => return Err(no_answer(&e)),
             };
-            self.take_page(network, peer, &member, held, *page).await?;
+            let taken = self.take_page(network, peer, &member, held.clone(), *page).await;
+            if let (Err(Error::Unverified { .. }), Some(held)) = (&taken, &held) {
+                self.ask_growth(network, peer, held).await?;
+            }
+            taken?;
         }
     }
 
@@ -90,31 +107,6 @@ impl Node {
             .run(move |s| s.head_get(&forum, &member))
             .await
             .or_storage(|| "cannot read a log's head".to_owned())
-    }
-
-    /// Two signed heads of one size with different roots prove that the log was forked: both are kept.
-    async fn check_fork(&self, held: Option<&HeadRow>, offered: &Checkpoint, info: &HeadInfo) -> Result<()> {
-        let Some(held) = held.filter(|h| h.size.max(0) as u64 == offered.size && h.root != offered.root.0) else {
-            return Ok(());
-        };
-        let trust = self.trust()?;
-        let keys = chancery_ledger::proof::log_keys(&trust, &info.member);
-        Checkpoint::verify(&info.checkpoint, &offered.origin, &keys)
-            .or_unverified(|| "a head with another root".to_owned())?;
-        tracing::error!(
-            member = info.member,
-            size = offered.size,
-            "the log was forked: two signed heads of one size differ"
-        );
-        let (forum, member, seen, against) =
-            (held.forum.clone(), info.member.clone(), info.checkpoint.clone(), held.checkpoint.clone());
-        let now = self.now();
-        let stored = self.store().run(move |s| s.evidence_put(&forum, &member, &seen, &against, now)).await;
-        stored.or_storage(|| "cannot keep the evidence".to_owned())?;
-        Err(Error::unverified(format!(
-            "the log of `{}` was forked at {} leaves: both heads are kept as evidence",
-            info.member, offered.size
-        )))
     }
 
     /// Checks a page, fetches its artefacts, and stores all of it in one transaction.
@@ -139,33 +131,38 @@ impl Node {
         let mut versions = self.metadata_versions(member).await?;
         for record in &checked.records {
             match record.kind {
-                RecordKind::Release => match self.take_release(network, peer, member, &checked, record, now).await {
-                    Ok(release) => {
-                        extension.releases.push(release);
-                        extension.records.push(record_row(record, &checked, member, now)?);
+                RecordKind::Release => {
+                    match self.take_release(network, peer, member, &checked.trust, record, now).await {
+                        Ok(release) => {
+                            extension.releases.push(release);
+                            extension.records.push(row_of(record, checked.trust.forum(), member, now)?);
+                        }
+                        // Not there now is no reason to pass it over: the page is asked for again.
+                        Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
+                        Err(error) => self.note_refusal(member, &format!("release {}", record.id), &error).await,
                     }
-                    // Not there now is no reason to pass it over: the page is asked for again.
-                    Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
-                    Err(error) => self.note_refusal(member, &format!("release {}", record.id), &error).await,
-                },
+                }
                 RecordKind::Withdrawal => match verify_withdrawal(&checked.trust, &record.envelope, member) {
                     Ok(payload) => {
                         extension.withdrawn.push(payload.body.release);
-                        extension.records.push(record_row(record, &checked, member, now)?);
+                        extension.records.push(row_of(record, checked.trust.forum(), member, now)?);
                     }
                     Err(error) => {
                         let error = Error::unverified(error.to_string());
                         self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
                     }
                 },
-                RecordKind::Metadata => match self.take_metadata(&checked, record, member, &mut versions, now) {
+                RecordKind::Metadata => match self.take_metadata(&checked.trust, record, member, &mut versions, now) {
                     Ok(row) => extension.records.push(row),
                     Err(error) => self.note_refusal(member, &format!("metadata {}", record.id), &error).await,
                 },
                 RecordKind::Delegation | RecordKind::Revocation | RecordKind::Suspension | RecordKind::Charter => {
-                    extension.records.push(record_row(record, &checked, member, now)?)
+                    extension.records.push(row_of(record, checked.trust.forum(), member, now)?)
                 }
             }
+        }
+        if member == self.member() {
+            extension.stage = self.stage_of(&checked.records).await?;
         }
         let withdrawn = std::mem::take(&mut extension.withdrawn);
         extension.withdrawn = self.only_of(member, withdrawn, &extension).await?;
@@ -199,32 +196,15 @@ impl Node {
         })
     }
 
-    /// The newest version held of each of a member's metadata sets.
-    async fn metadata_versions(&self, member: &str) -> Result<HashMap<String, u32>> {
-        let filter = MetadataFilter { member: Some(member.to_owned()), ..MetadataFilter::default() };
-        let held = self.metadata(filter).await?;
-        Ok(held.iter().map(|h| (subject(&h.intent().dataflow).to_owned(), h.intent().version)).collect())
-    }
-
-    /// A set that fits its structure and comes after those held.
-    fn take_metadata(
-        &self,
-        checked: &CheckedPage,
-        record: &CheckedRecord,
-        member: &str,
-        versions: &mut HashMap<String, u32>,
-        now: i64,
-    ) -> Result<RecordRow> {
-        let verified = check_metadata(self.structures(), &checked.trust, &record.envelope, member, now)?;
-        let intent = &verified.payload.body.intent;
-        let newest = versions.entry(subject(&intent.dataflow).to_owned()).or_default();
-        if intent.version <= *newest {
-            let what =
-                format!("the metadata of `{}` are version {}, not after {newest}", intent.dataflow, intent.version);
-            return Err(Error::unverified(what));
-        }
-        *newest = intent.version;
-        record_row(record, checked, member, now)
+    /// The approved stage that one of these releases of this node's own, come back from a peer, has published.
+    async fn stage_of(&self, records: &[CheckedRecord]) -> Result<Option<String>> {
+        let intents = records.iter().filter(|r| r.kind == RecordKind::Release);
+        let intents: Vec<_> = intents
+            .filter_map(|r| r.envelope.payload::<chancery_ledger::release::Release>(r.kind).ok())
+            .map(|p| p.body.intent)
+            .collect();
+        let stages = self.stages().await?;
+        Ok(stages.into_iter().find(|s| s.state == "approved" && intents.contains(&s.intent)).map(|s| s.id))
     }
 
     /// A member withdraws its own releases only.
@@ -250,11 +230,11 @@ impl Node {
         network: &NetworkHandle,
         peer: &str,
         member: &str,
-        checked: &CheckedPage,
+        trust: &Trust,
         record: &CheckedRecord,
         now: i64,
     ) -> Result<chancery_store::releases::NewRelease> {
-        let verified = check_release(&checked.trust, &record.envelope, member, now)?;
+        let verified = check_release(trust, &record.envelope, member, now)?;
         let intent = &verified.payload.body.intent;
         for artefact in &intent.artefacts {
             if !self.files().has(&artefact.sha256, artefact.bytes) {
@@ -293,21 +273,28 @@ impl Node {
     pub(crate) async fn announce(&self, network: &NetworkHandle) -> Result<()> {
         let trust = self.trust()?;
         if let Some(head) = self.head_of(trust.forum(), self.member()).await? {
-            let hint = HeadHint {
-                forum: trust.forum().to_owned(),
-                member: self.member().to_owned(),
-                checkpoint: head.checkpoint,
-            };
+            // With its cosignatures: the same message again would not be passed on.
+            let note = self.store().run(move |s| cosigned_note(s, &head)).await;
+            let checkpoint = note.or_storage(|| "cannot read the cosignatures".to_owned())?;
+            let hint = HeadHint { forum: trust.forum().to_owned(), member: self.member().to_owned(), checkpoint };
             network.announce(hint).await.or_unavailable(|| "the network has stopped".to_owned())?;
         }
         Ok(())
     }
 }
 
-fn record_row(record: &CheckedRecord, checked: &CheckedPage, member: &str, now: i64) -> Result<RecordRow> {
+/// Why a peer gave no answer: one that cannot be read is refused, and is not as if nobody were there.
+fn no_answer(error: &NetworkError) -> Error {
+    match error {
+        NetworkError::Malformed { .. } => Error::unverified(error.to_string()),
+        _ => Error::unavailable(error.to_string()),
+    }
+}
+
+fn row_of(record: &CheckedRecord, forum: &str, member: &str, now: i64) -> Result<RecordRow> {
     Ok(RecordRow {
         id: record.id.clone(),
-        forum: checked.trust.forum().to_owned(),
+        forum: forum.to_owned(),
         issuer: member.to_owned(),
         kind: record.kind.as_str().to_owned(),
         position: record.position as i64,

@@ -1,6 +1,7 @@
 //! Every held log as C2SP tlog-tiles, and each release's proof as a C2SP tlog-proof.
 
 use chancery_ledger::checkpoint::Checkpoint;
+use chancery_ledger::equivocation::Equivocation;
 use chancery_ledger::proof::ProofBundle;
 use chancery_ledger::tiles::{FULL_WIDTH, TileKind, TilePlace, entry_bundle};
 use chancery_ledger::{checkpoint, witness};
@@ -72,6 +73,12 @@ impl Node {
     pub async fn log_policy(&self, forum: &str, member: &str) -> Result<String> {
         self.log_head(forum, member).await?;
         Ok(witness::policy(&*self.trust()?, member))
+    }
+
+    /// Pairs of signed heads by which a log contradicts itself.
+    pub async fn log_evidence(&self, forum: &str, member: &str) -> Result<Vec<Equivocation>> {
+        self.log_head(forum, member).await?;
+        Ok(self.evidence().await?.into_iter().filter(|e| e.member == member).collect())
     }
 
     /// A release's proof as one text, a C2SP tlog-proof.

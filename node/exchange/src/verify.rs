@@ -58,7 +58,10 @@ pub(crate) fn check_page(
     let (mut trust, mut mandates) = (trust.clone(), ForumBundle::default());
     let mut records = Vec::new();
     for item in &page.records {
-        let record = check_record(item, from, &leaves)?;
+        let leaf = item.position.checked_sub(from).and_then(|i| leaves.get(i as usize));
+        let leaf =
+            leaf.ok_or_else(|| Error::unverified(format!("record at position {} has no leaf", item.position)))?;
+        let record = check_record(item, leaf)?;
         let refused = || format!("the {} {} is refused", record.kind.as_str(), record.id);
         match record.kind {
             RecordKind::Delegation if trust.add(&record.envelope).or_unverified(refused)? => {
@@ -87,15 +90,15 @@ pub(crate) fn check_page(
     Ok(CheckedPage { note, leaves, appended, records, trust, mandates })
 }
 
-fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<CheckedRecord> {
+/// Checks that a record is the one that its leaf commits to.
+pub(crate) fn check_record(item: &RecordItem, leaf: &[u8]) -> Result<CheckedRecord> {
     let place = || format!("record at position {}", item.position);
-    let leaf = item.position.checked_sub(from).and_then(|i| leaves.get(i as usize));
-    let leaf = leaf.ok_or_else(|| Error::unverified(format!("{} has no leaf", place())))?;
     let envelope = Envelope::parse(item.envelope.as_bytes()).or_unverified(place)?;
     let id = envelope.id().or_unverified(place)?;
     let kind = envelope.kind().ok_or_else(|| Error::unverified(format!("{} is of an unknown kind", place())))?;
     let audience = match kind {
         RecordKind::Release => envelope.payload::<release::Release>(kind).or_unverified(place)?.body.intent.audience,
+        RecordKind::Withdrawal => envelope.payload::<release::Withdrawal>(kind).or_unverified(place)?.body.audience(),
         _ => Audience::Public,
     };
     let salt = match &item.salt {
@@ -105,17 +108,20 @@ fn check_record(item: &RecordItem, from: u64, leaves: &[Vec<u8>]) -> Result<Chec
             Some(bytes.ok_or_else(|| Error::unverified(format!("{} has a malformed salt", place())))?)
         }
     };
-    if salt.is_some() == (audience == Audience::Public) || log::leaf(kind, &audience, &id, salt.as_ref()) != *leaf {
+    if salt.is_some() == (audience == Audience::Public) || log::leaf(kind, &audience, &id, salt.as_ref()) != leaf {
         return Err(Error::unverified(format!("{} is not the one its leaf commits to", place())));
     }
     Ok(CheckedRecord { position: item.position, id, kind, audience, envelope, salt })
 }
 
-/// A peer may keep back only what is not public.
+/// A peer may keep back what is not public, and releases and their withdrawals, which may be under embargo: they are asked for later.
 fn check_all_there(from: u64, leaves: &[Vec<u8>], records: &[CheckedRecord]) -> Result<()> {
     for (position, leaf) in (from..).zip(leaves) {
-        let public = String::from_utf8_lossy(leaf).lines().nth(2) == Some("public");
-        if public && !records.iter().any(|r| r.position == position) {
+        let text = String::from_utf8_lossy(leaf);
+        let mut lines = text.lines().skip(1);
+        let (kind, public) = (lines.next().unwrap_or_default(), lines.next() == Some("public"));
+        let may_wait = [RecordKind::Release, RecordKind::Withdrawal].iter().any(|k| k.as_str() == kind);
+        if public && !may_wait && !records.iter().any(|r| r.position == position) {
             return Err(Error::unverified(format!("the public record at position {position} is missing")));
         }
     }

@@ -83,6 +83,8 @@ pub struct MemberView {
     pub releases: u64,
     /// When it last published.
     pub latest_release_at: Option<String>,
+    /// When its log was seen to contradict itself: two signed heads are at `/log/{forum}/{member}/evidence`.
+    pub forked_at: Option<String>,
 }
 
 /// A log's verified head.

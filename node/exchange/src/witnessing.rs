@@ -28,9 +28,22 @@ impl Node {
             Ok(request) => request,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let node = self.clone();
-        let work = move || node.cosign(&request);
-        tokio::task::spawn_blocking(work).await.or_storage(|| "the cosigning was cut off".to_owned())?
+        let (node, asked) = (self.clone(), request.clone());
+        let work = move || node.cosign(&asked);
+        let cosigned = tokio::task::spawn_blocking(work).await.or_storage(|| "the cosigning was cut off".to_owned())?;
+        if let Ok(Err(Refusal::Forked(_) | Refusal::Inconsistent { .. } | Refusal::Conflict(_))) = &cosigned {
+            // It is signed: perhaps it contradicts what is held here.
+            let trust = self.trust()?;
+            if let Ok(owner) = request.owner(&trust) {
+                let held = self.head_of(trust.forum(), &owner).await?;
+                let offered = Checkpoint::read(&request.checkpoint, request.origin());
+                let offered = offered.or_invalid(|| "a head to be cosigned".to_owned())?;
+                if let Err(error) = self.compare_head(held.as_ref(), &offered, &request.checkpoint).await {
+                    self.note_refusal(&owner, "head to be cosigned", &error).await;
+                }
+            }
+        }
+        cosigned
     }
 
     /// Answers a member that asks for a cosignature.
@@ -93,7 +106,13 @@ impl Node {
         let Some(head) = head else { return Ok(()) };
         let mine = held.iter().find(|c| c.member == head.member && c.witness == peer);
         let same = mine.filter(|c| c.size == head.size && c.root == head.root);
-        if same.is_some_and(|c| self.now() < c.at + REFRESH_S) {
+        let doubt = self.asks_peers().await?;
+        let waits = |c: &CosignatureRow| self.embargo_between(c.at, self.now());
+        let fresh = match same.filter(|c| !doubt && self.now() < c.at + REFRESH_S) {
+            Some(c) => waits(c).await?.is_none(),
+            None => false,
+        };
+        if fresh {
             return Ok(());
         }
         let mut old = mine.map_or(0, |c| c.size.max(0) as u64).min(head.size.max(0) as u64);
@@ -102,7 +121,10 @@ impl Node {
             let body = self.cosign_request(&head, old).await?;
             let asked = SyncRequest::Cosign { forum: head.forum.clone(), body };
             match network.sync(peer, asked).await.or_unavailable(|| format!("`{peer}` does not cosign"))? {
-                SyncResponse::Cosigned(line) => return self.keep_own_cosignature(&trust, head, peer, &line).await,
+                SyncResponse::Cosigned(line) => {
+                    self.keep_own_cosignature(&trust, head, peer, &line).await?;
+                    return if doubt { self.confirm_signer(peer).await } else { Ok(()) };
+                }
                 SyncResponse::Conflict(size) if size <= head.size.max(0) as u64 => old = size,
                 SyncResponse::Conflict(size) => return Err(ahead(peer, size, head.size)),
                 SyncResponse::Refused(reason) => {

@@ -15,7 +15,7 @@ const SECONDS: &str = "public, max-age=2";
 
 /// Adds the routes.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.service(checkpoint).service(pending).service(policy).service(tile).service(proof);
+    config.service(checkpoint).service(pending).service(policy).service(evidence).service(tile).service(proof);
 }
 
 /// The log's newest head that enough members have cosigned: a signed note.
@@ -61,6 +61,21 @@ pub(crate) async fn pending(node: Data<Node>, log: Path<(String, String)>) -> Re
 pub(crate) async fn policy(node: Data<Node>, log: Path<(String, String)>) -> Result<HttpResponse, HttpError> {
     let policy = node.log_policy(&log.0, &log.1).await?;
     Ok(HttpResponse::Ok().content_type(TEXT).insert_header((CACHE_CONTROL, SECONDS)).body(policy))
+}
+
+/// Pairs of signed heads by which the log contradicts itself; none of an honest log.
+#[utoipa::path(
+    get, path = "/log/{forum}/{member}/evidence", tag = "Logs",
+    params(("forum" = String, Path, description = "Forum id"), ("member" = String, Path, description = "Whose log")),
+    responses(
+        (status = 200, description = "Two signed notes each, and the proof that they contradict each other if they are not of one size", body = Vec<Object>),
+        (status = 404, description = "No such log", body = ErrorBody),
+    )
+)]
+#[get("/log/{forum}/{member}/evidence")]
+pub(crate) async fn evidence(node: Data<Node>, log: Path<(String, String)>) -> Result<HttpResponse, HttpError> {
+    let found = node.log_evidence(&log.0, &log.1).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, SECONDS)).json(found))
 }
 
 /// A tile of hashes, `0/x001/234` or `0/000.p/7`, or a bundle of entries, `entries/000`.

@@ -33,6 +33,7 @@ use utoipa_swagger_ui::SwaggerUi;
         crate::log::checkpoint,
         crate::log::pending,
         crate::log::policy,
+        crate::log::evidence,
         crate::log::tile,
         crate::log::proof,
         crate::witness::add_checkpoint,

@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod cosignature;
 pub mod delegation;
 pub mod endorsement;
+pub mod equivocation;
 pub mod json;
 pub mod keys;
 pub mod log;

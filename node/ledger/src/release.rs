@@ -145,6 +145,16 @@ pub struct Withdrawal {
     pub release: String,
     /// Why, for people.
     pub reason: String,
+    /// Who may read it: those who may read the release. Everybody if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Audience>,
+}
+
+impl Withdrawal {
+    /// Who may read it.
+    pub fn audience(&self) -> Audience {
+        self.audience.clone().unwrap_or(Audience::Public)
+    }
 }
 
 /// Why a release is refused.

@@ -35,6 +35,10 @@ pub const MAX_HEADS: usize = 1_000;
 pub const MAX_PROOF: usize = 64;
 /// Most envelopes in one part of a forum.
 pub const MAX_ENVELOPES: usize = 4_096;
+/// Most records asked for by their positions at once.
+pub const MAX_MISSING: usize = 256;
+/// Most pairs of heads in one answer, and most members named as known: one is enough for each log.
+pub const MAX_EVIDENCE: usize = 64;
 /// Longest leaf, base64.
 pub const MAX_LEAF: usize = 8 << 10;
 
@@ -79,6 +83,31 @@ pub enum SyncRequest {
         /// How many envelopes of the answer it has already.
         from: u64,
     },
+    /// Records whose leaves the asker holds already.
+    Missing {
+        /// Forum id.
+        forum: String,
+        /// Whose log.
+        member: String,
+        /// The leaves' indexes.
+        positions: Vec<u64>,
+    },
+    /// How a log grew from a size: the proof against whoever shows others another log.
+    Growth {
+        /// Forum id.
+        forum: String,
+        /// Whose log.
+        member: String,
+        /// The smaller size.
+        from: u64,
+    },
+    /// Pairs of signed heads by which logs contradict themselves.
+    Evidence {
+        /// Forum id.
+        forum: String,
+        /// Members whose logs the asker knows to.
+        known: Vec<String>,
+    },
     /// A cosignature on a head.
     Cosign {
         /// Forum id.
@@ -98,6 +127,12 @@ pub enum SyncResponse {
     Records(Box<RecordPage>),
     /// What the forum is made of.
     Forum(Box<ForumPage>),
+    /// Those of the records that the asker may have.
+    Missing(Vec<RecordItem>),
+    /// How a log grew.
+    Growth(Box<Growth>),
+    /// Pairs of heads.
+    Evidence(Vec<EvidenceItem>),
     /// A cosignature: a line of a signed note.
     Cosigned(String),
     /// The head cosigned last has another size: this one.
@@ -144,6 +179,34 @@ pub struct RecordItem {
     pub envelope: String,
     /// The leaf's salt, hexadecimal, if it is not public.
     pub salt: Option<String>,
+}
+
+/// How a log grew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Growth {
+    /// The signed head.
+    pub checkpoint: String,
+    /// The root at the smaller size, base64.
+    pub root: String,
+    /// Proof that the head extends it, base64 hashes.
+    pub proof: Vec<String>,
+}
+
+/// Two signed heads of one log that contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceItem {
+    /// Whose log.
+    pub member: String,
+    /// The smaller head's signed note.
+    pub first: String,
+    /// The other's.
+    pub second: String,
+    /// The root that the second's tree had at the first's size, base64, if they are not of one size.
+    pub root: Option<String>,
+    /// Proof of that, base64 hashes.
+    pub proof: Vec<String>,
 }
 
 /// A part of what the forum is made of.
@@ -238,7 +301,19 @@ impl SyncRequest {
         match self {
             Self::Heads { forum } => hash("forum", forum),
             Self::Cosign { forum, body } => hash("forum", forum).and_then(|()| at_most("body", body.len(), MAX_COSIGN)),
-            Self::Records { forum, member: owner, .. } => hash("forum", forum).and_then(|()| member(owner)),
+            Self::Records { forum, member: owner, .. } | Self::Growth { forum, member: owner, .. } => {
+                hash("forum", forum).and_then(|()| member(owner))
+            }
+            Self::Missing { forum, member: owner, positions } => {
+                hash("forum", forum)?;
+                member(owner)?;
+                at_most("positions", positions.len(), MAX_MISSING)
+            }
+            Self::Evidence { forum, known } => {
+                hash("forum", forum)?;
+                at_most("known", known.len(), MAX_EVIDENCE)?;
+                known.iter().try_for_each(|id| member(id))
+            }
             Self::Forum { forum, have, seen, .. } => {
                 hash("forum", forum)?;
                 hash("have", have)?;
@@ -265,6 +340,22 @@ impl SyncResponse {
                 at_most("envelopes", page.envelopes.len(), MAX_ENVELOPES)?;
                 at_most("conflicting", page.conflicting.len(), 1)
             }
+            Self::Missing(items) => {
+                at_most("records", items.len(), MAX_MISSING)?;
+                items.iter().try_for_each(RecordItem::check)
+            }
+            Self::Growth(growth) => {
+                at_most("checkpoint", growth.checkpoint.len(), MAX_CHECKPOINT)?;
+                at_most("proof", growth.proof.len(), MAX_PROOF)
+            }
+            Self::Evidence(items) => {
+                at_most("evidence", items.len(), MAX_EVIDENCE)?;
+                items.iter().try_for_each(|item| {
+                    member(&item.member)?;
+                    at_most("checkpoint", item.first.len().max(item.second.len()), MAX_CHECKPOINT)?;
+                    at_most("proof", item.proof.len(), MAX_PROOF)
+                })
+            }
             Self::Cosigned(line) => at_most("cosigned", line.len(), MAX_COSIGNATURE),
             Self::Conflict(_) => Ok(()),
             Self::Refused(reason) => at_most("refused", reason.len(), MAX_REASON),
@@ -283,9 +374,15 @@ impl RecordPage {
         at_most("leaves", self.leaves.len(), MAX_LEAVES)?;
         self.leaves.iter().try_for_each(|leaf| at_most("leaves", leaf.len(), MAX_LEAF))?;
         at_most("records", self.records.len(), self.leaves.len())?;
-        self.records.iter().try_for_each(|record| record.salt.as_ref().map_or(Ok(()), |salt| hash("salt", salt)))?;
+        self.records.iter().try_for_each(RecordItem::check)?;
         at_most("consistency", self.consistency.len(), MAX_PROOF)?;
         at_most("rest", self.rest.len(), MAX_PROOF)
+    }
+}
+
+impl RecordItem {
+    fn check(&self) -> Result<(), Unfit> {
+        self.salt.as_ref().map_or(Ok(()), |salt| hash("salt", salt))
     }
 }
 

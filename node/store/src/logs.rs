@@ -83,6 +83,8 @@ pub struct EvidenceRow {
     pub against: String,
     /// When, unix seconds.
     pub seen_at: i64,
+    /// What shows the contradiction if the heads are not of one size.
+    pub proof: String,
 }
 
 /// An extension of a log, stored as a whole or not at all.
@@ -262,8 +264,29 @@ impl Store {
         Ok(rows.into_iter().map(|(p, leaf)| (p.max(0) as u64, leaf)).collect())
     }
 
-    /// Stores a record whose leaf has been there before it, and its release.
-    pub fn record_fill(&self, record: &RecordRow, release: Option<&NewRelease>) -> Result<(), StoreError> {
+    /// The records held at some positions of a log, in its order.
+    pub fn record_list_at(&self, forum: &str, issuer: &str, positions: &[u64]) -> Result<Vec<RecordRow>, StoreError> {
+        let c = &mut *self.connection()?;
+        let wanted: Vec<i64> = positions.iter().map(|p| position(*p)).collect();
+        let of_log = records::forum.eq(forum).and(records::issuer.eq(issuer));
+        let mut rows = Vec::new();
+        // SQLite bounds the number of parameters of one statement.
+        for chunk in wanted.chunks(500) {
+            let query = records::table.filter(of_log).filter(records::position.eq_any(chunk));
+            let query = query.order(records::position).select(RecordRow::as_select());
+            rows.extend(query.load(c).doing("read the log's records")?);
+        }
+        Ok(rows)
+    }
+
+    /// Stores a record whose leaf has been there before it, its release, and marks the release withdrawn that it withdraws or that a
+    /// record held before it has withdrawn.
+    pub fn record_fill(
+        &self,
+        record: &RecordRow,
+        release: Option<&NewRelease>,
+        withdrawn: Option<&str>,
+    ) -> Result<(), StoreError> {
         self.write(|c| {
             let there = leaves::table
                 .find((&record.forum, &record.issuer, record.position))
@@ -278,7 +301,10 @@ impl Store {
             {
                 insert_release(c, release)?;
             }
-            Ok(())
+            match withdrawn {
+                Some(id) => crate::releases::withdraw_on(c, (&record.forum, &record.issuer), id, record.received_at),
+                None => Ok(()),
+            }
         })
     }
 
@@ -314,7 +340,7 @@ impl Store {
                 insert_release(c, release)?;
             }
             for id in &extension.withdrawn {
-                crate::releases::withdraw_on(c, head, id)?;
+                crate::releases::withdraw_on(c, (&head.forum, &head.member), id, head.updated_at)?;
             }
             if let Some(bundle) = &extension.bundle {
                 diesel::update(forums::table.find(&head.forum))
@@ -336,6 +362,7 @@ impl Store {
         member: &str,
         seen: &str,
         against: &str,
+        proof: &str,
         at: i64,
     ) -> Result<bool, StoreError> {
         self.write(|c| {
@@ -351,6 +378,7 @@ impl Store {
                         evidence::checkpoint.eq(seen),
                         evidence::against.eq(against),
                         evidence::seen_at.eq(at),
+                        evidence::proof.eq(proof),
                     ))
                     .execute(c)
                     .doing("store the evidence")?;

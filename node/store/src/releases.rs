@@ -1,9 +1,10 @@
 //! Releases and their files.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
 
 use crate::database::{AnyConnection, Doing, Store, StoreError};
-use crate::logs::HeadRow;
 use crate::schema::{release_artefacts, releases};
 
 /// A release, as this node knows it.
@@ -84,6 +85,8 @@ pub struct ReleaseSelection {
     pub member: Option<String>,
     /// In force at that time, unix seconds; none for all there are.
     pub in_force_at: Option<i64>,
+    /// The time by which an embargo must have ended for a release to be in force, if that is before it.
+    pub embargo_at: Option<i64>,
 }
 
 impl ReleaseSelection {
@@ -96,10 +99,24 @@ impl ReleaseSelection {
             query = query.filter(releases::member.eq(member));
         }
         if let Some(at) = self.in_force_at {
+            let open = self.embargo_at.map_or(at, |open| open.min(at));
             query = query
                 .filter(releases::received_at.le(at))
-                .filter(releases::replaced_at.is_null().or(releases::replaced_at.gt(at)))
-                .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)));
+                .filter(releases::embargo.is_null().or(releases::embargo.le(open)))
+                .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)))
+                // No later one of the same member and dataflow: one under embargo replaces nothing yet, and one that came late,
+                // because it was under embargo, nothing that is newer.
+                .filter(
+                    sql::<Bool>(
+                        "NOT EXISTS (SELECT 1 FROM releases AS later WHERE later.forum = releases.forum AND later.member = \
+                         releases.member AND later.dataflow = releases.dataflow AND later.position > releases.position AND \
+                         later.received_at <= ",
+                    )
+                    .bind::<BigInt, _>(at)
+                    .sql(" AND (later.embargo IS NULL OR later.embargo <= ")
+                    .bind::<BigInt, _>(open)
+                    .sql("))"),
+                );
         }
         query
     }
@@ -136,6 +153,14 @@ impl Store {
     pub fn release_count(&self, forum: &str, selection: &ReleaseSelection) -> Result<i64, StoreError> {
         let c = &mut *self.connection()?;
         selection.filter(forum).count().get_result(c).doing("count the releases")
+    }
+
+    /// The latest embargo in `(after, until]`.
+    pub fn release_embargo(&self, forum: &str, after: i64, until: i64) -> Result<Option<i64>, StoreError> {
+        let c = &mut *self.connection()?;
+        let within = releases::embargo.gt(after).and(releases::embargo.le(until));
+        let query = releases::table.filter(releases::forum.eq(forum)).filter(within);
+        query.select(diesel::dsl::max(releases::embargo)).first(c).doing("read the embargoes")
     }
 
     /// A release.
@@ -178,33 +203,50 @@ impl Store {
     }
 }
 
-/// Stores a release; the one in force before it, of the same member and dataflow, is replaced by it.
+/// Stores a release; the ones before it in its log, of the same dataflow, are replaced by it, and it is by the one after it.
 pub(crate) fn insert_release(c: &mut AnyConnection, new: &NewRelease) -> Result<(), StoreError> {
-    let release = &new.release;
+    let mut release = new.release.clone();
+    let same = releases::forum
+        .eq(new.release.forum.clone())
+        .and(releases::member.eq(new.release.member.clone()))
+        .and(releases::dataflow.eq(new.release.dataflow.clone()));
     diesel::update(
-        releases::table.filter(
-            releases::forum
-                .eq(&release.forum)
-                .and(releases::member.eq(&release.member))
-                .and(releases::dataflow.eq(&release.dataflow))
-                .and(releases::replaced_by.is_null()),
-        ),
+        releases::table
+            .filter(same.clone())
+            .filter(releases::position.lt(release.position))
+            .filter(releases::replaced_by.is_null()),
     )
     .set((releases::replaced_by.eq(&release.id), releases::replaced_at.eq(release.received_at)))
     .execute(c)
     .doing("replace the release in force")?;
-    diesel::insert_into(releases::table).values(release).execute(c).doing("store the release")?;
+    let later: Option<String> = releases::table
+        .filter(same)
+        .filter(releases::position.gt(release.position))
+        .order(releases::position)
+        .select(releases::id)
+        .first(c)
+        .optional()
+        .doing("look for a newer release")?;
+    if let Some(later) = later {
+        (release.replaced_by, release.replaced_at) = (Some(later), Some(release.received_at));
+    }
+    diesel::insert_into(releases::table).values(&release).execute(c).doing("store the release")?;
     for artefact in &new.artefacts {
         diesel::insert_into(release_artefacts::table).values(artefact).execute(c).doing("store the release's file")?;
     }
     Ok(())
 }
 
-/// Marks a release as withdrawn by the log whose new head is `by`: only a release of that log, and only the first time.
-pub(crate) fn withdraw_on(c: &mut AnyConnection, by: &HeadRow, id: &str) -> Result<(), StoreError> {
-    let own = releases::forum.eq(&by.forum).and(releases::member.eq(&by.member));
+/// Marks a release as withdrawn by the log of a forum's member: only a release of that log, and only the first time.
+pub(crate) fn withdraw_on(
+    c: &mut AnyConnection,
+    (forum, member): (&str, &str),
+    id: &str,
+    at: i64,
+) -> Result<(), StoreError> {
+    let own = releases::forum.eq(forum).and(releases::member.eq(member));
     diesel::update(releases::table.find(id).filter(own).filter(releases::withdrawn_at.is_null()))
-        .set(releases::withdrawn_at.eq(by.updated_at))
+        .set(releases::withdrawn_at.eq(at))
         .execute(c)
         .doing("withdraw the release")?;
     Ok(())

@@ -22,7 +22,7 @@ diesel::table! {
 }
 diesel::table! {
     evidence (forum, member, checkpoint) {
-        forum -> Text, member -> Text, checkpoint -> Text, against -> Text, seen_at -> BigInt,
+        forum -> Text, member -> Text, checkpoint -> Text, against -> Text, seen_at -> BigInt, proof -> Text,
     }
 }
 diesel::table! {

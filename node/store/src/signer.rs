@@ -44,10 +44,23 @@ impl DataFolder {
 
     /// Marks that this node has signed a head of `size` leaves, or has learnt from its peers that it signed no more.
     pub fn signer_mark_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
+        self.mark(forum, size, true)
+    }
+
+    /// Marks that this node has signed a head of `size` leaves at least, and perhaps more.
+    pub fn signer_doubt_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
+        self.mark(forum, size, false)
+    }
+
+    fn mark(&self, forum: &str, size: u64, settled: bool) -> Result<(), StoreError> {
         let path = self.signer_mark();
         let failed = |e| StoreError::file("write the signer's mark", &path, e);
+        let before = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<SignerMark>(&bytes).ok());
+        // What was signed once stays signed: another process may have learnt of more.
+        let size = before.filter(|mark| mark.forum == forum).map_or(size, |mark| mark.size.max(size));
         let mut file = tempfile::NamedTempFile::new_in(self.root()).map_err(failed)?;
-        let mark = SignerMark { forum: forum.to_owned(), size, file: identity(file.as_file()).map_err(failed)? };
+        let file_id = if settled { identity(file.as_file()).map_err(failed)? } else { String::new() };
+        let mark = SignerMark { forum: forum.to_owned(), size, file: file_id };
         let bytes = serde_json::to_vec(&mark).map_err(|e| failed(e.into()))?;
         file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(&path).map_err(|e| failed(e.error))?;
@@ -107,6 +120,12 @@ mod tests {
         assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
         folder.signer_mark_put("f", 7).unwrap();
         assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
+        folder.signer_doubt_put("f", 9).unwrap();
+        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Shorter(9));
+        assert_eq!(folder.continuity("f", 9).unwrap(), Continuity::Copied);
+        folder.signer_mark_put("f", 8).unwrap();
+        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Shorter(9), "what was signed stays signed");
+        assert_eq!(folder.continuity("f", 9).unwrap(), Continuity::Unbroken);
         fs::write(&path, "{").unwrap();
         assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
     }

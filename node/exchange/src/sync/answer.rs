@@ -4,10 +4,10 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_ledger::RecordKind;
 use chancery_ledger::log::Tree;
 use chancery_ledger::proof::encode_hashes;
-use chancery_ledger::release::CHUNK_BYTES;
+use chancery_ledger::release::{CHUNK_BYTES, Withdrawal};
+use chancery_ledger::{Envelope, RecordKind};
 use chancery_network::message::{
     ChunkRequest, ChunkResponse, HeadInfo, MAX_LEAVES, RecordItem, RecordPage, SyncRequest, SyncResponse,
 };
@@ -32,6 +32,11 @@ impl Node {
             SyncRequest::Records { forum, member: owner, from } => {
                 self.answer_records(member, &forum, owner, from).await
             }
+            SyncRequest::Missing { forum, member: owner, positions } => {
+                self.answer_missing(member, &forum, owner, positions).await
+            }
+            SyncRequest::Growth { forum, member: owner, from } => self.answer_growth(&forum, owner, from).await,
+            SyncRequest::Evidence { forum, known } => self.answer_evidence(&forum, &known).await,
             SyncRequest::Cosign { forum, body } => self.answer_cosign(member, &forum, body).await,
         };
         answer.unwrap_or_else(|error| {
@@ -110,22 +115,28 @@ impl Node {
         })
     }
 
-    fn may_replicate(&self, peer: &str, row: &RecordRow) -> Result<bool> {
-        if row.kind != RecordKind::Release.as_str() {
-            return Ok(true);
-        }
-        let release = self.store().release_get(&row.id).or_storage(|| "cannot read a release".to_owned())?;
+    /// Whether a peer may have a record: that of a release, or of its withdrawal, if it may hold a copy of the release.
+    pub(super) fn may_replicate(&self, peer: &str, row: &RecordRow) -> Result<bool> {
+        let release = match RecordKind::parse(&row.kind) {
+            Some(RecordKind::Release) => row.id.clone(),
+            Some(RecordKind::Withdrawal) => {
+                let envelope =
+                    Envelope::parse(&row.envelope).or_storage(|| "a stored withdrawal is damaged".to_owned())?;
+                let payload = envelope.payload::<Withdrawal>(RecordKind::Withdrawal);
+                payload.or_storage(|| "a stored withdrawal is damaged".to_owned())?.body.release
+            }
+            Some(_) => return Ok(true),
+            None => return Ok(false),
+        };
+        let release = self.store().release_get(&release).or_storage(|| "cannot read a release".to_owned())?;
         // A release is stored with its row: without one, nobody can say for whom it is.
-        match &release {
-            Some(release) => self.decide(peer, release),
-            None => Ok(false),
-        }
+        Ok(release.is_some_and(|release| self.may_as(&self.peer(peer), Action::Replicate, &release)))
     }
 
     /// Decides whether a peer may hold a copy, and keeps the decision before anything is sent.
     fn decide(&self, peer: &str, release: &ReleaseRow) -> Result<bool> {
         let subject = self.peer(peer);
-        let decision = self.judge(&subject, Action::Replicate, &resource_of(release), self.now());
+        let decision = self.judge(&subject, Action::Replicate, &resource_of(release), self.access_now());
         self.note_decision(&subject, Action::Replicate, &release.id, &decision)?;
         Ok(decision.allowed)
     }
@@ -157,7 +168,7 @@ impl Node {
             allowed |= if request.offset == 0 {
                 self.decide(peer, release)?
             } else {
-                self.judge(&self.peer(peer), Action::Replicate, &resource_of(release), self.now()).allowed
+                self.judge(&self.peer(peer), Action::Replicate, &resource_of(release), self.access_now()).allowed
             };
         }
         if !allowed {

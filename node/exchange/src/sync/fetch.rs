@@ -8,6 +8,7 @@ use chancery_network::message::{ChunkRequest, ChunkResponse};
 use futures::StreamExt as _;
 use sha2::{Digest, Sha256};
 
+use super::no_answer;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
@@ -89,7 +90,7 @@ impl Node {
                 Ok(ChunkResponse::Refused(reason)) => {
                     return Err(Error::unavailable(format!("`{source}` refused: {reason}")));
                 }
-                Err(e) => return Err(Error::unavailable(e.to_string())),
+                Err(e) => return Err(no_answer(&e)),
             };
             if bytes.len() != length as usize || hex::encode(Sha256::digest(&bytes)) != hash {
                 return Err(Error::unverified(format!(

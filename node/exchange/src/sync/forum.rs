@@ -5,7 +5,7 @@ use chancery_ledger::{Envelope, ForumBundle};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{ForumPage, MAX_ENVELOPES, SyncRequest, SyncResponse};
 
-use super::PAGE_BYTES;
+use super::{PAGE_BYTES, no_answer};
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 
@@ -28,7 +28,7 @@ impl Node {
                     return Err(Error::unavailable(format!("`{peer}` refused: {reason}")));
                 }
                 Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
-                Err(e) => return Err(Error::unavailable(e.to_string())),
+                Err(e) => return Err(no_answer(&e)),
             };
             // It changed between two parts: the next round begins anew.
             if taken > 0 && page.digest != digest {

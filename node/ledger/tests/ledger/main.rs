@@ -9,6 +9,7 @@
 )]
 
 mod charter;
+mod decoders;
 mod delegation;
 mod endorsement;
 mod governance;

@@ -204,7 +204,7 @@ fn the_rule_is_the_one_in_force_when_issued() {
 #[test]
 fn a_withdrawal_is_signed_likewise() {
     let withdrawal = |release: &str, reason: &str, signer: u8| {
-        let body = Withdrawal { release: release.to_owned(), reason: reason.to_owned() };
+        let body = Withdrawal { release: release.to_owned(), reason: reason.to_owned(), audience: None };
         let payload = Payload {
             forum: trust().forum().to_owned(),
             issuer: "MEX".to_owned(),

@@ -144,9 +144,12 @@ fn answer(request: &SyncRequest) -> SyncResponse {
         SyncRequest::Heads { .. } => {
             SyncResponse::Heads(vec![HeadInfo { member: "MEX".to_owned(), checkpoint: "signed".to_owned() }])
         }
-        SyncRequest::Records { .. } | SyncRequest::Forum { .. } | SyncRequest::Cosign { .. } => {
-            SyncResponse::refused("none here")
-        }
+        SyncRequest::Records { .. }
+        | SyncRequest::Forum { .. }
+        | SyncRequest::Cosign { .. }
+        | SyncRequest::Missing { .. }
+        | SyncRequest::Growth { .. }
+        | SyncRequest::Evidence { .. } => SyncResponse::refused("none here"),
     }
 }
 

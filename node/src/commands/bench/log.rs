@@ -96,7 +96,11 @@ impl Records<'_> {
                 issuer: self.node.member().to_owned(),
                 issued_at: issued_at.clone(),
                 kind: RecordKind::Withdrawal,
-                body: Withdrawal { release: format!("{:064x}", self.next), reason: "made up".to_owned() },
+                body: Withdrawal {
+                    release: format!("{:064x}", self.next),
+                    reason: "made up".to_owned(),
+                    audience: None,
+                },
             };
             records.push((RecordKind::Withdrawal, Envelope::seal(&payload, &[&publisher])?));
         }

@@ -158,7 +158,7 @@ fn contradicting_heads_are_kept_once() {
     on_both(|database| {
         let store = database.open();
         for at in [10, 20] {
-            store.evidence_put(FORUM, "MEX", "one", "other", at).unwrap();
+            store.evidence_put(FORUM, "MEX", "one", "other", "", at).unwrap();
         }
         assert_eq!(store.evidence_list(FORUM).unwrap(), [("MEX".to_owned(), 10)]);
     });

@@ -8,8 +8,12 @@ use chancery_store::{Store, StoreError};
 use crate::support::{FORUM, extension, on_both, with_record, with_release};
 
 fn ids(store: &Store, dataflow: Option<&str>, member: Option<&str>, in_force_at: Option<i64>) -> Vec<String> {
-    let selection =
-        ReleaseSelection { dataflow: dataflow.map(str::to_owned), member: member.map(str::to_owned), in_force_at };
+    let selection = ReleaseSelection {
+        dataflow: dataflow.map(str::to_owned),
+        member: member.map(str::to_owned),
+        in_force_at,
+        embargo_at: None,
+    };
     let rows = store.release_list(FORUM, &selection).unwrap();
     assert_eq!(store.release_count(FORUM, &selection).unwrap(), rows.len() as i64);
     rows.into_iter().map(|r| r.id).collect()
@@ -118,5 +122,40 @@ fn a_stage_is_approved_once_published_once_or_discarded() {
         assert_eq!((state("s1"), state("s2"), state("s3")), ("published".into(), "discarded".into(), "staged".into()));
         let order: Vec<_> = store.stage_list(FORUM).unwrap().into_iter().map(|s| s.id).collect();
         assert_eq!(order, ["s3", "s2", "s1"]);
+    });
+}
+
+#[test]
+fn an_embargoed_release_replaces_nothing_before_its_time_and_a_late_one_nothing_newer() {
+    on_both(|database| {
+        let store = database.open();
+        let embargoed = |until, mut extension: LogExtension| {
+            extension.releases[0].release.embargo = Some(until);
+            extension
+        };
+        let current = |at, embargo_at| {
+            let selection = ReleaseSelection { in_force_at: Some(at), embargo_at, ..ReleaseSelection::default() };
+            store.release_list(FORUM, &selection).unwrap().into_iter().map(|r| r.id).collect::<Vec<_>>()
+        };
+        store.log_extend(&with_release("MEX", "D", 0, "m1", 100)).unwrap();
+        store.log_extend(&embargoed(500, with_release("MEX", "D", 1, "m2", 200))).unwrap();
+        for (at, embargo_at, expected) in
+            [(199, None, "m1"), (499, None, "m1"), (500, None, "m2"), (600, Some(499), "m1"), (600, Some(700), "m2")]
+        {
+            assert_eq!(current(at, embargo_at), [expected], "at {at}, embargoes at {embargo_at:?}");
+        }
+        assert_eq!(store.release_embargo(FORUM, 499, 500).unwrap(), Some(500));
+        assert_eq!(store.release_embargo(FORUM, 500, 900).unwrap(), None);
+        // A copy that had the newest one first.
+        let mut late = with_release("GTM", "D", 0, "g1", 300);
+        let (record, release) = (late.records.pop().unwrap(), late.releases.pop().unwrap());
+        store.log_extend(&late).unwrap();
+        store.log_extend(&with_release("GTM", "D", 1, "g2", 310)).unwrap();
+        assert_eq!(store.gap_list(FORUM, "GTM", 9).unwrap().into_iter().map(|(p, _)| p).collect::<Vec<_>>(), [0]);
+        store.record_fill(&record, Some(&release), None).unwrap();
+        assert!(store.gap_list(FORUM, "GTM", 9).unwrap().is_empty());
+        assert_eq!(store.record_list_at(FORUM, "GTM", &[0, 7]).unwrap().len(), 1);
+        assert_eq!(current(350, None), ["g2", "m1"]);
+        assert_eq!(store.release_get("g1").unwrap().unwrap().replaced_by.as_deref(), Some("g2"));
     });
 }

@@ -1,0 +1,49 @@
+//! The forum's time: an embargo ends when this node's clock and the median of what other states' witnesses say have both passed it, so that
+//! neither a clock that is wrong nor one that was set forward lets figures out early.
+
+use std::collections::BTreeMap;
+
+use chancery_ledger::charter::Role;
+use chancery_ledger::cosignature;
+
+use crate::error::{Doing as _, Result};
+use crate::node::Node;
+
+impl Node {
+    /// The time that embargoes are judged by.
+    pub(crate) fn access_now(&self) -> i64 {
+        self.now().min(self.forum_time())
+    }
+
+    /// Reads what the witnesses say: the median of each other state's newest cosignature, whatever log it is on. Fewer than the
+    /// charter's quorum say nothing, and no embargo ends.
+    pub(crate) async fn read_forum_time(&self) -> Result<()> {
+        let trust = self.trust()?;
+        let forum = trust.forum().to_owned();
+        let rows = self.store().run(move |s| s.cosignature_list(&forum)).await;
+        let rows = rows.or_storage(|| "cannot read the cosignatures".to_owned())?;
+        let state = |id: &str| trust.charter().member(id).is_some_and(|m| m.role == Role::MemberState);
+        let mut newest: BTreeMap<String, i64> = BTreeMap::new();
+        for row in rows.into_iter().filter(|r| r.witness != self.member() && state(&r.witness)) {
+            let at = newest.entry(row.witness).or_insert(row.at);
+            *at = row.at.max(*at);
+        }
+        let time = if newest.len() < trust.charter().witness_quorum(self.member()) {
+            0
+        } else {
+            cosignature::median(newest.into_values().collect()).unwrap_or(i64::MAX)
+        };
+        self.set_forum_time(time);
+        Ok(())
+    }
+
+    /// The latest embargo in `(after, until]` of a release that is held, whosever.
+    pub(crate) async fn embargo_between(&self, after: i64, until: i64) -> Result<Option<i64>> {
+        if after >= until {
+            return Ok(None);
+        }
+        let forum = self.trust()?.forum().to_owned();
+        let found = self.store().run(move |s| s.release_embargo(&forum, after, until)).await;
+        found.or_storage(|| "cannot read the embargoes".to_owned())
+    }
+}

@@ -1,0 +1,467 @@
+//! What a member's hostile node can say is refused with a reason, changes nothing and costs no memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end so")]
+
+mod support;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chancery_ledger::log::Tree;
+use chancery_ledger::release::Withdrawal;
+use chancery_ledger::witness::AddCheckpoint;
+use chancery_ledger::{Envelope, KeyPair, Payload, RecordKind, time};
+use chancery_network::message::{
+    ChunkRequest, ChunkResponse, EvidenceItem, ForumPage, HeadInfo, RecordPage, SyncRequest, SyncResponse,
+};
+use support::*;
+
+/// More than this the whole table may not add to the memory of the process, in which both nodes run.
+const MAX_GROWTH_KIB: u64 = 64 << 10;
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0)
+}
+
+/// A page that lies, made of an honest one.
+type Lie = fn(&mut RecordPage);
+
+/// Lies in a page whose last leaf is new, and a part of the reason for which it is refused.
+const PAGES: [(&str, Lie, &str); 12] = [
+    ("no leaves", no_leaves, "sent no page of records"),
+    ("a leaf that is not base64", |p| p.leaves[0] = "*".to_owned(), "a leaf is not base64"),
+    ("a leaf of another record", |p| p.leaves[0] = STANDARD.encode(b"other"), "is not the one its leaf commits to"),
+    ("a record beyond the leaves", |p| p.records[0].position += 7, "has no leaf"),
+    ("a record before the leaves", |p| p.records[0].position = 0, "position 0 has no leaf"),
+    ("a public record kept back", |p| p.records.clear(), "the public record at position"),
+    ("a salt on a public record", |p| p.records[0].salt = Some("0a".repeat(32)), "is not the one its leaf commits to"),
+    ("JSON of ten thousand levels", |p| p.records[0].envelope = "[".repeat(10_000), "record at position"),
+    ("an envelope that is not JSON", |p| p.records[0].envelope = "envelope".to_owned(), "record at position"),
+    ("leaves that the head does not have", |p| p.leaves.push(STANDARD.encode(b"more")), "not those of its signed log"),
+    ("hashes that are none", |p| p.rest = vec!["!".to_owned()], "a proof is not base64 hashes"),
+    (
+        "a head that nobody signed",
+        |p| p.checkpoint = unsigned(&p.checkpoint),
+        "the head of the log of `GTM` is refused",
+    ),
+];
+
+fn no_leaves(page: &mut RecordPage) {
+    page.leaves.clear();
+    page.records.clear();
+}
+
+/// The note with the signature's last bytes changed.
+fn unsigned(note: &str) -> String {
+    let (body, signature) = note.trim_end().rsplit_once(' ').unwrap();
+    let mut bytes = STANDARD.decode(signature).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    format!("{body} {}\n", STANDARD.encode(bytes))
+}
+
+/// A lie in an answer to any question, and a part of the reason.
+type Answer = fn(&Log, &SyncRequest) -> Option<SyncResponse>;
+
+const ANSWERS: [(&str, Answer, &str); 13] = [
+    (
+        "the log of no member",
+        |log, q| heads(q, vec![HeadInfo { member: "XYZ".to_owned(), ..log.head() }]),
+        "`XYZ` is no member",
+    ),
+    (
+        "another member's log",
+        |log, q| heads(q, vec![HeadInfo { member: "HND".to_owned(), ..log.head() }]),
+        "the head of `HND`",
+    ),
+    (
+        "a head that is no note",
+        |log, q| heads(q, vec![HeadInfo { checkpoint: "head".to_owned(), ..log.head() }]),
+        "the head of `GTM`",
+    ),
+    (
+        "a head of a size beyond all",
+        |log, q| {
+            heads(
+                q,
+                vec![HeadInfo {
+                    checkpoint: log.note().replacen(&format!("\n{}\n", log.leaves.len()), "\n9223372036854775807\n", 1),
+                    ..log.head()
+                }],
+            )
+        },
+        "9223372036854775807 leaves",
+    ),
+    (
+        "this node's own log, unsigned",
+        |log, q| heads(q, vec![HeadInfo { member: "MEX".to_owned(), checkpoint: log.note().replace("/GTM", "/MEX") }]),
+        "a head said to be of this node's own log",
+    ),
+    (
+        "an answer to another question",
+        |_, q| matches!(q, SyncRequest::Heads { .. }).then(|| SyncResponse::Conflict(1)),
+        "answered another question",
+    ),
+    ("a forum without end", |_, q| forum(q, |page| page.more = true), "sends more of the forum than there can be"),
+    (
+        "a forum of records that are none",
+        |_, q| forum(q, |page| page.envelopes = vec!["{}".to_owned()]),
+        "a record of the forum",
+    ),
+    (
+        "an accusation without proof",
+        |log, q| evidence(q, "HND", log.note(), log.note()),
+        "accuses the log of `HND` without proof",
+    ),
+    (
+        "an accusation by two equal heads",
+        |log, q| evidence(q, "GTM", log.note(), log.note()),
+        "do not contradict each other",
+    ),
+    (
+        "a cosignature that is none",
+        |_, q| cosign(q, SyncResponse::Cosigned("— nobody AAAA".to_owned())),
+        "the cosignature of `GTM`",
+    ),
+    (
+        "a cosignature of another log",
+        |log, q| cosign(q, SyncResponse::Conflict(log.leaves.len() as u64 % 2)),
+        "does not say which head it cosigned last",
+    ),
+    (
+        "a witness that has seen too much",
+        |_, q| cosign(q, SyncResponse::Conflict(1_000_000)),
+        "has cosigned 1000000 leaves",
+    ),
+];
+
+fn heads(question: &SyncRequest, heads: Vec<HeadInfo>) -> Option<SyncResponse> {
+    matches!(question, SyncRequest::Heads { .. }).then(|| SyncResponse::Heads(heads))
+}
+
+fn forum(question: &SyncRequest, lie: fn(&mut ForumPage)) -> Option<SyncResponse> {
+    let SyncRequest::Forum { .. } = question else { return None };
+    let mut page = ForumPage { digest: "0a".repeat(32), envelopes: Vec::new(), conflicting: Vec::new(), more: false };
+    lie(&mut page);
+    Some(SyncResponse::Forum(Box::new(page)))
+}
+
+fn evidence(question: &SyncRequest, member: &str, first: String, second: String) -> Option<SyncResponse> {
+    let item = EvidenceItem { member: member.to_owned(), first, second, root: None, proof: Vec::new() };
+    matches!(question, SyncRequest::Evidence { .. }).then(|| SyncResponse::Evidence(vec![item]))
+}
+
+fn cosign(question: &SyncRequest, answer: SyncResponse) -> Option<SyncResponse> {
+    matches!(question, SyncRequest::Cosign { .. }).then_some(answer)
+}
+
+/// Records that a log's owner may put into it and that are refused alone: the log goes on behind them.
+fn records(world: &World) -> Vec<(&'static str, RecordKind, Envelope, &'static str)> {
+    let stranger = || KeyPair::from_seed(&[9; 32]);
+    let junk: &'static [u8] = b"PAR1 this is no file of Parquet PAR1";
+    let of = |change: fn(&mut Forgery<'_>)| {
+        let mut forgery = Forgery::of(world, junk);
+        change(&mut forgery);
+        forgery.seal()
+    };
+    let withdrawal = Payload {
+        forum: world.genesis.clone(),
+        issuer: "GTM".to_owned(),
+        issued_at: time::format(now()),
+        kind: RecordKind::Withdrawal,
+        body: Withdrawal { release: "0b".repeat(32), reason: "no reason".to_owned(), audience: None },
+    };
+    let release = RecordKind::Release;
+    vec![
+        ("one operator's release", release, of(|f| f.approver = "ana"), "four-eyes rule is not met"),
+        (
+            "a publisher without mandate",
+            release,
+            of(|f| f.publisher = KeyPair::from_seed(&[8; 32])),
+            "no publisher key of `GTM`",
+        ),
+        ("a release of next year", release, of(|f| f.issued_at += 80 * 24 * 3600), "in the future"),
+        (
+            "a release of the last century",
+            release,
+            of(|f| f.issued_at = 1_000),
+            "no publisher key of `GTM` in force at 1970",
+        ),
+        (
+            "figures changed after approval",
+            release,
+            of(|f| f.change = |i| i.title = "other".to_owned()),
+            "was changed after it was signed",
+        ),
+        (
+            "artefacts without end",
+            release,
+            of(|f| f.draft = |i| i.artefacts[0].bytes = 1 << 50),
+            "1125899906842624 bytes",
+        ),
+        (
+            "a withdrawal by a stranger",
+            RecordKind::Withdrawal,
+            Envelope::seal(&withdrawal, &[&stranger()]).unwrap(),
+            "withdrawal ",
+        ),
+    ]
+}
+
+/// A small file that unpacks to five million values.
+fn bomb() -> Vec<u8> {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow::datatypes::{DataType, Field, Schema};
+    let schema = Arc::new(Schema::new(vec![Field::new("OBS_VALUE", DataType::Int64, false)]));
+    let compression = parquet::basic::Compression::ZSTD(parquet::basic::ZstdLevel::default());
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_compression(compression)
+        .set_dictionary_enabled(true)
+        .set_max_row_group_row_count(None)
+        .build();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties)).unwrap();
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![7; 1_000_000]));
+    let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
+    for _ in 0..5 {
+        writer.write(&batch).unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_answers_are_refused_with_a_reason_and_change_nothing() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let mut log = Log::new(&world, "GTM");
+    let honest = log.clone();
+    let hostile = Hostile::start(&world, "GTM", Box::new(move |_, q| honest.answer(q))).await;
+    let mex = world.serve("MEX").await;
+    let base = log.leaves.len() as u64;
+    wait_for(|| (mex.size_of(&forum, "GTM") == base).then_some(())).await.expect("the honest log was not taken");
+    let bomb = bomb();
+    let before = resident_kib();
+    let mut refused = 0;
+
+    // Pages: the honest log with one more delegation, lied about.
+    let keyring = world.keyring("GTM");
+    let mandates = chancery_exchange::mandates(&forum, "GTM", &keyring, now() + 1).unwrap();
+    let authority = keyring.authority(|| panic!("no passphrase")).unwrap();
+    let mut extra = mandates.into_iter().next().unwrap();
+    extra.sign(&authority).unwrap();
+    let longer = log.clone().with(RecordKind::Delegation, &extra);
+    for (what, lie, reason) in PAGES {
+        let log = longer.clone();
+        let known = mex.refusals(&forum, reason);
+        hostile.say(move |_, question| match question {
+            SyncRequest::Records { from, .. } => {
+                let mut page = log.page(*from);
+                lie(&mut page);
+                SyncResponse::Records(Box::new(page))
+            }
+            other => log.answer(other),
+        });
+        let row = mex.refused(&forum, reason, known).await;
+        assert_eq!(row.peer, "GTM", "{what}: {row:?}");
+        assert_eq!(mex.size_of(&forum, "GTM"), base, "{what}");
+        refused += 1;
+    }
+    for (what, lie, reason) in ANSWERS {
+        let log = log.clone();
+        let known = mex.refusals(&forum, reason);
+        hostile.say(move |_, question| lie(&log, question).unwrap_or_else(|| log.answer(question)));
+        let row = mex.refused(&forum, reason, known).await;
+        assert_eq!(row.peer, "GTM", "{what}: {row:?}");
+        assert_eq!(mex.size_of(&forum, "GTM"), base, "{what}");
+        refused += 1;
+    }
+    // Mandates that are not the member's to give.
+    let stolen = {
+        let mut forged = extra.clone();
+        forged.signatures.clear();
+        forged.sign(&KeyPair::from_seed(&[9; 32])).unwrap();
+        forged
+    };
+    let log_of_stolen = log.clone().with(RecordKind::Delegation, &stolen);
+    let known = mex.refusals(&forum, "the delegation");
+    hostile.say(move |_, question| log_of_stolen.answer(question));
+    mex.refused(&forum, "the delegation", known).await;
+    assert_eq!(mex.size_of(&forum, "GTM"), base);
+    refused += 1;
+
+    // Records that are refused alone.
+    for (what, kind, envelope, reason) in records(&world) {
+        let known = mex.refusals(&forum, reason);
+        log.add(kind, &envelope);
+        let now = log.clone();
+        hostile.say(move |_, question| now.answer(question));
+        mex.refused(&forum, reason, known).await;
+        let id = envelope.id().unwrap();
+        assert!(mex.store.release_get(&id).unwrap().is_none(), "{what}");
+        refused += 1;
+    }
+
+    // Files: other bytes than were signed, no Parquet, a bomb. What cannot be fetched is asked for again, so the log stops there and the
+    // next file takes the place; what was fetched and is refused is passed over.
+    let junk = b"PAR1 this is no file of Parquet PAR1".to_vec();
+    let files: [(&[u8], fn(&[u8]) -> Vec<u8>, &str, bool); 4] = [
+        (b"PAR1 signed PAR1", |_| b"PAR1 served PAR1".to_vec(), "with other bytes than were signed", false),
+        (b"PAR1 whole PAR1", |file| file[..4].to_vec(), "with other bytes than were signed", false),
+        (&junk, <[u8]>::to_vec, "does not fit the schema", true),
+        (&bomb, <[u8]>::to_vec, "too large to be read safely", true),
+    ];
+    for (file, serve, reason, passed_over) in files {
+        let known = mex.refusals(&forum, reason);
+        let envelope = Forgery::of(&world, file).seal();
+        let now = log.clone().with(RecordKind::Release, &envelope);
+        if passed_over {
+            log = now.clone();
+        }
+        let served = serve(file);
+        hostile.send(move |request| {
+            let from = (request.offset as usize).min(served.len());
+            let to = (from + request.length as usize).min(served.len());
+            ChunkResponse::Bytes(served[from..to].to_vec())
+        });
+        hostile.say(move |_, question| now.answer(question));
+        mex.refused(&forum, reason, known).await;
+        assert!(mex.store.release_get(&envelope.id().unwrap()).unwrap().is_none(), "{reason}");
+        refused += 1;
+    }
+    let growth = resident_kib().saturating_sub(before);
+    println!("{refused} behaviours were refused; the process grew by {growth} KiB");
+    assert!(refused >= 25 && growth < MAX_GROWTH_KIB, "{growth} KiB");
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_questions_are_refused_with_a_reason() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let (forum, other) = (world.genesis.clone(), "0b".repeat(32));
+    let log = Log::new(&world, "GTM");
+    let honest = log.clone();
+    let hostile = Hostile::start(&world, "GTM", Box::new(move |_, q| honest.answer(q))).await;
+    let mex = world.serve("MEX").await;
+    let size = log.leaves.len() as u64;
+    wait_for(|| (mex.size_of(&forum, "GTM") == size).then_some(())).await.expect("the honest log was not taken");
+    let records = |forum: &str, member: &str, from| SyncRequest::Records {
+        forum: forum.to_owned(),
+        member: member.to_owned(),
+        from,
+    };
+    let growth = |from| SyncRequest::Growth { forum: forum.clone(), member: "GTM".to_owned(), from };
+    let cosign = |body: String| SyncRequest::Cosign { forum: forum.clone(), body };
+    let body = |old, log: &Log, proof| AddCheckpoint { old, proof, checkpoint: log.note() }.to_text();
+    let longer = log.clone().with_leaf(&"0c".repeat(32));
+    let proof = Tree(&longer.hashes()).prove_consistency(size + 1, size).unwrap();
+    // The witness cosigns the head it is shown first.
+    let answer = hostile.ask("MEX", &cosign(body(0, &log, Vec::new()))).await;
+    assert!(matches!(answer, SyncResponse::Cosigned(_)), "{answer:?}");
+    let stranger = log.note().replace("/GTM", "/XYZ");
+    let questions = [
+        ("another forum's heads", SyncRequest::Heads { forum: other.clone() }, "another forum"),
+        ("another forum's records", records(&other, "GTM", 0), "another forum"),
+        ("another forum's evidence", SyncRequest::Evidence { forum: other, known: Vec::new() }, "another forum"),
+        ("records of no member", records(&forum, "XYZ", 0), "no complete log of `XYZ`"),
+        ("records beyond the end", records(&forum, "GTM", u64::MAX), "leaves here"),
+        ("growth from nothing", growth(0), "leaves here"),
+        ("growth from beyond", growth(u64::MAX), "leaves here"),
+        ("a cosignature on no head", cosign("old 0\n\nhead".to_owned()), "not one of this forum"),
+        ("a cosignature on another's log", cosign(format!("old 0\n\n{stranger}")), "not one of this forum"),
+        (
+            "a cosignature on an unsigned head",
+            cosign(format!("old 0\n\n{}", unsigned(&log.note()))),
+            "no delegated log key",
+        ),
+        ("a cosignature without a proof", cosign(body(size, &longer, Vec::new())), "does not hold"),
+        ("a cosignature on a shorter log", cosign(body(size + 9, &log, proof.clone())), "leaves"),
+    ];
+    for (what, question, reason) in questions {
+        match hostile.ask("MEX", &question).await {
+            SyncResponse::Refused(text) => assert!(text.contains(reason), "{what}: {text}"),
+            answer => panic!("{what}: {answer:?}"),
+        }
+    }
+    // A stale size is told, not cosigned.
+    assert_eq!(hostile.ask("MEX", &cosign(body(0, &longer, Vec::new()))).await, SyncResponse::Conflict(size));
+    let chunk = ChunkRequest { forum: forum.clone(), sha256: "0b".repeat(32), offset: 0, length: 1_000 };
+    let answer = hostile.handle.chunk("MEX", chunk).await.unwrap();
+    assert!(matches!(&answer, ChunkResponse::Refused(text) if text.contains("no such artefact")), "{answer:?}");
+    mex.stop().await;
+}
+
+/// The same log shown to two nodes with another last leaf, and perhaps one more: both nodes have the proof soon.
+async fn equivocate(more: usize) {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let base = Log::new(&world, "GTM");
+    let (to_mex, mut to_hnd) = (base.clone().with_leaf(&"0a".repeat(32)), base.with_leaf(&"0b".repeat(32)));
+    for leaf in 0..more {
+        to_hnd = to_hnd.with_leaf(&format!("{leaf:064x}"));
+    }
+    let sizes = (to_mex.leaves.len() as u64, to_hnd.leaves.len() as u64);
+    let script = move |asker: &str, q: &SyncRequest| if asker == "MEX" { to_mex.answer(q) } else { to_hnd.answer(q) };
+    let hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    // Each takes what it is shown while the other is not there.
+    let hnd = world.serve("HND").await;
+    wait_for(|| (hnd.size_of(&forum, "GTM") == sizes.1).then_some(())).await.expect("HND took no log");
+    hnd.stop().await;
+    let mex = world.serve("MEX").await;
+    wait_for(|| (mex.size_of(&forum, "GTM") == sizes.0).then_some(())).await.expect("MEX took no log");
+    let began = std::time::Instant::now();
+    let hnd = world.serve("HND").await;
+    for node in [&mex, &hnd] {
+        let seen = wait_for(|| node.store.evidence_list(&forum).unwrap().into_iter().next()).await;
+        assert_eq!(seen.expect("no evidence").0, "GTM");
+        let proofs = node.node.evidence().await.unwrap();
+        assert!(!proofs.is_empty());
+        proofs.iter().for_each(|proof| proof.verify(&world.trust()).unwrap());
+        let findings = node.node.doctor().await.unwrap();
+        assert!(findings.iter().any(|f| f.check == "evidence" && !f.ok && f.detail.contains("GTM")), "{findings:?}");
+        let view = node.node.forum_view().await.unwrap();
+        assert!(view.members.iter().any(|m| m.id == "GTM" && m.forked_at.is_some()));
+    }
+    println!("both nodes had the proof after {:.1} s", began.elapsed().as_secs_f32());
+    // Nothing of that log is cosigned any more.
+    let body = "old 0\n\n".to_owned() + &Log::new(&world, "GTM").note();
+    let answer = hostile.ask("MEX", &SyncRequest::Cosign { forum, body }).await;
+    assert!(matches!(&answer, SyncResponse::Refused(text) if text.contains("seen forked")), "{answer:?}");
+    mex.stop().await;
+    hnd.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_heads_of_one_size_are_known_everywhere() {
+    equivocate(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_does_not_extend_another_is_known_everywhere() {
+    equivocate(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shrunk_log_with_another_past_is_evidence() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let base = Log::new(&world, "GTM");
+    let long = base.clone().with_leaf(&"0a".repeat(32)).with_leaf(&"0b".repeat(32));
+    let (size, shown) = (long.leaves.len() as u64, long.clone());
+    let hostile = Hostile::start(&world, "GTM", Box::new(move |_, q| shown.answer(q))).await;
+    let mex = world.serve("MEX").await;
+    wait_for(|| (mex.size_of(&forum, "GTM") == size).then_some(())).await.expect("MEX took no log");
+    // An earlier state of the same log is no offence.
+    let earlier = base.clone().with_leaf(&"0a".repeat(32));
+    hostile.say(move |_, q| earlier.answer(q));
+    let request = SyncRequest::Evidence { forum: forum.clone(), known: Vec::new() };
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(hostile.ask("MEX", &request).await, SyncResponse::Evidence(Vec::new()));
+    let shrunk = base.with_leaf(&"0c".repeat(32));
+    hostile.say(move |_, q| shrunk.answer(q));
+    mex.refused(&forum, "the log of `GTM` was forked", 0).await;
+    assert_eq!(mex.size_of(&forum, "GTM"), size);
+    let SyncResponse::Evidence(items) = hostile.ask("MEX", &request).await else { panic!("no evidence") };
+    assert!(items.iter().any(|item| item.member == "GTM" && item.root.is_some()));
+    mex.stop().await;
+}

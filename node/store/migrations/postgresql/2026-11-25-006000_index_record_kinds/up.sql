@@ -1,1 +1,0 @@
-CREATE INDEX records_by_kind ON records (forum, kind, issuer, position);

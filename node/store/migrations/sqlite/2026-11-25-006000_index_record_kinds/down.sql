@@ -1,1 +1,0 @@
-DROP INDEX records_by_kind;
