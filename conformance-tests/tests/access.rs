@@ -1,7 +1,5 @@
 //! A member's own access policies: they can tighten the forum's, and a bad one stops its node.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use chancery_conformance::{TestForum, get_json};
 
 #[test]

@@ -1,5 +1,7 @@
 //! Embargo and audience over the wire: who must wait waits, and hears of nothing it may not know.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Result;

@@ -3,6 +3,8 @@
 //!
 //! `strace` makes the operation fail, or kills the node at it. In CI a part of the points is tried; `CHANCERY_FAULTS=all` tries each.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

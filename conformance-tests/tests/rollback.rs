@@ -1,5 +1,7 @@
 //! A node whose folder was put back from a backup has forgotten what it signed: it signs nothing until its peers have told it.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::path::Path;
 
 use chancery_conformance::{TestForum, wait_for};

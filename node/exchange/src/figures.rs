@@ -79,7 +79,7 @@ impl Data {
     fn of(rows: &[&ReleaseRow], withdrawn: Vec<String>, stream: QueryStream) -> Self {
         let mut releases: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         releases.sort();
-        let updated_at = rows.iter().map(|row| row.received_at).max();
+        let updated_at = rows.iter().map(|row| row.in_force_from()).max();
         Self { releases, updated_at, withdrawn, history: Vec::new(), stream }
     }
 }
@@ -88,12 +88,19 @@ fn sources_of(held: &[&HeldRelease]) -> Vec<Source> {
     held.iter().map(|held| held.source()).collect()
 }
 
-/// Since when and until when a release was in force here.
-fn dissemination(row: &ReleaseRow) -> Dissemination {
+/// Whether a release is a later one of the same figures.
+fn replaces(later: &ReleaseRow, row: &ReleaseRow) -> bool {
+    later.member == row.member && later.dataflow == row.dataflow && later.position > row.position
+}
+
+/// Since when and until when a release was in force here; `all` has those that came after it, which this reader may know of.
+fn dissemination(row: &ReleaseRow, all: &[ReleaseRow]) -> Dissemination {
+    let later =
+        all.iter().filter(|r| r.member == row.member && r.dataflow == row.dataflow && r.position > row.position);
     Dissemination {
         release: row.id.clone(),
-        valid_from: time::format(row.received_at),
-        valid_to: row.replaced_at.map(time::format),
+        valid_from: time::format(row.in_force_from()),
+        valid_to: later.map(ReleaseRow::in_force_from).min().map(time::format),
     }
 }
 
@@ -121,7 +128,7 @@ fn part(rows: QueryStream, offset: u64, limit: Option<u64>) -> impl Stream<Item 
 /// Whether a query asks for what a release says.
 fn asked(row: &ReleaseRow, query: &DataQuery) -> bool {
     (query.providers.is_empty() || query.providers.contains(&row.member))
-        && query.updated_after.is_none_or(|after| row.received_at > after)
+        && query.updated_after.is_none_or(|after| row.in_force_from() > after)
 }
 
 fn failed(failure: QueryFailure) -> Error {
@@ -175,6 +182,7 @@ impl Node {
     /// The figures of one dissemination after the other, oldest first.
     async fn history(&self, schema: &DatasetSchema, query: &DataQuery) -> Result<Data> {
         let (rows, withdrawn) = self.disseminations(Action::Read, schema, query).await?;
+        let all = [rows.as_slice(), withdrawn.as_slice()].concat();
         let withdrawn = self.left_out(rows.is_empty(), withdrawn).await?;
         let sources = self.sources(&rows).await?;
         let mut by_release: BTreeMap<String, Source> = sources.into_iter().map(|s| (s.release.clone(), s)).collect();
@@ -186,7 +194,7 @@ impl Node {
             async move { engine.run(&schema, &[source], &each).await }
         });
         let stream = Box::pin(part(streams.try_flatten().boxed(), query.offset, query.limit));
-        let history = rows.iter().map(dissemination).collect();
+        let history = rows.iter().map(|row| dissemination(row, &all)).collect();
         Ok(Data { history, ..Data::of(&rows.iter().collect::<Vec<_>>(), withdrawn, stream) })
     }
 
@@ -198,8 +206,10 @@ impl Node {
         query: &DataQuery,
     ) -> Result<(Vec<ReleaseRow>, Vec<ReleaseRow>)> {
         let dataflow = Some(schema.dataflow.to_string());
-        let mut rows = self.disseminated(action, dataflow, self.time_of(query)).await?;
-        rows.retain(|row| asked(row, query));
+        let all = self.disseminated(action, dataflow, self.time_of(query)).await?;
+        // One that came when a newer one was there already was never in force.
+        let late = |row: &ReleaseRow| all.iter().any(|r| replaces(r, row) && r.in_force_from() < row.in_force_from());
+        let mut rows: Vec<ReleaseRow> = all.iter().filter(|row| asked(row, query) && !late(row)).cloned().collect();
         let withdrawn = rows.extract_if(.., |r| r.withdrawn_at.is_some()).collect();
         if rows.len() > MAX_DISSEMINATIONS {
             return Err(Error::invalid(format!(
@@ -268,7 +278,7 @@ impl Node {
     ) -> Result<Availability> {
         let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
         let held = self.read_by(Action::Query, &held, query);
-        let updated_at = held.iter().map(|held| held.row.received_at).max();
+        let updated_at = held.iter().map(|held| held.row.in_force_from()).max();
         let sources = sources_of(&held);
         let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();
         let ids: Vec<[&str; 1]> = asked.iter().map(|(_, d)| [d.id.as_str()]).collect();

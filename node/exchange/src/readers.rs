@@ -156,11 +156,14 @@ impl Node {
     ) -> Result<Vec<ReleaseRow>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
-        let selection = ReleaseSelection { dataflow, member: None, in_force_at: None };
+        let selection = ReleaseSelection { dataflow, ..ReleaseSelection::default() };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         let mut rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
-        rows.retain(|r| r.received_at <= at && self.may(action, r));
-        rows.sort_by(|a, b| (a.received_at, &a.member, a.position).cmp(&(b.received_at, &b.member, b.position)));
+        let open = self.access_now().min(at);
+        rows.retain(|r| r.received_at <= at && r.embargo.is_none_or(|e| e <= open) && self.may(action, r));
+        rows.sort_by(|a, b| {
+            (a.in_force_from(), &a.member, a.position).cmp(&(b.in_force_from(), &b.member, b.position))
+        });
         Ok(rows)
     }
 

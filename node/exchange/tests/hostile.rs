@@ -230,6 +230,59 @@ fn bomb() -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
+/// Records that are refused alone. How many.
+async fn records_alone(world: &World, log: &mut Log, hostile: &Hostile, mex: &Running) -> usize {
+    let mut refused = 0;
+    for (what, kind, envelope, reason) in records(world) {
+        let known = mex.refusals(&world.genesis, reason);
+        log.add(kind, &envelope);
+        let now = log.clone();
+        hostile.say(move |_, question| now.answer(question));
+        mex.refused(&world.genesis, reason, known).await;
+        let id = envelope.id().unwrap();
+        assert!(mex.store.release_get(&id).unwrap().is_none(), "{what}");
+        refused += 1;
+    }
+    refused
+}
+
+/// What is sent of a file.
+type Serving = fn(&[u8]) -> Vec<u8>;
+
+/// Files: other bytes than were signed, no Parquet, a bomb.
+///
+/// What cannot be fetched is asked for again, so the log stops there and the
+/// next file takes the place; what was fetched and is refused is passed over. How many.
+async fn files(world: &World, log: &mut Log, hostile: &Hostile, mex: &Running, bomb: &[u8]) -> usize {
+    let mut refused = 0;
+    let junk = b"PAR1 this is no file of Parquet PAR1".to_vec();
+    let files: [(&[u8], Serving, &str, bool); 4] = [
+        (b"PAR1 signed PAR1", |_| b"PAR1 served PAR1".to_vec(), "with other bytes than were signed", false),
+        (b"PAR1 whole PAR1", |file| file[..4].to_vec(), "with other bytes than were signed", false),
+        (&junk, <[u8]>::to_vec, "does not fit the schema", true),
+        (bomb, <[u8]>::to_vec, "too large to be read safely", true),
+    ];
+    for (file, serve, reason, passed_over) in files {
+        let known = mex.refusals(&world.genesis, reason);
+        let envelope = Forgery::of(world, file).seal();
+        let now = log.clone().with(RecordKind::Release, &envelope);
+        if passed_over {
+            *log = now.clone();
+        }
+        let served = serve(file);
+        hostile.send(move |request| {
+            let from = (request.offset as usize).min(served.len());
+            let to = (from + request.length as usize).min(served.len());
+            ChunkResponse::Bytes(served[from..to].to_vec())
+        });
+        hostile.say(move |_, question| now.answer(question));
+        mex.refused(&world.genesis, reason, known).await;
+        assert!(mex.store.release_get(&envelope.id().unwrap()).unwrap().is_none(), "{reason}");
+        refused += 1;
+    }
+    refused
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_answers_are_refused_with_a_reason_and_change_nothing() {
     let world = World::found(&["GTM", "MEX", "HND"]);
@@ -247,9 +300,9 @@ async fn hostile_answers_are_refused_with_a_reason_and_change_nothing() {
     // Pages: the honest log with one more delegation, lied about.
     let keyring = world.keyring("GTM");
     let mandates = chancery_exchange::mandates(&forum, "GTM", &keyring, now() + 1).unwrap();
-    let authority = keyring.authority(|| panic!("no passphrase")).unwrap();
+    let authority = keyring.authority(|_| panic!("no passphrase")).unwrap();
     let mut extra = mandates.into_iter().next().unwrap();
-    extra.sign(&authority).unwrap();
+    extra.sign(authority.as_ref()).unwrap();
     let longer = log.clone().with(RecordKind::Delegation, &extra);
     for (what, lie, reason) in PAGES {
         let log = longer.clone();
@@ -290,45 +343,8 @@ async fn hostile_answers_are_refused_with_a_reason_and_change_nothing() {
     assert_eq!(mex.size_of(&forum, "GTM"), base);
     refused += 1;
 
-    // Records that are refused alone.
-    for (what, kind, envelope, reason) in records(&world) {
-        let known = mex.refusals(&forum, reason);
-        log.add(kind, &envelope);
-        let now = log.clone();
-        hostile.say(move |_, question| now.answer(question));
-        mex.refused(&forum, reason, known).await;
-        let id = envelope.id().unwrap();
-        assert!(mex.store.release_get(&id).unwrap().is_none(), "{what}");
-        refused += 1;
-    }
-
-    // Files: other bytes than were signed, no Parquet, a bomb. What cannot be fetched is asked for again, so the log stops there and the
-    // next file takes the place; what was fetched and is refused is passed over.
-    let junk = b"PAR1 this is no file of Parquet PAR1".to_vec();
-    let files: [(&[u8], fn(&[u8]) -> Vec<u8>, &str, bool); 4] = [
-        (b"PAR1 signed PAR1", |_| b"PAR1 served PAR1".to_vec(), "with other bytes than were signed", false),
-        (b"PAR1 whole PAR1", |file| file[..4].to_vec(), "with other bytes than were signed", false),
-        (&junk, <[u8]>::to_vec, "does not fit the schema", true),
-        (&bomb, <[u8]>::to_vec, "too large to be read safely", true),
-    ];
-    for (file, serve, reason, passed_over) in files {
-        let known = mex.refusals(&forum, reason);
-        let envelope = Forgery::of(&world, file).seal();
-        let now = log.clone().with(RecordKind::Release, &envelope);
-        if passed_over {
-            log = now.clone();
-        }
-        let served = serve(file);
-        hostile.send(move |request| {
-            let from = (request.offset as usize).min(served.len());
-            let to = (from + request.length as usize).min(served.len());
-            ChunkResponse::Bytes(served[from..to].to_vec())
-        });
-        hostile.say(move |_, question| now.answer(question));
-        mex.refused(&forum, reason, known).await;
-        assert!(mex.store.release_get(&envelope.id().unwrap()).unwrap().is_none(), "{reason}");
-        refused += 1;
-    }
+    refused += records_alone(&world, &mut log, &hostile, &mex).await;
+    refused += files(&world, &mut log, &hostile, &mex, &bomb).await;
     let growth = resident_kib().saturating_sub(before);
     println!("{refused} behaviours were refused; the process grew by {growth} KiB");
     assert!(refused >= 25 && growth < MAX_GROWTH_KIB, "{growth} KiB");

@@ -89,6 +89,13 @@ pub struct ReleaseSelection {
     pub embargo_at: Option<i64>,
 }
 
+impl ReleaseRow {
+    /// From when it was in force here unless a newer one was, unix seconds: stored, and its embargo over.
+    pub fn in_force_from(&self) -> i64 {
+        self.embargo.map_or(self.received_at, |embargo| embargo.max(self.received_at))
+    }
+}
+
 impl ReleaseSelection {
     fn filter<'a>(&'a self, forum: &'a str) -> releases::BoxedQuery<'a, <AnyConnection as Connection>::Backend> {
         let mut query = releases::table.filter(releases::forum.eq(forum)).into_boxed();

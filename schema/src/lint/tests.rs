@@ -95,7 +95,7 @@ fn what_is_unused_is_found() {
         list.codes = with_code(&list.codes, |items| items.push(item("H")));
     });
     check(Rule::Unused, "no dataflow uses the list", |s| s.data_structures.retain(|d| d.maintainable.id != "VISAS"));
-    check(Rule::Unused, "no data structure uses the concept", |s| {
+    check(Rule::Unused, "no structure uses the concept", |s| {
         s.concept_schemes[0].concepts[0].item.id = "NEW".into();
     });
     check(Rule::Unused, "nothing is filed", |s| s.category_schemes[0].categories.push(item("EMPTY")));

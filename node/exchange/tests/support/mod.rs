@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_exchange::config::{
     DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig as PeersConfig, NodeConfig, QueryLimits,
 };
-use chancery_exchange::{Keyring, Node, card, draft, serve_network, sign};
+use chancery_exchange::{AuthorityPlace, Keyring, Node, card, draft, serve_network, sign};
 use chancery_ledger::checkpoint::{Checkpoint, origin};
 use chancery_ledger::log::{Hash, HashStore, LogError, Tree, leaf, leaf_hash};
 use chancery_ledger::release::{Artefact, DisclosureSummary, Intent, OperatorRole, Release};
@@ -50,16 +50,16 @@ impl World {
         for member in members {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
             std::fs::create_dir_all(root.path().join(member).join("keys")).unwrap();
-            keyring.create(&["ana".to_owned(), "luis".to_owned()], None).unwrap();
+            keyring.create(&["ana".to_owned(), "luis".to_owned()], AuthorityPlace::File(None)).unwrap();
             let config = config(member, &format!("/ip4/127.0.0.1/tcp/{}", free_port()));
-            cards.push(card(&config, &keyring).unwrap());
+            cards.push(card(&config, &keyring, now()).unwrap());
         }
         let mut bundle = draft("Test forum", 12, true, None, cards, now()).unwrap();
         let mut genesis = String::new();
         for member in members {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
-            let authority = keyring.authority(|| panic!("no passphrase")).unwrap();
-            (genesis, _) = sign(&mut bundle, member, &keyring, &authority, now()).unwrap();
+            let authority = keyring.authority(|_| panic!("no passphrase")).unwrap();
+            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), now()).unwrap();
         }
         Self { root, bundle, genesis }
     }

@@ -3,7 +3,7 @@
 
 use chancery_ledger::checkpoint::{Checkpoint, origin};
 use chancery_ledger::equivocation::Equivocation;
-use chancery_ledger::proof::ProofBundle;
+use chancery_ledger::proof::{ProofBundle, Told};
 use chancery_ledger::release::{Release, Withdrawal};
 use chancery_ledger::tiles::TilePlace;
 use chancery_ledger::witness::AddCheckpoint;
@@ -70,7 +70,7 @@ fn bundle_of_a_forum(bytes: &[u8]) {
 
 fn proof(bytes: &[u8]) {
     if let Ok(proof) = ProofBundle::parse(bytes) {
-        let _ = proof.verify(None);
+        let _ = proof.verify(Told::default());
     }
 }
 

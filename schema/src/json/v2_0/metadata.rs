@@ -26,7 +26,7 @@ fn set(set: &MetadataSet) -> Json {
     let mut value = json!({
         "id": set.id, "agencyID": set.provider, "version": set.version,
         "links": [
-            { "rel": "self", "urn": set.urn() },
+            // No URN of itself: the official schema's pattern of URNs leaves metadata sets out.
             { "rel": "via", "href": set.href, "type": "application/json", "title": "signed record" },
         ],
         "metadataflow": set.metadataflow.urn("metadatastructure.Metadataflow"),
