@@ -4,28 +4,37 @@ use super::field::Random;
 use super::pattern::{Pattern, Role, Witness};
 use super::window::{Scratch, accept, propose, propose_for};
 
-/// Cells of the first windows.
-const WINDOW: usize = 500;
 /// Cells of the window for one cell and its totals.
 const ALONE: usize = 1_000;
-/// Cells of windows for several cells, and how many those are at most.
-const SHARED: usize = 32_000;
-const SEEDS: usize = 2_000;
+/// Cells that are eliminated together whatever they cost.
+const WHOLE: usize = 60_000;
+/// In greater tables, shares of the published cells that are looked at one after the other, the cheapest first.
+const SHARES: [f64; 4] = [0.2, 0.5, 0.8, 1.0];
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
+///
+/// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time: in great tables the cheap ones are tried alone.
+/// Windows would not do: a sparse cell moves only with many others, far away.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
-    for size in [WINDOW, 2 * WINDOW, 4 * WINDOW] {
-        for cell in pattern.exposed() {
-            if pattern.witness(cell).is_empty() {
-                cover_together(pattern, scratch, &[cell], size);
-            }
+    let of = |role: &Role| *role == Role::Open;
+    let open = pattern.roles.iter().zip(&pattern.costs).filter(|(role, _)| of(role)).map(|(_, cost)| *cost);
+    let mut costs: Vec<f64> = open.collect();
+    costs.sort_by(f64::total_cmp);
+    let candidates = pattern.roles.iter().filter(|role| **role != Role::Shut).count();
+    for share in SHARES.iter().filter(|share| candidates > WHOLE || **share == 1.0) {
+        if pattern.exposed().is_empty() {
+            break;
         }
+        let dearest = costs.get((costs.len() as f64 * share) as usize).copied().unwrap_or(f64::INFINITY);
+        let within = |c: &u32| match pattern.roles[*c as usize] {
+            Role::Shut => false,
+            Role::Open => pattern.costs[*c as usize] <= dearest,
+            Role::Held | Role::Taken => true,
+        };
+        let cells: Vec<u32> = (0..pattern.len() as u32).filter(within).collect();
+        together(pattern, scratch, &cells);
     }
-    // What is left is sparse: it moves only with many others, which greater windows hold; one for several cells.
-    for cells in pattern.exposed().chunks(SEEDS) {
-        cover_together(pattern, scratch, cells, SHARED);
-    }
-    // Nothing cheap is near: the totals above are what is left.
+    // What moves with nothing of that moves with the totals above it, if at all.
     for cell in pattern.exposed() {
         if pattern.witness(cell).is_empty()
             && let Some(witness) = alone(pattern, scratch, cell, &[])
@@ -36,11 +45,10 @@ pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
     }
 }
 
-/// Takes cells in a window around some.
-fn cover_together(pattern: &mut Pattern, scratch: &mut Scratch, seeds: &[u32], size: usize) {
-    let cells = scratch.around(pattern, seeds, size, None);
+/// Takes all of these cells, and gives back what is not needed.
+fn together(pattern: &mut Pattern, scratch: &mut Scratch, cells: &[u32]) {
     let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
-    let proposal = propose(scratch, pattern, &cells, &keys, true);
+    let proposal = propose(scratch, pattern, cells, &keys, true);
     if proposal.gained > 0 {
         accept(pattern, proposal);
     }
