@@ -91,7 +91,7 @@ fn check_place(format: Written, line: u64, told: &str) -> Result<(), TestCaseErr
     if told.contains("the mapping does not fit") {
         return Ok(());
     }
-    let place = told.split_once("line ").map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
+    let place = told.split_once(" line ").map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
     let place = place.and_then(|digits| digits.parse::<u64>().ok());
     let any = |words: &[&str]| words.iter().any(|word| told.contains(word));
     let said = match format {
