@@ -140,7 +140,12 @@ impl Node {
         let mut merged = in_a_task(merged);
         // The first sorted row is there when the last one is read.
         let mut next = merged.recv().await;
-        let reading = reading.await.or_storage(cut_off)??;
+        let reading = reading.await.or_storage(cut_off)?;
+        // The reader is cut off where sorting fails, and cannot say why.
+        if let Some(Err(failure)) = next {
+            return Err(failure).or_storage(sorting);
+        }
+        let reading = reading?;
         progress.check(reading.rows - reading.left_out);
         let mut pass = SortedPass::new(self, schema, packing, &rules, bound, earlier, &reading, listed);
         let (sender, receiver) = mpsc::channel(WAITING);
