@@ -76,7 +76,8 @@ def duck(tools, file):
     if done.returncode != 0:
         print(f"skipped DuckDB: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
-    return json.loads(done.stdout)
+    # A long query draws its progress before it.
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def http(url):
