@@ -95,8 +95,7 @@ fn replaces(later: &ReleaseRow, row: &ReleaseRow) -> bool {
 
 /// Since when and until when a release was in force here; `all` has those that came after it, which this reader may know of.
 fn dissemination(row: &ReleaseRow, all: &[ReleaseRow]) -> Dissemination {
-    let later =
-        all.iter().filter(|r| r.member == row.member && r.dataflow == row.dataflow && r.position > row.position);
+    let later = all.iter().filter(|r| replaces(r, row));
     Dissemination {
         release: row.id.clone(),
         valid_from: time::format(row.in_force_from()),

@@ -27,6 +27,23 @@ pub(crate) fn text(out: &mut Out<'_>, name: &str, text: &str) -> io::Result<()> 
     out.create_element(name).write_text_content(BytesText::new(text)).map(|_| ())
 }
 
+/// Opens a message's header and writes what every message says of itself.
+pub(crate) fn begin_header(out: &mut Out<'_>, header: &MessageHeader) -> io::Result<()> {
+    start(out, "mes:Header", &[])?;
+    text(out, "mes:ID", &header.id)?;
+    text(out, "mes:Test", "false")?;
+    text(out, "mes:Prepared", &header.prepared_text())?;
+    start(out, "mes:Sender", &[("id", &header.sender_id)])?;
+    text(out, "com:Name", &header.sender_name)?;
+    end(out, "mes:Sender")
+}
+
+/// Ends a data set, and the series `name` that is open in it.
+pub(crate) fn end_set(out: &mut Out<'_>, name: Option<&str>) -> io::Result<()> {
+    name.map_or(Ok(()), |name| end(out, name))?;
+    end(out, "mes:DataSet")
+}
+
 /// Writes the header of a data message.
 pub(crate) fn header(
     out: &mut Out<'_>,
@@ -36,13 +53,7 @@ pub(crate) fn header(
     namespace: Option<&str>,
     at_observation: &str,
 ) -> io::Result<()> {
-    start(out, "mes:Header", &[])?;
-    text(out, "mes:ID", &header.id)?;
-    text(out, "mes:Test", "false")?;
-    text(out, "mes:Prepared", &header.prepared_text())?;
-    start(out, "mes:Sender", &[("id", &header.sender_id)])?;
-    text(out, "com:Name", &header.sender_name)?;
-    end(out, "mes:Sender")?;
+    begin_header(out, header)?;
     let id = schema.dataflow.id.as_str();
     let mut structure = vec![("structureID", id)];
     structure.extend(namespace.map(|namespace| ("namespace", namespace)));

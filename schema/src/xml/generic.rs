@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use quick_xml::Writer;
 
-use super::data::{Naming, Out, allowed, empty, end, failed, header, start};
+use super::data::{Naming, Out, allowed, empty, end, end_set, failed, header, start};
 use super::specific::V2_1;
 use super::v3_0::declaration;
 use crate::data::history::Dissemination;
@@ -127,21 +127,15 @@ impl DataWriter for GenericWriter {
         if !self.begun {
             return self.begin(&mut out).map_err(failed);
         }
-        if self.series.is_open() {
-            end(&mut out, "gen:Series").map_err(failed)?;
-        }
+        end_set(&mut out, self.series.is_open().then_some("gen:Series")).map_err(failed)?;
         self.series = Series::default();
-        end(&mut out, "mes:DataSet").map_err(failed)?;
         self.open_set(&mut out).map_err(failed)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let mut out = Writer::new(out);
         self.begin(&mut out).map_err(failed)?;
-        if self.series.is_open() {
-            end(&mut out, "gen:Series").map_err(failed)?;
-        }
-        end(&mut out, "mes:DataSet").map_err(failed)?;
+        end_set(&mut out, self.series.is_open().then_some("gen:Series")).map_err(failed)?;
         end(&mut out, "mes:GenericData").map_err(failed)
     }
 }

@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use quick_xml::Writer;
 use quick_xml::events::{BytesStart, Event};
 
-use super::data::{Naming, Out, allowed, end, failed, header, start};
+use super::data::{Naming, Out, allowed, end, end_set, failed, header, start};
 use super::v3_0::declaration;
 use crate::data::history::Dissemination;
 use crate::data::{Columns, DataWriter, Layout, Series, Step, WriteError, attribute, number_text};
@@ -166,21 +166,15 @@ impl DataWriter for SpecificWriter {
         if !self.begun {
             return self.begin(&mut out).map_err(failed);
         }
-        if self.series.is_open() {
-            end(&mut out, "Series").map_err(failed)?;
-        }
+        end_set(&mut out, self.series.is_open().then_some("Series")).map_err(failed)?;
         self.series = Series::default();
-        end(&mut out, "mes:DataSet").map_err(failed)?;
         self.open_set(&mut out).map_err(failed)
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let mut out = Writer::new(out);
         self.begin(&mut out).map_err(failed)?;
-        if self.series.is_open() {
-            end(&mut out, "Series").map_err(failed)?;
-        }
-        end(&mut out, "mes:DataSet").map_err(failed)?;
+        end_set(&mut out, self.series.is_open().then_some("Series")).map_err(failed)?;
         end(&mut out, "mes:StructureSpecificData").map_err(failed)
     }
 }

@@ -3,6 +3,7 @@
 use chancery_policies::access::Action;
 use chancery_policies::disclosure::Report;
 use chancery_policies::disclosure::report::html;
+use chancery_store::releases::ReleaseRow;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
@@ -10,17 +11,22 @@ use crate::node::Node;
 impl Node {
     /// The disclosure report of a release, JSON: the bytes whose SHA-256 the release signs. Only its issuer has it.
     pub async fn disclosure_report(&self, id: &str) -> Result<Vec<u8>> {
-        let row = self.readable_release(id, Action::Discover).await?;
-        row.report
-            .ok_or_else(|| Error::not_found("this node has no disclosure report of the release: ask its issuer's"))
+        Ok(self.reported(id).await?.0)
     }
 
     /// The same as a page for people.
     pub async fn disclosure_page(&self, id: &str) -> Result<String> {
-        let row = self.readable_release(id, Action::Discover).await?;
-        let bytes = self.disclosure_report(id).await?;
+        let (bytes, row) = self.reported(id).await?;
         let report: Report = serde_json::from_slice(&bytes).or_storage(|| "the report is damaged".to_owned())?;
         let facts = [("Dataflow", row.dataflow), ("Issuer", row.member), ("Release", row.id)];
         Ok(html::page(&report, &row.title, &facts))
+    }
+
+    /// A release's report, and the release without it.
+    async fn reported(&self, id: &str) -> Result<(Vec<u8>, ReleaseRow)> {
+        let mut row = self.readable_release(id, Action::Discover).await?;
+        let report = row.report.take();
+        let none = || Error::not_found("this node has no disclosure report of the release: ask its issuer's");
+        Ok((report.ok_or_else(none)?, row))
     }
 }

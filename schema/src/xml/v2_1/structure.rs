@@ -13,7 +13,7 @@ use crate::structure::{
     Annotation, Categorisation, ConstraintRole, DataConstraint, Item, Maintainable, Names, Reference, Selection,
     Structures, Texts, item_of,
 };
-use crate::xml::data::{Out, end, start, text};
+use crate::xml::data::{Out, begin_header, end, start, text};
 use crate::xml::specific::V2_1;
 use crate::xml::v3_0::declaration;
 
@@ -27,13 +27,7 @@ pub fn write(structures: &Structures, header: &MessageHeader) -> Result<Vec<u8>>
     declaration(out)?;
     let namespaces = [("xmlns:mes", V2_1.message), ("xmlns:str", STRUCTURE), ("xmlns:com", V2_1.common)];
     start(out, "mes:Structure", &namespaces)?;
-    start(out, "mes:Header", &[])?;
-    text(out, "mes:ID", &header.id)?;
-    text(out, "mes:Test", "false")?;
-    text(out, "mes:Prepared", &header.prepared_text())?;
-    start(out, "mes:Sender", &[("id", &header.sender_id)])?;
-    text(out, "com:Name", &header.sender_name)?;
-    end(out, "mes:Sender")?;
+    begin_header(out, header)?;
     end(out, "mes:Header")?;
     start(out, "mes:Structures", &[])?;
     lists(out, structures)?;

@@ -9,7 +9,7 @@ use super::{COMMON, MESSAGE, declaration};
 use crate::message::MessageHeader;
 use crate::metadata::{MetadataSet, ReportedAttribute, Value};
 use crate::structure::Texts;
-use crate::xml::data::{Out, allowed, empty, end, start, text};
+use crate::xml::data::{Out, allowed, begin_header, empty, end, start, text};
 
 /// Namespace of generic metadata.
 const GENERIC: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v3_0/metadata/generic";
@@ -20,13 +20,7 @@ pub fn write(sets: &[MetadataSet], header: &MessageHeader) -> Result<Vec<u8>> {
     let out = &mut Writer::new(&mut bytes);
     declaration(out)?;
     start(out, "mes:GenericMetadata", &[("xmlns:mes", MESSAGE), ("xmlns:gen", GENERIC), ("xmlns:com", COMMON)])?;
-    start(out, "mes:Header", &[])?;
-    text(out, "mes:ID", &header.id)?;
-    text(out, "mes:Test", "false")?;
-    text(out, "mes:Prepared", &header.prepared_text())?;
-    start(out, "mes:Sender", &[("id", &header.sender_id)])?;
-    text(out, "com:Name", &header.sender_name)?;
-    end(out, "mes:Sender")?;
+    begin_header(out, header)?;
     let mut flows: Vec<_> = sets.iter().map(|set| &set.metadataflow).collect();
     flows.sort();
     flows.dedup();
