@@ -18,6 +18,7 @@ pub mod suppression;
 pub mod table;
 mod tables;
 mod withholding;
+mod workers;
 
 use arrow::array::RecordBatch;
 use chancery_schema::dataset::DatasetSchema;

@@ -1,7 +1,8 @@
 //! Protects made-up tables of migration counts, audits them, and prints what is lost: `cargo run --release -p chancery-policies --example disclosure`.
 //!
 //! Names of tables as arguments run those alone. For comparisons with other programs (`bench/disclosure.py`): `--json` prints a line of JSON a table;
-//! `--cells FILE NAME` writes the finest counts of a table, `--audit FILE NAME` looks at what another program withheld of it.
+//! `--cells FILE NAME` writes the finest counts of a table, `--audit FILE NAME` looks at what another program withheld of it, and `--pattern FILE NAME` writes what
+//! was withheld here.
 
 mod numbers;
 mod tables;
@@ -71,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(names.drain(at..(at + 1 + values).min(names.len())).skip(1).collect::<Vec<String>>())
     };
     let json = option("--json", 0).is_some();
-    let (cells, audited) = (option("--cells", 1), option("--audit", 1));
+    let (cells, audited, pattern) = (option("--cells", 1), option("--audit", 1), option("--pattern", 1));
     let shapes: Vec<&Shape> = SHAPES.iter().filter(|s| names.is_empty() || names.iter().any(|n| n == s.name)).collect();
     let first = || shapes.first().copied().ok_or("name a table");
     let file = |names: Vec<String>| names.into_iter().next().ok_or("name a file");
@@ -96,6 +97,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         certified::protect(&mut table, &Options::default(), &looking())?;
         let seconds = start.elapsed().as_secs_f64();
+        if let Some(to) = &pattern {
+            std::fs::write(file(to.clone())?, withheld_here(shape, &table)?)?;
+        }
         Outcome::of(table, seconds)?.print(shape.name, json);
     }
     Ok(())
@@ -109,6 +113,21 @@ fn finest(shape: &Shape) -> Result<String, std::fmt::Error> {
             write!(text, "{code};")?;
         }
         writeln!(text, "{count}")?;
+    }
+    Ok(text)
+}
+
+/// What is withheld of a table, in the form in which another program's is read.
+fn withheld_here(shape: &Shape, table: &Table) -> Result<String, std::fmt::Error> {
+    let sizes = tables::sizes(shape);
+    let mut text = String::new();
+    for (index, cell) in table.cells.iter().enumerate().filter(|(_, cell)| cell.state.withheld()) {
+        let (mut rest, mut codes) = (index, Vec::new());
+        for size in sizes.iter().rev() {
+            codes.insert(0, (rest % size).to_string());
+            rest /= size;
+        }
+        writeln!(text, "{};{}", codes.join(";"), if cell.state == State::Primary { "U" } else { "M" })?;
     }
     Ok(text)
 }
@@ -150,17 +169,7 @@ mod tests {
         // tau-Argus loses 314 with its modular method, 315 with the optimal one.
         assert!(outcome.unsafe_cells == 0 && outcome.lost().1 <= 314.0, "{:?}", outcome.lost());
         // What was withheld here, read as another program's.
-        let sizes = tables::sizes(shape);
-        let mut text = String::new();
-        for (index, cell) in outcome.table.cells.iter().enumerate().filter(|(_, cell)| cell.state.withheld()) {
-            let (mut rest, mut codes) = (index, Vec::new());
-            for size in sizes.iter().rev() {
-                codes.insert(0, (rest % size).to_string());
-                rest /= size;
-            }
-            let status = if cell.state == State::Primary { "U" } else { "M" };
-            writeln!(text, "{};{status}", codes.join(";"))?;
-        }
+        let text = withheld_here(shape, &outcome.table)?;
         assert_eq!(withheld_elsewhere(shape, &text)?, outcome.table);
         Ok(())
     }

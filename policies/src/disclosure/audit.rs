@@ -10,15 +10,18 @@
 
 mod attackers;
 mod blind;
+mod directions;
+mod look;
+mod near;
 mod parts;
 mod polytope;
 mod space;
 
 use super::table::{State, Table, TableError};
 
-use attackers::Attackers;
+use attackers::Known;
+use look::Look;
 use parts::Part;
-use space::Space;
 
 pub use blind::complete;
 
@@ -193,19 +196,26 @@ impl Need {
 
 /// Looks at a table as an attacker would.
 pub fn audit(table: &Table, options: &Options) -> Result<Audit, TableError> {
+    audit_where(table, options, |_| true)
+}
+
+/// Looks at some sensitive cells alone. Where cells were withheld since an audit and nothing else changed, only what it found can have become safe, and nothing
+/// unsafe.
+pub fn audit_where(table: &Table, options: &Options, of: impl Fn(u32) -> bool) -> Result<Audit, TableError> {
     table.check(SUM_TOLERANCE)?;
     let parts = parts::split(table);
     let mut audit = Audit {
         sensitive: table.count(State::Primary),
         withheld: table.cells.iter().filter(|cell| cell.state.withheld()).count(),
         parts: parts.len(),
-        greatest_part: parts.iter().map(|part| part.cells.len()).max().unwrap_or(0),
+        greatest_part: parts.iter().map(Part::len).max().unwrap_or(0),
         ..Audit::default()
     };
     for part in &parts {
-        let needs: Vec<Option<Need>> = part.cells.iter().map(|cell| Need::of(table, *cell)).collect();
+        let need = |cell: &u32| of(*cell).then(|| Need::of(table, *cell)).flatten();
+        let needs: Vec<Option<Need>> = part.cells.iter().map(need).collect();
         if needs.iter().any(Option::is_some) {
-            look(table, part, &needs, options, &mut audit);
+            Look::new(part, &needs, Known::of(table, part, options.insiders), options).at(&mut audit);
         }
     }
     audit.findings.sort_by_key(|finding| finding.cell);
@@ -214,25 +224,6 @@ pub fn audit(table: &Table, options: &Options) -> Result<Audit, TableError> {
         finding.beside = beside.get(&finding.cell).cloned().unwrap_or_default();
     }
     Ok(audit)
-}
-
-/// Looks at one part.
-fn look(table: &Table, part: &Part, needs: &[Option<Need>], options: &Options, audit: &mut Audit) {
-    let mut space = Space::new(part, options);
-    let mut attackers = Attackers::of(table, part, options.insiders);
-    audit.insiders += attackers.len();
-    for (cell, need) in needs.iter().enumerate() {
-        let Some(need) = need else { continue };
-        let whole = space.reach(cell as u32, need, |moved| attackers.moved(needs, moved));
-        if !need.met(part.values[cell], space.interval(cell)) {
-            audit.findings.push(Finding::new(part, cell, need, Attacker::Reader, space.interval(cell), !whole));
-        }
-    }
-    if let Some(narrowest) = space.narrowest(needs) {
-        audit.narrowest = Some(audit.narrowest.unwrap_or(f64::INFINITY).min(narrowest));
-    }
-    attackers.attack(needs, &mut space, &mut audit.findings);
-    audit.programs += space.all_programs();
 }
 
 #[cfg(test)]

@@ -7,27 +7,50 @@
 use std::collections::BTreeMap;
 
 use super::parts::Part;
-use super::space::Space;
-use super::{Attacker, Finding, Insiders, Need};
+use super::{Insiders, Need};
 use crate::disclosure::table::Table;
 
-/// Insiders of one part, and which are not yet known to find nothing.
+/// Insiders of one part.
 #[derive(Debug)]
-pub(super) struct Attackers {
+pub(super) struct Known {
     insiders: Insiders,
     /// Cells of each.
     groups: Vec<Vec<u32>>,
     /// The insider of a cell.
     group_of: Vec<Option<u32>>,
-    /// By sensitive cell: insiders that may find it; none yet stands for all.
-    open: BTreeMap<u32, Option<Vec<u32>>>,
 }
 
-impl Attackers {
+/// By sensitive cell the insiders that may find it; where there are none yet, all may.
+#[derive(Debug, Default)]
+pub(super) struct Open(BTreeMap<u32, Vec<u32>>);
+
+impl Open {
+    /// What is known of these cells.
+    pub(super) fn of(&self, cells: &[u32]) -> Self {
+        Self(cells.iter().filter_map(|cell| Some((*cell, self.0.get(cell)?.clone()))).collect())
+    }
+
+    /// Adds what was found elsewhere.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (cell, groups) in other.0 {
+            self.narrow(cell, &groups);
+        }
+    }
+
+    /// None but `groups`, which are in order, may find the cell.
+    fn narrow(&mut self, cell: u32, groups: &[u32]) {
+        self.0
+            .entry(cell)
+            .and_modify(|left| left.retain(|group| groups.binary_search(group).is_ok()))
+            .or_insert_with(|| groups.to_vec());
+    }
+}
+
+impl Known {
     /// The insiders of a part.
     pub(super) fn of(table: &Table, part: &Part, insiders: Insiders) -> Self {
         let mut groups: Vec<Vec<u32>> = Vec::new();
-        let mut group_of = vec![None; part.cells.len()];
+        let mut group_of = vec![None; part.len()];
         let mut numbers: BTreeMap<u64, usize> = BTreeMap::new();
         for (place, global) in part.cells.iter().enumerate() {
             let cell = &table.cells[*global as usize];
@@ -44,7 +67,7 @@ impl Attackers {
             groups[number].push(place as u32);
             group_of[place] = Some(number as u32);
         }
-        Self { insiders, groups, group_of, open: BTreeMap::new() }
+        Self { insiders, groups, group_of }
     }
 
     /// How many.
@@ -52,12 +75,18 @@ impl Attackers {
         self.groups.len()
     }
 
-    fn need(&self, need: &Need) -> Need {
+    /// The cells of one.
+    pub(super) fn cells(&self, group: u32) -> &[u32] {
+        &self.groups[group as usize]
+    }
+
+    /// What a cell needs against them.
+    pub(super) fn need(&self, need: &Need) -> Need {
         if self.insiders == Insiders::Levels { *need } else { need.exact() }
     }
 
     /// Hears of a table that could be the true one: the cells that differ, and by how much.
-    pub(super) fn moved(&mut self, needs: &[Option<Need>], moved: &[(u32, f64)]) {
+    pub(super) fn moved(&self, open: &mut Open, needs: &[Option<Need>], moved: &[(u32, f64)]) {
         // One table shows both ends of an interval at most for the level that has no ends.
         if self.groups.is_empty() || self.insiders == Insiders::Levels {
             return;
@@ -66,50 +95,17 @@ impl Attackers {
         touched.sort_unstable();
         touched.dedup();
         for (cell, distance) in moved {
-            let Some(need) = &needs[*cell as usize] else { continue };
-            if distance.abs() < need.exact().width {
-                continue;
-            }
-            let open = self.open.entry(*cell).or_insert(None);
-            match open {
-                None => *open = Some(touched.clone()),
-                Some(left) => left.retain(|group| touched.binary_search(group).is_ok()),
+            if needs[*cell as usize].as_ref().is_some_and(|need| distance.abs() >= need.exact().width) {
+                open.narrow(*cell, &touched);
             }
         }
     }
 
     /// The insiders that may still find a cell: not those whose own it is.
-    fn left(&self, cell: u32) -> Vec<u32> {
+    pub(super) fn left(&self, open: &Open, cell: u32) -> Vec<u32> {
         let own = self.group_of[cell as usize];
         let all = || (0..self.groups.len() as u32).collect();
-        let left: Vec<u32> = self.open.get(&cell).cloned().flatten().unwrap_or_else(all);
+        let left: Vec<u32> = open.0.get(&cell).cloned().unwrap_or_else(all);
         left.into_iter().filter(|group| Some(*group) != own).collect()
-    }
-
-    /// Lets each insider that is left try each sensitive cell. Cells that anybody finds are not looked at again.
-    pub(super) fn attack(mut self, needs: &[Option<Need>], space: &mut Space<'_>, findings: &mut Vec<Finding>) {
-        if self.groups.is_empty() {
-            return;
-        }
-        let part = space.part;
-        let mut known: Vec<u32> = findings.iter().map(|f| f.cell).collect();
-        known.sort_unstable();
-        for (cell, need) in needs.iter().enumerate() {
-            let Some(need) = need.as_ref().map(|need| self.need(need)) else { continue };
-            if known.binary_search(&part.cells[cell]).is_ok() {
-                continue;
-            }
-            let mut tried = Vec::new();
-            while let Some(group) = self.left(cell as u32).into_iter().find(|group| !tried.contains(group)) {
-                tried.push(group);
-                let cells = self.groups[group as usize].clone();
-                let shown = space.knowing(&cells, cell as u32, &need, |moved| self.moved(needs, moved));
-                if let Err((interval, cut_off)) = shown {
-                    let whose = cells.iter().map(|c| part.cells[*c as usize]).collect();
-                    findings.push(Finding::new(part, cell, &need, Attacker::Insider(whose), interval, cut_off));
-                    break;
-                }
-            }
-        }
     }
 }

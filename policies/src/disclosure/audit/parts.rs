@@ -1,8 +1,6 @@
 //! The parts of a table that withheld cells fall into: what is published in a sum is a number to an attacker, so only withheld cells connect sums.
 
-use std::cmp::Reverse;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::disclosure::table::Table;
 
@@ -31,41 +29,9 @@ impl Part {
         columns
     }
 
-    /// About `size` cells around `seed`, which is the first, sum by sum: those of few cells first. All others are taken to stand still. The part's `cells` are
-    /// places in this one.
-    pub(super) fn around(&self, columns: &[Vec<u32>], seed: u32, size: usize) -> Self {
-        let mut places: HashMap<u32, u32> = HashMap::from([(seed, 0)]);
-        let mut order = vec![seed];
-        let mut next = 0;
-        let mut heap = BinaryHeap::new();
-        let mut seen = HashSet::new();
-        while order.len() < size {
-            while let Some(cell) = order.get(next) {
-                let new = columns[*cell as usize].iter().filter(|row| seen.insert(**row));
-                heap.extend(new.map(|row| Reverse((next / 8 + self.rows[*row as usize].len(), *row))));
-                next += 1;
-            }
-            let Some(Reverse((_, row))) = heap.pop() else { break };
-            for (cell, _) in self.rows[row as usize].iter().take(size) {
-                if let Entry::Vacant(place) = places.entry(*cell) {
-                    place.insert(order.len() as u32);
-                    order.push(*cell);
-                }
-            }
-        }
-        let mut touched: Vec<u32> = order.iter().flat_map(|cell| &columns[*cell as usize]).copied().collect();
-        touched.sort_unstable();
-        touched.dedup();
-        let within = |row: &u32| {
-            let row = self.rows[*row as usize].iter();
-            let mut row: Vec<(u32, f64)> = row.filter_map(|(cell, a)| Some((*places.get(cell)?, *a))).collect();
-            row.sort_unstable_by_key(|(cell, _)| *cell);
-            row
-        };
-        let mut rows: Vec<Vec<(u32, f64)>> = touched.iter().map(within).collect();
-        rows.sort_by_key(Vec::len);
-        let of = |values: &[f64]| order.iter().map(|cell| values[*cell as usize]).collect();
-        Self { values: of(&self.values), lower: of(&self.lower), upper: of(&self.upper), rows, cells: order }
+    /// How many cells there are in all; fewer are near.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
     }
 }
 

@@ -1,12 +1,15 @@
 //! What is shown of a part's cells, looked for near each cell first: a table that could be the true one and differs from it in a few cells shows as much as one that
 //! differs in all, and is found in a fraction of the time. Only where none is found nearby the whole part is looked at.
 
+use super::near::Surroundings;
 use super::parts::Part;
 use super::polytope::Polytope;
 use super::{Need, Options};
 
 /// Cells that are let move, step by step; beyond the last the whole part.
-const NEAR: [usize; 3] = [60, 300, 1_500];
+const NEAR: [usize; 4] = [60, 300, 1_500, 6_000];
+/// Greatest surroundings in which every direction is tried, which shows much of other cells too.
+const EACH_DIRECTION: usize = 300;
 /// Greatest part that is looked at as a whole; in greater ones, what is not shown nearby counts as not safe.
 const MAX_WHOLE: usize = 20_000;
 /// Greatest part in which the narrowest interval is worked out to its ends.
@@ -14,24 +17,53 @@ const MAX_NARROWEST: usize = 400;
 /// Cells whose whole interval is worked out to find the narrowest.
 const NARROWEST_TRIED: usize = 32;
 
+/// Intervals shown of a part's cells.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    low: Vec<f64>,
+    high: Vec<f64>,
+}
+
+impl Shown {
+    /// The true table alone.
+    pub(super) fn new(part: &Part) -> Self {
+        Self { low: part.values.clone(), high: part.values.clone() }
+    }
+
+    /// The interval shown so far.
+    pub(super) fn interval(&self, cell: usize) -> (f64, f64) {
+        (self.low[cell], self.high[cell])
+    }
+
+    /// Adds an interval of a cell.
+    pub(super) fn add(&mut self, cell: usize, (low, high): (f64, f64)) {
+        self.low[cell] = self.low[cell].min(low);
+        self.high[cell] = self.high[cell].max(high);
+    }
+
+    /// Adds what was shown elsewhere.
+    pub(super) fn merge(&mut self, other: &Self) {
+        (0..self.low.len()).for_each(|cell| self.add(cell, other.interval(cell)));
+    }
+}
+
 /// A part, and what was shown of it.
 pub(super) struct Space<'a> {
     pub(super) part: &'a Part,
-    columns: Vec<Vec<u32>>,
-    low: Vec<f64>,
-    high: Vec<f64>,
+    near: Surroundings<'a>,
+    pub(super) shown: Shown,
     whole: Option<Polytope<'a>>,
     max_steps: u64,
-    pub(super) programs: u64,
+    programs: u64,
 }
 
 impl<'a> Space<'a> {
-    pub(super) fn new(part: &'a Part, options: &Options) -> Self {
+    /// Of a part whose `columns` are the sums of each cell.
+    pub(super) fn new(part: &'a Part, columns: &'a [Vec<u32>], shown: Shown, options: &Options) -> Self {
         Self {
             part,
-            columns: part.columns(),
-            low: part.values.clone(),
-            high: part.values.clone(),
+            near: Surroundings::new(part, columns),
+            shown,
             whole: None,
             max_steps: options.max_steps,
             programs: 0,
@@ -40,12 +72,12 @@ impl<'a> Space<'a> {
 
     /// The interval shown so far.
     pub(super) fn interval(&self, cell: usize) -> (f64, f64) {
-        (self.low[cell], self.high[cell])
+        self.shown.interval(cell)
     }
 
     /// The whole part, if it is not too great.
     fn whole(&mut self) -> Option<&mut Polytope<'a>> {
-        if self.part.cells.len() > MAX_WHOLE {
+        if self.part.len() > MAX_WHOLE {
             return None;
         }
         Some(self.whole.get_or_insert_with(|| Polytope::new(self.part, self.max_steps)))
@@ -53,40 +85,43 @@ impl<'a> Space<'a> {
 
     /// Sizes that are smaller than the whole.
     fn sizes(&self) -> impl Iterator<Item = usize> + use<> {
-        let all = self.part.cells.len();
+        let all = self.part.len();
         NEAR.into_iter().filter(move |size| size * 2 < all)
     }
 
-    fn merge(&mut self, cell: usize, (low, high): (f64, f64)) {
-        self.low[cell] = self.low[cell].min(low);
-        self.high[cell] = self.high[cell].max(high);
-    }
-
-    /// Shows as much of a cell's interval as it needs, if it can; `tell` hears of tables found on the way. Whether the search was whole.
-    pub(super) fn reach(&mut self, cell: u32, need: &Need, mut tell: impl FnMut(&[(u32, f64)])) -> bool {
+    /// Shows as much of a cell's interval as it needs, if that can be shown nearby; `tell` hears of tables found on the way.
+    pub(super) fn reach_nearby(&mut self, cell: u32, need: &Need, mut tell: impl FnMut(&[(u32, f64)])) {
         let (at, value) = (cell as usize, self.part.values[cell as usize]);
         let (low, high) = (value - need.down, value + need.up);
         for size in self.sizes() {
             if need.met(value, self.interval(at)) {
-                return true;
+                return;
             }
-            let near = self.part.around(&self.columns, cell, size);
+            let Some(near) = self.near.of(cell, size) else { continue };
             let mut polytope = Polytope::new(&near, self.max_steps);
             // What was shown elsewhere counts.
             polytope.know(0, self.interval(at));
-            polytope.each_direction(|moved| tell(&outer(&near, moved)));
+            if size <= EACH_DIRECTION {
+                polytope.each_direction(|moved| tell(&outer(&near, moved)));
+            }
             polytope.reach(0, low, high, need.width);
             self.programs += polytope.programs;
             for (place, outer) in near.cells.iter().enumerate() {
-                self.merge(*outer as usize, polytope.interval(place));
+                self.shown.add(*outer as usize, polytope.interval(place));
             }
         }
+    }
+
+    /// Likewise in the whole part. Whether the search was whole.
+    pub(super) fn reach(&mut self, cell: u32, need: &Need, mut tell: impl FnMut(&[(u32, f64)])) -> bool {
+        let (at, value) = (cell as usize, self.part.values[cell as usize]);
+        let (low, high) = (value - need.down, value + need.up);
         if need.met(value, self.interval(at)) {
             return true;
         }
         let first = self.whole.is_none();
         let interval = self.interval(at);
-        let count = self.low.len();
+        let count = self.part.len();
         let Some(polytope) = self.whole() else { return false };
         if first {
             polytope.each_direction(&mut tell);
@@ -94,12 +129,12 @@ impl<'a> Space<'a> {
         polytope.know(at, interval);
         let done = polytope.reach(at, low, high, need.width);
         let found: Vec<(f64, f64)> = (0..count).map(|cell| polytope.interval(cell)).collect();
-        found.into_iter().enumerate().for_each(|(cell, interval)| self.merge(cell, interval));
+        found.into_iter().enumerate().for_each(|(cell, interval)| self.shown.add(cell, interval));
         done
     }
 
-    /// Whether one who knows the cells `known` is kept from a cell; otherwise the interval left to them, and whether that is only what could be shown.
-    pub(super) fn knowing(
+    /// Whether one who knows the cells `known` is kept from a cell by what is near; otherwise the interval left to them, and that this is only what could be shown.
+    pub(super) fn knowing_nearby(
         &mut self,
         known: &[u32],
         cell: u32,
@@ -109,7 +144,7 @@ impl<'a> Space<'a> {
         let value = self.part.values[cell as usize];
         let goal = (value - need.down, value + need.up, need.width);
         for size in self.sizes() {
-            let near = self.part.around(&self.columns, cell, size);
+            let Some(near) = self.near.of(cell, size) else { continue };
             let own = near.cells.iter().enumerate().filter(|(_, outer)| known.contains(outer));
             let own: Vec<u32> = own.map(|(place, _)| place as u32).collect();
             let mut polytope = Polytope::new(&near, self.max_steps);
@@ -119,6 +154,22 @@ impl<'a> Space<'a> {
                 return Ok(());
             }
         }
+        Err(((value, value), true))
+    }
+
+    /// Likewise by the whole part.
+    pub(super) fn knowing(
+        &mut self,
+        known: &[u32],
+        cell: u32,
+        need: &Need,
+        mut tell: impl FnMut(&[(u32, f64)]),
+    ) -> Result<(), ((f64, f64), bool)> {
+        if self.knowing_nearby(known, cell, need, &mut tell).is_ok() {
+            return Ok(());
+        }
+        let value = self.part.values[cell as usize];
+        let goal = (value - need.down, value + need.up, need.width);
         let Some(polytope) = self.whole() else { return Err(((value, value), true)) };
         let (interval, whole) = polytope.reach_knowing(known, cell as usize, goal, tell);
         if need.met(value, interval) { Ok(()) } else { Err((interval, !whole)) }
@@ -134,7 +185,7 @@ impl<'a> Space<'a> {
         let mut open: Vec<(f64, usize)> = needy.map(|(cell, need)| (ratio(self, cell, need), cell)).collect();
         open.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut found = f64::INFINITY;
-        let exact = self.part.cells.len() <= MAX_NARROWEST;
+        let exact = self.part.len() <= MAX_NARROWEST;
         for (tried, (shown, cell)) in open.into_iter().enumerate() {
             if shown >= found {
                 break;
@@ -147,7 +198,7 @@ impl<'a> Space<'a> {
             {
                 polytope.reach(cell, lower, upper, 0.0);
                 let interval = polytope.interval(cell);
-                self.merge(cell, interval);
+                self.shown.add(cell, interval);
             }
             found = found.min(ratio(self, cell, need));
         }
@@ -155,7 +206,7 @@ impl<'a> Space<'a> {
     }
 
     /// Programs solved in all.
-    pub(super) fn all_programs(&self) -> u64 {
+    pub(super) fn programs(&self) -> u64 {
         self.programs + self.whole.as_ref().map_or(0, |polytope| polytope.programs)
     }
 }

@@ -187,6 +187,44 @@ fn published_figures_alone_are_enough() {
     assert!(!complete(&mut table).unwrap(), "the totals contradict each other");
 }
 
+/// So many cells that the part is looked at in shares, in all directions at once, and near each cell; and what is found in it.
+#[test]
+fn a_great_part_is_looked_at_like_a_small_one() {
+    let values: Vec<Vec<u32>> =
+        (0..60u32).map(|row| (0..60).map(|column| 1 + (row * 7 + column * 13) % 9).collect()).collect();
+    let values: Vec<&[u32]> = values.iter().map(Vec::as_slice).collect();
+    let mut table = grid(&values);
+    let inner: Vec<u32> = (0..60).flat_map(|row| (0..60).map(move |column| row * 61 + column)).collect();
+    withhold(&mut table, &inner, State::Secondary);
+    // Half need a unit, half more than one direction shows.
+    for (cell, most) in inner.iter().step_by(3).zip([3.0, 40.0].into_iter().cycle()) {
+        let value = table.cells[*cell as usize].value;
+        table.cells[*cell as usize] = table.cells[*cell as usize].clone().primary(Levels {
+            upper: most - value.min(most),
+            lower: value,
+            sliding: most,
+        });
+        table.cells[*cell as usize].contributors = u32::from(value < 2.0);
+    }
+    let found = audit(&table, &Options::default()).unwrap();
+    assert!(found.safe() && found.insiders > 50 && found.greatest_part == 3600, "{:?}", found.findings.first());
+    assert_eq!(audit(&table, &Options::default()).unwrap(), found);
+    // Row 5 keeps one withheld cell, row 8 two of which the sum is known.
+    let mut planted = table.clone();
+    for (row, kept) in [(5u32, vec![5u32]), (8, vec![7, 30])] {
+        let published = (0..60).filter(|column| !kept.contains(column)).map(|column| row * 61 + column);
+        withhold(&mut planted, &published.collect::<Vec<_>>(), State::Published);
+    }
+    primary(&mut planted, &[5 * 61 + 5, 8 * 61 + 7], 30.0);
+    let found = audit(&planted, &reader()).unwrap();
+    assert_eq!(found.unsafe_cells(), [5 * 61 + 5, 8 * 61 + 7]);
+    let sum = planted.cells[8 * 61 + 7].value + planted.cells[8 * 61 + 30].value;
+    assert!(found.findings[0].is_exact() && found.findings[1].interval == (0.0, sum), "{:?}", found.findings[1]);
+    // Only those that are asked for.
+    let one = audit_where(&planted, &reader(), |cell| cell == 8 * 61 + 7).unwrap();
+    assert_eq!(one.findings, found.findings[1..]);
+}
+
 fn inner() -> impl Strategy<Value = (Vec<Vec<u32>>, Vec<usize>)> {
     (2usize..4, 2usize..4).prop_flat_map(|(rows, columns)| {
         let values = prop::collection::vec(prop::collection::vec(0u32..5, columns), rows);

@@ -4,6 +4,9 @@
 //! that is possible, so that a later, costlier cell can be taken out again by striking it from all combinations. A tied cell with an empty
 //! combination cannot change: an attacker can compute it.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::field;
 
 /// A sparse vector: places in ascending order with their coefficients, which are not 0.
@@ -25,11 +28,12 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Of `count` cells whose `rows` are sums over them, with signs.
-    pub(super) fn new(count: usize, rows: Vec<Vector>) -> Self {
+    /// Of `count` cells whose `rows` are sums over them, with signs. The `first` of them all cost the same, so that those that are tied can be chosen freely.
+    pub(super) fn new(count: usize, first: usize, rows: Vec<Vector>) -> Self {
         let mut work = 0;
+        let (free_choice, rows) = Sparse::new(first, rows).run(&mut work);
         let echelon = forward(count, rows, &mut work);
-        let tied = backward(count, echelon, &mut work);
+        let tied = backward(count, echelon, free_choice, &mut work);
         let mut users = vec![Vec::new(); count];
         for (index, row) in tied.iter().enumerate() {
             for (free, _) in row.iter().flatten() {
@@ -188,7 +192,72 @@ fn combine(a: &Vector, b: &[(u32, u32)], factor: u32, mut new: impl FnMut(u32)) 
             (i, j) = (i + 1, j + 1);
         }
     }
+    if result.capacity() > 2 * result.len() {
+        result.shrink_to_fit();
+    }
     result
+}
+
+/// Sums being solved for cells that all cost the same: in the order that keeps the sums short.
+struct Sparse {
+    first: u32,
+    rows: Vec<Vector>,
+    /// For each of the first cells the rows that may hold it.
+    columns: Vec<Vec<u32>>,
+    /// Rows by their length, which may have changed since.
+    shortest: BinaryHeap<Reverse<(u32, u32)>>,
+}
+
+impl Sparse {
+    fn new(first: usize, rows: Vec<Vector>) -> Self {
+        let mut columns = vec![Vec::new(); first];
+        for (row, number) in rows.iter().zip(0u32..) {
+            for (place, _) in row.iter().take_while(|(place, _)| (*place as usize) < first) {
+                columns[*place as usize].push(number);
+            }
+        }
+        let shortest = rows.iter().zip(0u32..).map(|(row, number)| Reverse((row.len() as u32, number))).collect();
+        Self { first: first as u32, rows, columns, shortest }
+    }
+
+    /// The rows solved for a cell, in order: with coefficient 1 for it. And those that are left, which hold none of the first cells.
+    fn run(mut self, work: &mut u64) -> (Vec<(u32, Vector)>, Vec<Vector>) {
+        let (mut solved, mut left) = (Vec::new(), Vec::new());
+        while let Some(Reverse((length, number))) = self.shortest.pop() {
+            if self.rows[number as usize].len() != length as usize {
+                continue;
+            }
+            let mut row = std::mem::take(&mut self.rows[number as usize]);
+            let choice = row.iter().take_while(|(place, _)| *place < self.first);
+            let Some((pivot, coefficient)) = choice.min_by_key(|(p, _)| (self.columns[*p as usize].len(), *p)).copied()
+            else {
+                left.push(row);
+                continue;
+            };
+            let scale = field::inverse(coefficient);
+            row.iter_mut().for_each(|(_, c)| *c = field::mul(*c, scale));
+            for other in std::mem::take(&mut self.columns[pivot as usize]) {
+                self.strike(other, pivot, &row, work);
+            }
+            solved.push((pivot, row));
+        }
+        (solved, left)
+    }
+
+    /// Takes `pivot` out of another row.
+    fn strike(&mut self, other: u32, pivot: u32, row: &Vector, work: &mut u64) {
+        let Some(at) = find(&self.rows[other as usize], pivot) else { return };
+        let old = std::mem::take(&mut self.rows[other as usize]);
+        *work += (old.len() + row.len()) as u64;
+        let (columns, first) = (&mut self.columns, self.first);
+        let new = combine(&old, row, old[at].1, |place| {
+            if place < first {
+                columns[place as usize].push(other);
+            }
+        });
+        self.shortest.push(Reverse((new.len() as u32, other)));
+        self.rows[other as usize] = new;
+    }
 }
 
 /// Echelon form: for each place the row that leads there, with leading coefficient 1.
@@ -218,12 +287,19 @@ fn forward(count: usize, rows: Vec<Vector>, work: &mut u64) -> Vec<Option<Vector
     echelon
 }
 
-/// Each leading place as a combination of places where no row leads.
-fn backward(count: usize, mut echelon: Vec<Option<Vector>>, work: &mut u64) -> Vec<Option<Vector>> {
+/// Each solved place as a combination of places that no row was solved for.
+fn backward(
+    count: usize,
+    echelon: Vec<Option<Vector>>,
+    free_choice: Vec<(u32, Vector)>,
+    work: &mut u64,
+) -> Vec<Option<Vector>> {
     let mut tied: Vec<Option<Vector>> = vec![None; count];
     let mut sum = vec![0u32; count];
-    for place in (0..count).rev() {
-        let Some(row) = echelon[place].take() else { continue };
+    let ordered = echelon.into_iter().enumerate().filter_map(|(place, row)| Some((place, row?)));
+    let free_choice = free_choice.into_iter().map(|(place, row)| (place as usize, row));
+    // What was solved first rests on what was solved later.
+    for (place, row) in free_choice.chain(ordered).collect::<Vec<_>>().into_iter().rev() {
         let mut touched = Vec::new();
         let mut add = |place: u32, value: u32| {
             let slot = &mut sum[place as usize];
@@ -232,7 +308,7 @@ fn backward(count: usize, mut echelon: Vec<Option<Vector>>, work: &mut u64) -> V
             }
             *slot = field::sub(*slot, value);
         };
-        for (other, coefficient) in row.iter().skip(1) {
+        for (other, coefficient) in row.iter().filter(|(other, _)| *other as usize != place) {
             match &tied[*other as usize] {
                 None => add(*other, *coefficient),
                 Some(combination) => {
@@ -254,7 +330,7 @@ mod tests {
     use super::*;
 
     /// A table of 2 × 3 with its margins: 12 cells, the inner ones first.
-    fn table() -> Kernel {
+    fn table(first: usize) -> Kernel {
         let minus = field::sign(-1);
         let mut rows: Vec<Vector> = Vec::new();
         for row in 0..2 {
@@ -265,15 +341,16 @@ mod tests {
         }
         rows.push(vec![(6, minus), (7, minus), (11, 1)]);
         rows.push(vec![(8, minus), (9, minus), (10, minus), (11, 1)]);
-        Kernel::new(12, rows)
+        Kernel::new(12, first, rows)
     }
 
     #[test]
     fn circuits_keep_the_sums() {
-        let kernel = table();
-        let free: Vec<usize> = (0..12).filter(|c| kernel.free(*c)).collect();
-        assert_eq!(free.len(), 6);
-        for cell in free {
+        for (kernel, cell) in [0, 5, 12].map(table).iter().flat_map(|k| (0..12).map(move |c| (k, c))) {
+            assert_eq!((0..12).filter(|c| kernel.free(*c)).count(), 6);
+            if !kernel.free(cell) {
+                continue;
+            }
             let circuit = kernel.circuit(cell as u32);
             let change = |cell: u32| circuit.iter().find(|(c, _)| *c == cell).map_or(0.0, |(_, d)| *d);
             assert_eq!((0..3).map(change).sum::<f64>(), change(6));
@@ -284,7 +361,7 @@ mod tests {
 
     #[test]
     fn what_a_protected_cell_needs_stays() {
-        let mut kernel = table();
+        let mut kernel = table(1);
         let protected: Vec<bool> = (0..12).map(|c| c == 0).collect();
         let left: Vec<usize> = (1..12).rev().filter(|c| !kernel.take_out(*c, &protected)).collect();
         // Totals go first: a rectangle of inner cells is left.

@@ -24,6 +24,17 @@ impl Role {
 /// How cells change together: each with its share. Empty: none was found.
 pub(super) type Witness = Vec<(u32, f64)>;
 
+/// No witness.
+const NONE: u32 = u32::MAX;
+const NO_WITNESS: &Witness = &Vec::new();
+
+/// A witness and the protected cells that rest on it: in great tables thousands rest on one.
+#[derive(Debug, Default)]
+struct Shared {
+    witness: Witness,
+    owners: Vec<u32>,
+}
+
 pub(super) struct Pattern {
     /// The cells of each sum, with signs.
     pub(super) rows: Vec<Vec<(u32, i8)>>,
@@ -34,9 +45,13 @@ pub(super) struct Pattern {
     pub(super) costs: Vec<f64>,
     /// Cells that must be able to change.
     pub(super) protected: Vec<bool>,
-    witnesses: Vec<Witness>,
-    /// For each cell the protected ones whose witness it is in.
-    users: Vec<Vec<u32>>,
+    witnesses: Vec<Shared>,
+    /// Places in `witnesses` that are empty.
+    vacant: Vec<u32>,
+    /// For each protected cell the place of its witness.
+    witness_of: Vec<u32>,
+    /// For each cell that need not be withheld the places of the witnesses it is in.
+    used_by: Vec<Vec<u32>>,
 }
 
 /// Share of its cost that a cell costs which an earlier release withheld: patterns stay where nothing forces them to move.
@@ -68,8 +83,10 @@ impl Pattern {
             roles: roles.collect(),
             costs: table.cells.iter().map(|c| c.cost * cost(c.withheld_before) + least).collect(),
             protected: table.cells.iter().map(|c| c.state == State::Primary).collect(),
-            witnesses: vec![Vec::new(); columns.len()],
-            users: vec![Vec::new(); columns.len()],
+            witnesses: Vec::new(),
+            vacant: Vec::new(),
+            witness_of: vec![NONE; columns.len()],
+            used_by: vec![Vec::new(); columns.len()],
             columns,
         }
     }
@@ -78,7 +95,7 @@ impl Pattern {
     pub(super) fn pin(&mut self, cell: u32) {
         if self.roles[cell as usize] != Role::Held {
             self.roles[cell as usize] = Role::Held;
-            self.users[cell as usize].clear();
+            self.used_by[cell as usize].clear();
         }
     }
 
@@ -87,30 +104,53 @@ impl Pattern {
     }
 
     pub(super) fn witness(&self, cell: u32) -> &Witness {
-        &self.witnesses[cell as usize]
+        self.witnesses.get(self.witness_of[cell as usize] as usize).map_or(NO_WITNESS, |shared| &shared.witness)
     }
 
-    pub(super) fn users(&self, cell: u32) -> &[u32] {
-        &self.users[cell as usize]
+    /// The protected cells whose witness a cell is in.
+    pub(super) fn users(&self, cell: u32) -> impl Iterator<Item = u32> + '_ {
+        let used_by = self.used_by[cell as usize].iter();
+        used_by.flat_map(|place| self.witnesses[*place as usize].owners.iter().copied())
     }
 
-    /// Replaces the witness of a protected cell.
-    pub(super) fn witnessed(&mut self, cell: u32, witness: Witness) {
-        let old = std::mem::take(&mut self.witnesses[cell as usize]);
-        for (used, _) in old {
-            self.users[used as usize].retain(|user| *user != cell);
+    /// Gives protected cells another witness, the same for all.
+    pub(super) fn witnessed(&mut self, cells: &[u32], witness: Witness) {
+        cells.iter().for_each(|cell| self.disown(*cell));
+        if witness.is_empty() || cells.is_empty() {
+            return;
         }
+        let place = self.vacant.pop().unwrap_or(self.witnesses.len() as u32);
         for (used, _) in &witness {
             if self.roles[*used as usize] != Role::Held {
-                self.users[*used as usize].push(cell);
+                self.used_by[*used as usize].push(place);
             }
         }
-        self.witnesses[cell as usize] = witness;
+        cells.iter().for_each(|cell| self.witness_of[*cell as usize] = place);
+        let shared = Shared { witness, owners: cells.to_vec() };
+        match self.witnesses.get_mut(place as usize) {
+            Some(vacant) => *vacant = shared,
+            None => self.witnesses.push(shared),
+        }
+    }
+
+    /// Takes the witness of a cell from it, and forgets it if it was the last that rested on it.
+    fn disown(&mut self, cell: u32) {
+        let place = std::mem::replace(&mut self.witness_of[cell as usize], NONE);
+        let Some(shared) = self.witnesses.get_mut(place as usize) else { return };
+        if let Some(at) = shared.owners.iter().position(|owner| *owner == cell) {
+            shared.owners.swap_remove(at);
+        }
+        if shared.owners.is_empty() {
+            for (used, _) in std::mem::take(&mut shared.witness) {
+                self.used_by[used as usize].retain(|user| *user != place);
+            }
+            self.vacant.push(place);
+        }
     }
 
     /// Protected cells that nothing shows to be protected.
     pub(super) fn exposed(&self) -> Vec<u32> {
         let cells = 0..self.len() as u32;
-        cells.filter(|c| self.protected[*c as usize] && self.witnesses[*c as usize].is_empty()).collect()
+        cells.filter(|c| self.protected[*c as usize] && self.witness_of[*c as usize] == NONE).collect()
     }
 }

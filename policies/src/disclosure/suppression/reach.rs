@@ -289,7 +289,7 @@ fn still_moves(pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, own: &[u
     let cells = scratch.around(pattern, &[cell], 500, None);
     let withheld = |c: &u32| pattern.roles[*c as usize].withheld() && !own.contains(c);
     let cells: Vec<u32> = cells.into_iter().filter(withheld).collect();
-    let kernel = scratch.kernel(pattern, &cells);
+    let kernel = scratch.kernel(pattern, &cells, cells.len());
     let moves = kernel.moves(0) && cells.first() == Some(&cell);
     if moves && let Some(free) = kernel.movers(0).into_iter().min_by_key(|f| kernel.circuit(*f).len()) {
         for (place, _) in kernel.circuit(free) {

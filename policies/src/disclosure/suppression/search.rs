@@ -1,5 +1,7 @@
 //! The search for a cheap pattern: first one that protects, then exchanges in small windows.
 
+use std::collections::HashSet;
+
 use super::field::Random;
 use super::pattern::{Pattern, Role, Witness};
 use super::window::{Scratch, accept, propose, propose_for};
@@ -10,18 +12,19 @@ const ALONE: usize = 1_000;
 const WHOLE: usize = 60_000;
 /// In greater tables, shares of the published cells that are looked at one after the other, the cheapest first.
 const SHARES: [f64; 4] = [0.2, 0.5, 0.8, 1.0];
+/// Cells around an exposed one that are eliminated together after the first share.
+const AROUND: [usize; 2] = [8_000, 30_000];
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
 ///
-/// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time: in great tables the cheap ones are tried alone.
-/// Windows would not do: a sparse cell moves only with many others, far away.
+/// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time: in great tables the cheap ones are
+/// tried alone, and then what is around each cell that they left exposed.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
-    let of = |role: &Role| *role == Role::Open;
-    let open = pattern.roles.iter().zip(&pattern.costs).filter(|(role, _)| of(role)).map(|(_, cost)| *cost);
+    let open = pattern.roles.iter().zip(&pattern.costs).filter(|(role, _)| **role == Role::Open).map(|(_, cost)| *cost);
     let mut costs: Vec<f64> = open.collect();
     costs.sort_by(f64::total_cmp);
     let candidates = pattern.roles.iter().filter(|role| **role != Role::Shut).count();
-    for share in SHARES.iter().filter(|share| candidates > WHOLE || **share == 1.0) {
+    for (turn, share) in SHARES.iter().filter(|share| candidates > WHOLE || **share == 1.0).enumerate() {
         if pattern.exposed().is_empty() {
             break;
         }
@@ -33,6 +36,11 @@ pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
         };
         let cells: Vec<u32> = (0..pattern.len() as u32).filter(within).collect();
         together(pattern, scratch, &cells);
+        if turn == 0 {
+            for size in AROUND.into_iter().filter(|size| *size < candidates) {
+                around_exposed(pattern, scratch, size);
+            }
+        }
     }
     // What moves with nothing of that moves with the totals above it, if at all.
     for cell in pattern.exposed() {
@@ -40,8 +48,22 @@ pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
             && let Some(witness) = alone(pattern, scratch, cell, &[])
         {
             take(pattern, &witness);
-            pattern.witnessed(cell, witness);
+            pattern.witnessed(&[cell], witness);
         }
+    }
+}
+
+/// Takes what is cheap around the exposed cells, one after the other; one that was around another already is not tried again.
+fn around_exposed(pattern: &mut Pattern, scratch: &mut Scratch, size: usize) {
+    let mut tried = HashSet::new();
+    for cell in pattern.exposed() {
+        if !pattern.witness(cell).is_empty() || tried.contains(&cell) {
+            continue;
+        }
+        let cells = scratch.around(pattern, &[cell], size, None);
+        together(pattern, scratch, &cells);
+        let exposed = cells.iter().filter(|c| pattern.protected[**c as usize] && pattern.witness(**c).is_empty());
+        tried.extend(exposed.copied());
     }
 }
 

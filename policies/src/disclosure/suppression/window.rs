@@ -3,7 +3,7 @@
 //! What protects a cell within the window protects it in the table. A withheld cell that a witness from outside needs is left alone.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use super::field::{self, Random};
 use super::kernel::{Kernel, Vector};
@@ -136,10 +136,10 @@ impl Scratch {
         rows
     }
 
-    /// The ways these cells can change; earlier ones tied where possible.
-    pub(super) fn kernel(&mut self, pattern: &Pattern, cells: &[u32]) -> Kernel {
+    /// The ways these cells can change; earlier ones tied where possible, of the `first` any.
+    pub(super) fn kernel(&mut self, pattern: &Pattern, cells: &[u32], first: usize) -> Kernel {
         let rows = self.rows(pattern, cells);
-        let kernel = Kernel::new(cells.len(), rows);
+        let kernel = Kernel::new(cells.len(), first, rows);
         self.work += kernel.work;
         kernel
     }
@@ -149,8 +149,8 @@ impl Scratch {
 pub(super) struct Proposal {
     /// Cells that may be taken, with whether they are.
     pub(super) taken: Vec<(u32, bool)>,
-    /// Protected cells with their new witnesses.
-    pub(super) witnesses: Vec<(u32, Witness)>,
+    /// New witnesses, and the protected cells that rest on them.
+    pub(super) witnesses: Vec<(Vec<u32>, Witness)>,
     /// Cost afterwards less cost before.
     pub(super) change: f64,
     /// Protected cells that had no witness and have one.
@@ -174,7 +174,8 @@ pub(super) fn propose(
     let mut order: Vec<usize> = (0..cells.len()).filter(|i| pattern.roles[cells[*i] as usize] != Role::Shut).collect();
     order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(cells[*a].cmp(&cells[*b])));
     let cells: Vec<u32> = order.iter().map(|i| cells[*i]).collect();
-    let mut kernel = scratch.kernel(pattern, &cells);
+    let held = cells.iter().take_while(|c| pattern.roles[**c as usize] == Role::Held).count();
+    let mut kernel = scratch.kernel(pattern, &cells, held);
     let protected: Vec<bool> =
         cells.iter().enumerate().map(|(i, c)| pattern.protected[*c as usize] && kernel.moves(i)).collect();
     let exposed = |i: &usize| protected[*i] && pattern.witness(cells[*i]).is_empty();
@@ -183,7 +184,7 @@ pub(super) fn propose(
         return Proposal { taken: Vec::new(), witnesses: Vec::new(), change: 0.0, gained };
     }
     let locked = locked(scratch, pattern, &cells, &protected);
-    let mut given_back = std::collections::BTreeSet::new();
+    let mut given_back = Vec::new();
     let mut taken = Vec::new();
     let mut change = 0.0;
     for (place, cell) in cells.iter().enumerate().rev() {
@@ -196,16 +197,21 @@ pub(super) fn propose(
             pattern.costs[*cell as usize] * (f64::from(u8::from(stays)) - f64::from(u8::from(role == Role::Taken)));
         taken.push((*cell, stays));
         if !stays && role == Role::Taken {
-            given_back.insert(*cell);
+            given_back.push(*cell);
         }
     }
     scratch.work += kernel.work;
-    let stands = |cell: u32| {
-        let witness = pattern.witness(cell);
-        !witness.is_empty() && !witness.iter().any(|(c, _)| given_back.contains(c))
-    };
+    let fallen: HashSet<u32> = given_back.iter().flat_map(|cell| pattern.users(*cell)).collect();
+    let stands = |cell: u32| !pattern.witness(cell).is_empty() && !fallen.contains(&cell);
     let new = (0..cells.len()).filter(|i| protected[*i] && !stands(cells[*i]));
-    let witnesses = new.map(|place| (cells[place], witness(&kernel, place, &cells))).collect();
+    let mut shortest = Shortest::new(&kernel);
+    let mut by_mover: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for place in new {
+        if let Some(mover) = shortest.mover(place) {
+            by_mover.entry(mover).or_default().push(cells[place]);
+        }
+    }
+    let witnesses = by_mover.into_iter().map(|(mover, owners)| (owners, witness(&kernel, mover, &cells))).collect();
     Proposal { taken, witnesses, change, gained }
 }
 
@@ -230,7 +236,8 @@ pub(super) fn propose_for(
     let mut order: Vec<usize> = (0..cells.len()).filter(|i| pattern.roles[cells[*i] as usize] != Role::Shut).collect();
     order.sort_by(|a, b| rank(a).total_cmp(&rank(b)).then(cells[*a].cmp(&cells[*b])));
     let cells: Vec<u32> = order.iter().map(|i| cells[*i]).collect();
-    let mut kernel = scratch.kernel(pattern, &cells);
+    let held = cells.iter().filter(|c| **c == cell || pattern.roles[**c as usize].withheld()).count();
+    let mut kernel = scratch.kernel(pattern, &cells, held);
     let first = cells.first() == Some(&cell) && kernel.moves(0);
     if !first {
         return None;
@@ -240,28 +247,51 @@ pub(super) fn propose_for(
         kernel.take_out(place, &protected);
     }
     scratch.work += kernel.work;
-    Some(witness(&kernel, 0, &cells))
+    let mover = Shortest::new(&kernel).mover(0)?;
+    Some(witness(&kernel, mover, &cells))
 }
 
 /// Taken cells that the witness of a cell needs which the window cannot protect itself.
 fn locked(scratch: &mut Scratch, pattern: &Pattern, cells: &[u32], protected: &[bool]) -> Vec<bool> {
     cells.iter().enumerate().for_each(|(i, c)| scratch.place[*c as usize] = i as u32);
-    let inside = |user: &u32| {
-        let place = scratch.place[*user as usize];
+    let inside = |user: u32| {
+        let place = scratch.place[user as usize];
         place != NONE && protected[place as usize]
     };
-    let locked = cells.iter().map(|c| !pattern.users(*c).iter().all(inside)).collect();
+    let locked = cells.iter().map(|c| !pattern.users(*c).all(inside)).collect();
     cells.iter().for_each(|c| scratch.place[*c as usize] = NONE);
     locked
 }
 
-/// A short witness of the cell at `place`.
-fn witness(kernel: &Kernel, place: usize, cells: &[u32]) -> Witness {
-    let mut movers = kernel.movers(place);
-    movers.sort_unstable_by_key(|free| (kernel.users(*free), *free));
-    let circuits = movers.into_iter().take(WITNESSES_TRIED).map(|free| kernel.circuit(free));
-    let shortest = circuits.min_by_key(Vec::len).unwrap_or_default();
-    shortest.into_iter().map(|(c, share)| (cells[c as usize], share)).collect()
+/// Finds which free cell moves another with the fewest others; in great tables one moves thousands, so what was counted is kept.
+struct Shortest<'a> {
+    kernel: &'a Kernel,
+    lengths: HashMap<u32, usize>,
+}
+
+impl<'a> Shortest<'a> {
+    fn new(kernel: &'a Kernel) -> Self {
+        Self { kernel, lengths: HashMap::new() }
+    }
+
+    /// For the cell at `place`; none if it does not move.
+    fn mover(&mut self, place: usize) -> Option<u32> {
+        let kernel = self.kernel;
+        let mut movers: Vec<(usize, u32)> =
+            kernel.movers(place).into_iter().map(|free| (kernel.users(free), free)).collect();
+        if movers.len() > WITNESSES_TRIED {
+            movers.select_nth_unstable(WITNESSES_TRIED);
+            movers.truncate(WITNESSES_TRIED);
+        }
+        movers.sort_unstable();
+        let mut length = |free: u32| *self.lengths.entry(free).or_insert_with(|| kernel.circuit(free).len());
+        movers.into_iter().map(|(_, free)| free).min_by_key(|free| length(*free))
+    }
+}
+
+/// What moves with the free cell `mover`.
+fn witness(kernel: &Kernel, mover: u32, cells: &[u32]) -> Witness {
+    kernel.circuit(mover).into_iter().map(|(c, share)| (cells[c as usize], share)).collect()
 }
 
 /// Makes the pattern what was proposed.
@@ -269,7 +299,7 @@ pub(super) fn accept(pattern: &mut Pattern, proposal: Proposal) {
     for (cell, stays) in &proposal.taken {
         pattern.roles[*cell as usize] = if *stays { Role::Taken } else { Role::Open };
     }
-    for (cell, witness) in proposal.witnesses {
-        pattern.witnessed(cell, witness);
+    for (owners, witness) in proposal.witnesses {
+        pattern.witnessed(&owners, witness);
     }
 }
