@@ -5,6 +5,8 @@
 mod behaviour;
 mod codec;
 mod dial;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 pub mod handle;
 pub mod limits;

@@ -13,3 +13,12 @@ pub(crate) mod verifier;
 
 /// Longest opening of a stream: two hashes, two numbers and their names.
 const MAX_OPENING: usize = 512;
+
+/// The bytes as frames, one after the other.
+#[cfg(fuzzing)]
+pub(crate) fn read_frames(bytes: &[u8]) {
+    let (mut wire, mut buffer) = (futures::io::Cursor::new(bytes), Vec::new());
+    while futures::executor::block_on(frame::read(&mut wire, &mut buffer)).is_ok() {
+        assert!(buffer.len() <= crate::message::MAX_FRAME);
+    }
+}

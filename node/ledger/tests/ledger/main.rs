@@ -9,6 +9,8 @@
 )]
 
 mod charter;
+mod damage;
+mod decode;
 mod decoders;
 mod delegation;
 mod endorsement;
@@ -17,5 +19,6 @@ mod log;
 mod metadata;
 mod proof;
 mod release;
+mod samples;
 mod witness;
 mod world;

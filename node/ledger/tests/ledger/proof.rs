@@ -1,43 +1,15 @@
 //! A proof bundle proves its release to a reader who trusts nothing but the forum's id.
 
-use chancery_ledger::checkpoint::{Checkpoint, origin};
-use chancery_ledger::log::{Hash, HashStore, LogError, Tree, leaf, leaf_hash};
-use chancery_ledger::proof::{LogPlace, ProofBundle, Told};
+use chancery_ledger::proof::{ProofBundle, Told};
 use chancery_ledger::{Audience, ForumBundle, Purpose, RecordKind, Trust, time};
 use proptest::prelude::*;
 
-use crate::release::{ISSUED, sealed};
+pub(crate) use crate::samples::proof;
+use crate::samples::{ISSUED, bundle_signed_by, sealed};
 use crate::world::*;
-
-struct Memory(Vec<Hash>);
-
-impl HashStore for Memory {
-    fn read(&self, indexes: &[u64]) -> Result<Vec<Hash>, LogError> {
-        indexes.iter().map(|i| self.0.get(*i as usize).copied().ok_or(LogError::Read("missing".into()))).collect()
-    }
-}
-
-/// The release as leaf 5 of 11, with the head signed by `signer`.
-fn bundle_signed_by(signer: u8, audience: Audience) -> ProofBundle {
-    let record = sealed(audience.clone());
-    let salt = (audience != Audience::Public).then_some([9; 32]);
-    let own = leaf_hash(&leaf(RecordKind::Release, &audience, &record.id().unwrap(), salt.as_ref()));
-    let leaves: Vec<Hash> = (0u8..11).map(|i| if i == 5 { own } else { leaf_hash(&[i]) }).collect();
-    let appended = Tree(&Memory(Vec::new())).append(0, &leaves).unwrap();
-    let inclusion = Tree(&Memory(appended.hashes)).prove_inclusion(11, 5).unwrap();
-    let head = Checkpoint { origin: origin(trust().forum(), "MEX"), size: 11, root: appended.root };
-    let checkpoint = head.sign(&key(signer)).unwrap();
-    let place =
-        LogPlace { salt: salt.as_ref(), index: 5, tree_size: 11, inclusion: &inclusion, checkpoint: &checkpoint };
-    ProofBundle::new(&trust(), record, place).unwrap()
-}
 
 pub(crate) fn told(genesis: Option<&str>) -> Told<'_> {
     Told { genesis, ..Told::default() }
-}
-
-pub(crate) fn proof(audience: Audience) -> ProofBundle {
-    bundle_signed_by(LOG, audience)
 }
 
 #[test]

@@ -1,60 +1,13 @@
 //! A release is accepted only whole: right forum, issuer, publisher and two pairs of eyes.
 
 use chancery_ledger::release::{
-    Artefact, CHUNK_BYTES, CLOCK_SKEW_S, DisclosureSummary, Intent, OperatorRole, OperatorSignature, PARQUET, Release,
-    Withdrawal, verify, verify_release, verify_withdrawal,
+    CLOCK_SKEW_S, Intent, OperatorRole, OperatorSignature, Release, Withdrawal, verify, verify_release,
+    verify_withdrawal,
 };
 use chancery_ledger::{Audience, Envelope, ForumBundle, Payload, Purpose, RecordKind, Trust, time};
 
+pub(crate) use crate::samples::{BOTH, ISSUED, intent, sealed, signed};
 use crate::world::*;
-
-pub(crate) const ISSUED: i64 = START + 10 * DAY;
-
-pub(crate) fn intent(audience: Audience) -> Intent {
-    Intent {
-        forum: trust().forum().to_owned(),
-        issuer: "MEX".to_owned(),
-        dataflow: "RCP:RETURNS(1.0.0)".to_owned(),
-        structure: "RCP:RETURNS(1.0.0)".to_owned(),
-        title: "Returns to Guatemala".to_owned(),
-        audience,
-        embargo: None,
-        artefacts: vec![Artefact {
-            sha256: "a".repeat(64),
-            bytes: CHUNK_BYTES + 1,
-            rows: 12,
-            media_type: PARQUET.to_owned(),
-            periods: ["2025-01".to_owned(), "2025-12".to_owned()],
-            chunk_bytes: CHUNK_BYTES,
-            chunks: vec!["b".repeat(64), "c".repeat(64)],
-        }],
-        disclosure: DisclosureSummary {
-            profile: "default".to_owned(),
-            profile_sha256: "d".repeat(64),
-            report_sha256: "e".repeat(64),
-            suppressed_primary: 1,
-            suppressed_secondary: 0,
-            rounded: 3,
-        },
-    }
-}
-
-pub(crate) fn signed(intent: Intent, operators: &[(OperatorRole, u8)]) -> Payload<Release> {
-    let operators = operators.iter().map(|(role, seed)| intent.sign(*role, &key(*seed)).unwrap()).collect();
-    Payload {
-        forum: intent.forum.clone(),
-        issuer: intent.issuer.clone(),
-        issued_at: time::format(ISSUED),
-        kind: RecordKind::Release,
-        body: Release { intent, operators, replaces: None },
-    }
-}
-
-pub(crate) const BOTH: [(OperatorRole, u8); 2] = [(OperatorRole::Prepare, PREPARER), (OperatorRole::Approve, APPROVER)];
-
-pub(crate) fn sealed(audience: Audience) -> Envelope {
-    Envelope::seal(&signed(intent(audience), &BOTH), &[&key(PUBLISHER)]).unwrap()
-}
 
 #[test]
 fn a_release_says_what_was_agreed() {

@@ -1,5 +1,7 @@
 //! A forum of five states, an observer and a secretariat, with keys made from one-byte seeds.
 
+use std::sync::OnceLock;
+
 use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds};
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Signer, Trust, time};
@@ -80,7 +82,8 @@ pub(crate) fn seal(payload: &Payload<Charter>, signers: &[u8]) -> Envelope {
 }
 
 pub(crate) fn sealed_genesis() -> Envelope {
-    seal(&payload(genesis(), "", START), &[1, 2, 3, 4, 5])
+    static SEALED: OnceLock<Envelope> = OnceLock::new();
+    SEALED.get_or_init(|| seal(&payload(genesis(), "", START), &[1, 2, 3, 4, 5])).clone()
 }
 
 /// Version 2 as `change` makes it, issued 30 days after the genesis.
@@ -153,8 +156,10 @@ pub(crate) fn bundle() -> ForumBundle {
     }
 }
 
+/// Verified once: thousands of cases begin with it.
 pub(crate) fn trust() -> Trust {
-    Trust::verify(None, &bundle()).unwrap()
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    TRUST.get_or_init(|| Trust::verify(None, &bundle()).unwrap()).clone()
 }
 
 /// Asserts that `result` failed with a message that has `part` in it.

@@ -1,0 +1,5 @@
+//! Sync, artefact and gossip messages of peers.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| chancery_fuzz::messages(bytes));
