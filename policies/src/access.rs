@@ -179,6 +179,8 @@ pub struct Resource {
     pub forum: String,
     /// Its issuer.
     pub owner: String,
+    /// The member whose node is asked.
+    pub holder: String,
     /// For whom it is.
     pub audience: Audience,
     /// `RCP:RETURNS(1.0.0)`.

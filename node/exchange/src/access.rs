@@ -142,8 +142,8 @@ fn own_files(folder: &Path) -> Result<Vec<OwnFile>> {
     paths.iter().map(read).collect()
 }
 
-/// What policies need to know of a release.
-pub(crate) fn resource_of(row: &ReleaseRow) -> Resource {
+/// What policies need to know of a release that is asked for at the node of `holder`.
+pub(crate) fn resource_of(row: &ReleaseRow, holder: &str) -> Resource {
     let audience = match Audience::parse(&row.audience) {
         Some(Audience::Public) => For::Public,
         Some(Audience::Forum) => For::Forum,
@@ -155,6 +155,7 @@ pub(crate) fn resource_of(row: &ReleaseRow) -> Resource {
         id: row.id.clone(),
         forum: row.forum.clone(),
         owner: row.member.clone(),
+        holder: holder.to_owned(),
         audience,
         dataflow: row.dataflow.clone(),
         embargo: row.embargo,
@@ -258,7 +259,7 @@ impl Node {
     /// Whether a subject may do this with a release. Noted, by count.
     pub(crate) fn may_as(&self, subject: &Subject, action: Action, row: &ReleaseRow) -> bool {
         let now = self.access_now();
-        let decision = self.judge(subject, action, &resource_of(row), now);
+        let decision = self.judge(subject, action, &resource_of(row, self.member()), now);
         tracing::trace!(release = row.id, action = action.as_str(), allowed = decision.allowed, policies = ?decision.policies, "decision");
         let counted =
             (subject.to_string(), action, row.id.clone(), decision.allowed, decision.policy(), self.asker.purpose);
@@ -345,7 +346,7 @@ impl Node {
                 party.role.map_or("no member of the forum under the charter in force", Role::as_str)
             }
         };
-        let resource = resource_of(&row);
+        let resource = resource_of(&row, self.member());
         let question = Question { subject: &subject, action, resource: &resource, purpose, now };
         let explained = self.access().policies.explain(&question);
         Ok(AccessExplanation {

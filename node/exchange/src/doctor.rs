@@ -140,18 +140,25 @@ impl Node {
         let forum = trust.forum().to_owned();
         let heads =
             self.store().run(move |s| s.head_list(&forum)).await.or_storage(|| "cannot read the heads".to_owned())?;
-        let mut wrong = Vec::new();
+        let (mut wrong, mut absent) = (Vec::new(), Vec::new());
         for head in &heads {
-            if self.log_listing(&head.member, true).await?.checked != Some(true) {
+            let listing = self.log_listing(&head.member, true).await?;
+            if listing.checked != Some(true) {
                 wrong.push(head.member.clone());
             }
+            absent.extend(listing.absence.map(|absence| format!("log of {}: {absence}", head.member)));
         }
         let detail = if wrong.is_empty() {
             format!("{} logs agree with their signed heads", heads.len())
         } else {
             format!("these logs do not agree with their signed heads: {}; restore a backup", wrong.join(", "))
         };
-        Ok(vec![Finding { check: "logs", ok: wrong.is_empty(), detail }])
+        let mut findings = vec![Finding { check: "logs", ok: wrong.is_empty(), detail }];
+        if !absent.is_empty() {
+            // As it should be, unless it is waited for.
+            findings.push(Finding { check: "records", ok: true, detail: absent.join("\n") });
+        }
+        Ok(findings)
     }
 
     /// Whether enough other states have cosigned this member's head; nothing to say where the charter asks for none.

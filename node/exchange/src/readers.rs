@@ -52,6 +52,8 @@ pub struct LogListing {
     pub entries: Vec<LogEntry>,
     /// Whether every hash was recomputed and agrees with the signed head; none if it was not asked for.
     pub checked: Option<bool>,
+    /// Why records are not here, and who could give them; none if all are.
+    pub absence: Option<String>,
 }
 
 /// A leaf.
@@ -444,6 +446,8 @@ impl Node {
             let held: BTreeSet<i64> = records.iter().map(|r| r.position).collect();
             let leaves = node.store().leaf_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
             let checked = check.then(|| node.check_whole_log(&trust, &head, &leaves));
+            let missing = leaves.len().saturating_sub(records.len());
+            let absence = node.absence(&trust, &member, leaves.len(), missing)?;
             let entries = (0i64..).zip(&leaves).map(|(position, leaf)| {
                 let text = String::from_utf8_lossy(leaf);
                 let mut lines = text.lines().skip(1).map(str::to_owned);
@@ -465,9 +469,31 @@ impl Node {
                 size,
                 checkpoint: head.checkpoint,
                 checked,
+                absence,
             })
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the reading was cut off".to_owned())?
+    }
+
+    /// Why records of a member's log are not here, and who could give them.
+    fn absence(&self, trust: &Trust, member: &str, leaves: usize, missing: usize) -> Result<Option<String>> {
+        if missing == 0 {
+            return Ok(None);
+        }
+        if member == self.member() {
+            return Ok(Some(format!(
+                "not here: {missing} of {leaves} records of this node's own log; the peers are asked for them"
+            )));
+        }
+        let peers = self.store().peer_list(trust.forum()).or_storage(|| "cannot read the peers".to_owned())?;
+        let seen = match peers.iter().find(|(id, _)| id == member) {
+            Some((_, at)) => format!("seen last at {}", time::format(*at)),
+            None => "never seen from here".to_owned(),
+        };
+        Ok(Some(format!(
+            "not here: {missing} of {leaves} records; what is for others or under embargo is not sent, and what is for named members is \
+             sent by the node of `{member}` alone ({seen})"
+        )))
     }
 
     /// Whether the leaves give the stored root and the signed head.

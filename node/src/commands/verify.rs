@@ -121,6 +121,9 @@ pub(crate) async fn log(context: &Context, args: Log) -> Result<ExitCode> {
         }
         output::line(table.to_string());
         output::line(format!("log of {}: {} leaves, root {}", listing.member, listing.size, listing.root));
+        if let Some(absence) = &listing.absence {
+            output::line(absence);
+        }
         match listing.checked {
             None => {}
             Some(true) => output::line("every hash agrees with the signed head"),

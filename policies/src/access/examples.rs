@@ -61,6 +61,8 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct ExampleRelease {
     owner: String,
+    /// The member whose node is asked; none: its owner's.
+    holder: Option<String>,
     audience: String,
     dataflow: Option<String>,
     embargo: Option<String>,
@@ -166,6 +168,7 @@ impl ExampleRelease {
             id: id.to_owned(),
             forum: FORUM.to_owned(),
             owner: self.owner.clone(),
+            holder: self.holder.as_ref().unwrap_or(&self.owner).clone(),
             audience,
             dataflow: self.dataflow.clone().unwrap_or_else(|| DATAFLOW.to_owned()),
             embargo: self.embargo.as_ref().map(seconds).transpose()?,

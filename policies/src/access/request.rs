@@ -107,6 +107,7 @@ fn release(resource: &Resource, entities: &mut Vec<Entity>) -> Result<EntityUid,
     let named = named.iter().map(|id| reference("Member", id)).collect::<Result<Vec<_>, _>>()?;
     let mut attributes = HashMap::from([
         ("owner".to_owned(), reference("Member", &resource.owner)?),
+        ("holder".to_owned(), reference("Member", &resource.holder)?),
         ("forum".to_owned(), reference("Forum", &resource.forum)?),
         ("audience".to_owned(), reference("Audience", audience)?),
         ("named".to_owned(), RestrictedExpression::new_set(named)),

@@ -13,6 +13,7 @@ fn resource(owner: &str, audience: Audience, embargo: Option<i64>) -> Resource {
         id: "r".to_owned(),
         forum: "f".to_owned(),
         owner: owner.to_owned(),
+        holder: owner.to_owned(),
         audience,
         dataflow: "RCP:RETURNS(1.0.0)".to_owned(),
         embargo,
@@ -191,6 +192,7 @@ proptest! {
         action in prop::sample::select(Action::ALL.to_vec()),
         audience in prop::sample::select(vec![Audience::Public, Audience::Forum, Audience::Named(vec!["GTM".to_owned()])]),
         embargo in prop::option::of(95i64..105),
+        holder in prop::sample::select(vec!["MEX", "GTM", "UNHCR"]),
         purpose in prop::option::of(prop::sample::select(Purpose::ALL.to_vec())),
     ) {
         let text: String = (0..).zip(&conditions).map(|(i, (condition, word)): (usize, _)| {
@@ -202,7 +204,8 @@ proptest! {
         let role = |id: &str| match id { "MEX" | "GTM" => Some(Role::MemberState), "UNHCR" => Some(Role::Observer), _ => None };
         let subject = Subject::parse(asker, role);
         for owner in ["MEX", "GTM"] {
-            let resource = resource(owner, audience.clone(), embargo);
+            let mut resource = resource(owner, audience.clone(), embargo);
+            holder.clone_into(&mut resource.holder);
             let question = Question { subject: &subject, action, resource: &resource, purpose, now: 100 };
             let (loose, tight) = (baseline.decide(&question), own.decide(&question));
             prop_assert!(loose.allowed || !tight.allowed, "{loose:?} {tight:?}");

@@ -136,7 +136,7 @@ impl Node {
     /// Decides whether a peer may hold a copy, and keeps the decision before anything is sent.
     fn decide(&self, peer: &str, release: &ReleaseRow) -> Result<bool> {
         let subject = self.peer(peer);
-        let decision = self.judge(&subject, Action::Replicate, &resource_of(release), self.access_now());
+        let decision = self.judge(&subject, Action::Replicate, &resource_of(release, self.member()), self.access_now());
         self.note_decision(&subject, Action::Replicate, &release.id, &decision)?;
         Ok(decision.allowed)
     }
@@ -168,7 +168,8 @@ impl Node {
             allowed |= if request.offset == 0 {
                 self.decide(peer, release)?
             } else {
-                self.judge(&self.peer(peer), Action::Replicate, &resource_of(release), self.access_now()).allowed
+                let resource = resource_of(release, self.member());
+                self.judge(&self.peer(peer), Action::Replicate, &resource, self.access_now()).allowed
             };
         }
         if !allowed {

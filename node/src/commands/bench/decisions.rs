@@ -119,6 +119,7 @@ fn question(number: usize) -> (Subject, Action, Resource) {
         id: format!("{number:064x}"),
         forum: FORUM.to_owned(),
         owner: OWNER.to_owned(),
+        holder: OWNER.to_owned(),
         audience,
         dataflow: dataflow(number * 11),
         embargo: None,
@@ -137,7 +138,7 @@ fn request(subject: &Subject, action: Action, resource: &Resource) -> Result<(Re
     let parents = if kind == "Member" { vec![uid("Forum", FORUM)] } else { Vec::new() };
     let audience = if resource.audience == Audience::Public { "public" } else { "forum" };
     let release = json!({
-        "owner": entity("Member", &resource.owner), "forum": entity("Forum", &resource.forum),
+        "owner": entity("Member", &resource.owner), "holder": entity("Member", &resource.holder), "forum": entity("Forum", &resource.forum),
         "audience": entity("Audience", audience), "named": [], "dataflow": resource.dataflow,
     });
     let entities = json!([
