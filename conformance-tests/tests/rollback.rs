@@ -1,10 +1,12 @@
-//! A node whose folder was put back from a backup has forgotten what it signed: it signs nothing until its peers have told it.
+//! A node whose folder was put back from a backup, or lost but for its keys, has forgotten what it signed: it signs nothing until its peers
+//! have told it.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::path::Path;
 
-use chancery_conformance::{TestForum, wait_for};
+use chancery_conformance::{TestForum, TestNode, wait_for};
+use serde_json::Value;
 
 fn copy(from: &Path, to: &Path) {
     let done = std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap();
@@ -48,4 +50,83 @@ fn an_old_backup_signs_nothing_until_it_has_caught_up() {
     let doctor = hnd.json(&["doctor"]).unwrap();
     let evidence = doctor.as_array().unwrap().iter().find(|f| f["check"] == "evidence").unwrap();
     assert_eq!(evidence["ok"], true, "{evidence}");
+}
+
+/// Waits until `peer` holds the log of `node` as far as `node` does.
+fn wait_for_copy(node: &TestNode, peer: &TestNode) -> Value {
+    let newest = node.json(&["log"]).unwrap();
+    let copied = || {
+        let log = peer.run(&["log", &node.member, "--json"])?.json().ok();
+        Ok(log.filter(|l| l["size"] == newest["size"]).map(drop))
+    };
+    wait_for(&format!("the log at {}", peer.member), copied).unwrap();
+    newest
+}
+
+#[test]
+fn a_node_that_lost_all_but_its_keys_signs_nothing_until_it_has_caught_up() {
+    let forum = TestForum::found(&["GTM", "HND", "SLV"]).unwrap();
+    let [gtm, hnd, slv] = forum.nodes.as_slice() else { panic!("three nodes") };
+    gtm.publish("before the fire", &[("2024-01", 10)]).unwrap();
+    let _hnd = hnd.serve().unwrap();
+    let slv_serves = slv.serve().unwrap();
+    let newest = {
+        let _gtm = gtm.serve().unwrap();
+        wait_for_copy(gtm, slv);
+        wait_for_copy(gtm, hnd)
+    };
+    drop(slv_serves);
+    // The keys and the configuration were kept elsewhere; what they signed is gone.
+    let lost = forum.root.path().join("lost");
+    std::fs::rename(&gtm.dir, &lost).unwrap();
+    std::fs::create_dir(&gtm.dir).unwrap();
+    copy(&lost.join("keys"), &gtm.dir);
+    std::fs::copy(lost.join("chancery.toml"), gtm.dir.join("chancery.toml")).unwrap();
+    let bundle = forum.bundle.to_str().unwrap();
+    gtm.run(&["forum", "join", bundle, "--genesis", &forum.genesis]).unwrap().ok().unwrap();
+    assert_ne!(gtm.run(&["log"]).unwrap().code, 0, "a head was signed: a fork");
+    gtm.stage("a fork", &[("2024-01", 30)]).unwrap();
+    gtm.run(&["approve"]).unwrap().ok().unwrap();
+    let refused = gtm.run(&["publish"]).unwrap();
+    assert!(refused.code != 0 && refused.err.contains("may have signed a log that is not here"), "{refused:?}");
+    let doctor = gtm.run(&["doctor"]).unwrap();
+    assert!(doctor.code == 7 && doctor.out.contains("may have signed a log that is not here"), "{doctor:?}");
+
+    // HND tells it. Whoever else knows more than HND would be asked too, if a quorum did not need both.
+    let _gtm = gtm.serve().unwrap();
+    let caught_up = || {
+        let log = gtm.run(&["log", "--check", "--json"])?.json().ok();
+        Ok(log.filter(|l| l["size"] == newest["size"] && l["root"] == newest["root"]).map(drop))
+    };
+    wait_for("the lost log", caught_up).unwrap();
+    let _slv = slv.serve().unwrap();
+    let published = || Ok((gtm.run(&["publish"])?.code == 0).then_some(()));
+    wait_for("the node to sign again", published).unwrap();
+    let log = gtm.json(&["log", "--check"]).unwrap();
+    assert_eq!(log["entries"].as_array().unwrap().len() as u64, newest["size"].as_u64().unwrap() + 1, "{log:#}");
+    for peer in [hnd, slv] {
+        wait_for_copy(gtm, peer);
+        assert_eq!(peer.json(&["log", "GTM", "--check"]).unwrap()["root"], log["root"]);
+        let doctor = peer.json(&["doctor"]).unwrap();
+        let evidence = doctor.as_array().unwrap().iter().find(|f| f["check"] == "evidence").unwrap();
+        assert_eq!(evidence["ok"], true, "{evidence}");
+    }
+}
+
+#[test]
+fn keys_without_a_past_are_believed_once_the_others_know_of_none() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let [gtm, hnd] = forum.nodes.as_slice() else { panic!("two nodes") };
+    // Nothing was signed beside the delegations, and nobody has seen that.
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark"] {
+        let _ = std::fs::remove_file(gtm.dir.join(name));
+    }
+    let bundle = forum.bundle.to_str().unwrap();
+    gtm.run(&["forum", "join", bundle, "--genesis", &forum.genesis]).unwrap().ok().unwrap();
+    assert_ne!(gtm.run(&["log"]).unwrap().code, 0, "a head was signed");
+    let (_gtm, _hnd) = (gtm.serve().unwrap(), hnd.serve().unwrap());
+    let logged = || Ok(gtm.run(&["log", "--check"])?.ok().ok());
+    wait_for("its delegations in its log", logged).unwrap();
+    gtm.publish("figures", &[("2024-01", 10)]).unwrap();
+    wait_for_copy(gtm, hnd);
 }

@@ -22,9 +22,13 @@ impl Node {
                 "this node has signed {signed} leaves of its log, of which {size} are here: an old backup was put back; \
                  `chancery serve` gets the rest from the peers"
             )),
-            Continuity::Unmarked if size == 0 => None,
             // Nobody can have seen more, and nobody can be asked.
             Continuity::Unmarked | Continuity::Copied if alone => None,
+            Continuity::Unmarked if size == 0 => Some(format!(
+                "the keys in this folder may have signed a log that is not here: that is known when {} other states have been asked; \
+                 `chancery serve` asks them, and gets the log from them",
+                needed(trust, self.member())
+            )),
             Continuity::Unmarked | Continuity::Copied => Some(format!(
                 "this folder was put back or copied: whether more than {size} leaves of its log were signed is known when {} other \
                  states have been asked; `chancery serve` asks them",
@@ -63,15 +67,18 @@ impl Node {
     pub(crate) async fn asks_peers(&self) -> Result<bool> {
         let trust = self.trust()?;
         let size = self.head_of(trust.forum(), self.member()).await?.map_or(0, |h| h.size.max(0) as u64);
-        Ok(size > 0 && self.signing_doubt(&trust, size)?.is_some())
+        Ok(self.signing_doubt(&trust, size)?.is_some())
     }
 
     /// A peer knows no more of this node's log than is here. Once so many have said so that one of them must have seen every head
     /// that was ever published, this node may sign again.
     pub(crate) async fn confirm_signer(&self, peer: &str) -> Result<()> {
         let trust = self.trust()?;
-        let Some(head) = self.head_of(trust.forum(), self.member()).await?.filter(is_complete) else { return Ok(()) };
-        let size = head.size.max(0) as u64;
+        let size = match self.head_of(trust.forum(), self.member()).await? {
+            None => 0,
+            Some(head) if is_complete(&head) => head.size.max(0) as u64,
+            Some(_) => return Ok(()),
+        };
         let shorter = matches!(
             self.folder().continuity(trust.forum(), size).or_storage(|| "cannot read the signer's mark".to_owned())?,
             Continuity::Shorter(_)
@@ -87,7 +94,8 @@ impl Node {
         let (folder, forum) = (self.folder().clone(), trust.forum().to_owned());
         let work = move || folder.signer_mark_put(&forum, size);
         let marked = tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?;
-        marked.or_storage(|| "cannot write the signer's mark".to_owned())
+        marked.or_storage(|| "cannot write the signer's mark".to_owned())?;
+        self.log_own_mandates().await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Witnessing: cosigns other members' heads by the rules of C2SP tlog-witness, and collects cosignatures on this member's own.
 
-use chancery_ledger::checkpoint::Checkpoint;
+use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::cosignature::{self, Cosignature};
-use chancery_ledger::log::{Hash, Tree};
+use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
 use chancery_ledger::{Purpose, Trust};
 use chancery_network::NetworkHandle;
@@ -103,10 +103,12 @@ impl Node {
         let (forum, member) = (trust.forum().to_owned(), self.member().to_owned());
         let read = move |s: &Store| Ok((s.head_get(&forum, &member)?, s.cosignature_list(&forum)?));
         let (head, held) = self.store().run(read).await.or_storage(|| "cannot read the log's head".to_owned())?;
-        let Some(head) = head else { return Ok(()) };
+        let doubt = self.asks_peers().await?;
+        let Some(head) = head else {
+            return if doubt { self.ask_for_nothing(network, peer).await } else { Ok(()) };
+        };
         let mine = held.iter().find(|c| c.member == head.member && c.witness == peer);
         let same = mine.filter(|c| c.size == head.size && c.root == head.root);
-        let doubt = self.asks_peers().await?;
         let waits = |c: &CosignatureRow| self.embargo_between(c.at, self.now());
         let fresh = match same.filter(|c| !doubt && self.now() < c.at + REFRESH_S) {
             Some(c) => waits(c).await?.is_none(),
@@ -126,7 +128,10 @@ impl Node {
                     return if doubt { self.confirm_signer(peer).await } else { Ok(()) };
                 }
                 SyncResponse::Conflict(size) if size <= head.size.max(0) as u64 => old = size,
-                SyncResponse::Conflict(size) => return Err(ahead(peer, size, head.size)),
+                SyncResponse::Conflict(size) => {
+                    self.doubt_signer(size).await?;
+                    return Err(ahead(peer, size, head.size));
+                }
                 SyncResponse::Refused(reason) => {
                     return Err(Error::denied(format!("`{peer}` does not cosign: {reason}")));
                 }
@@ -134,6 +139,26 @@ impl Node {
             }
         }
         Err(Error::unverified(format!("`{peer}` does not say which head it cosigned last")))
+    }
+
+    /// Asks a peer to cosign the head of an empty log, which every log extends: one that has cosigned more of it says so instead.
+    async fn ask_for_nothing(&self, network: &NetworkHandle, peer: &str) -> Result<()> {
+        let trust = self.trust()?;
+        let origin = checkpoint::origin(trust.forum(), self.member());
+        let empty = Checkpoint { origin, size: 0, root: log::empty_root() };
+        let checkpoint = empty.sign(&self.keyring().key(Purpose::Log)?).or_invalid(|| "an empty head".to_owned())?;
+        let body = AddCheckpoint { old: 0, proof: Vec::new(), checkpoint }.to_text();
+        let asked = SyncRequest::Cosign { forum: trust.forum().to_owned(), body };
+        match network.sync(peer, asked).await.or_unavailable(|| format!("`{peer}` does not cosign"))? {
+            SyncResponse::Cosigned(_) => self.confirm_signer(peer).await,
+            SyncResponse::Conflict(0) => Err(Error::unverified(format!("`{peer}` contradicts itself"))),
+            SyncResponse::Conflict(size) => {
+                self.doubt_signer(size).await?;
+                Err(ahead(peer, size, 0))
+            }
+            SyncResponse::Refused(reason) => Err(Error::denied(format!("`{peer}` does not cosign: {reason}"))),
+            _ => Err(Error::unverified(format!("`{peer}` answered another question"))),
+        }
     }
 
     async fn cosign_request(&self, head: &HeadRow, old: u64) -> Result<String> {
@@ -160,7 +185,7 @@ impl Node {
     pub(crate) async fn learn_cosignatures(&self, info: &HeadInfo) -> Result<()> {
         let trust = self.trust()?;
         let Some(head) = self.head_of(trust.forum(), &info.member).await?.filter(is_complete) else { return Ok(()) };
-        let origin = chancery_ledger::checkpoint::origin(trust.forum(), &info.member);
+        let origin = checkpoint::origin(trust.forum(), &info.member);
         let offered = Checkpoint::read(&info.checkpoint, &origin);
         let offered = offered.or_unverified(|| format!("the head of `{}`", info.member))?;
         if offered.size != head.size.max(0) as u64 || offered.root.0 != head.root.as_slice() {

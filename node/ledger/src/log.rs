@@ -226,7 +226,7 @@ pub fn check_inclusion(proof: &[Hash], size: u64, root: Hash, index: u64, hash: 
 /// Checks that the tree of `new` leaves extends that of `old`.
 pub fn check_consistency(proof: &[Hash], new: u64, new_root: Hash, old: u64, old_root: Hash) -> Result<(), LogError> {
     let refuse = || LogError::Consistency { old, new };
-    if old > new || new > MAX_LEAVES || proof.len() > MAX_PROOF {
+    if old > new || new > MAX_LEAVES || proof.len() > MAX_PROOF || (new == 0 && new_root != empty_root()) {
         return Err(refuse());
     }
     if old == 0 {

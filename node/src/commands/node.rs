@@ -80,6 +80,7 @@ pub(crate) fn create(
     let folder = DataFolder::open(dir)?;
     let keyring = Keyring::new(folder.keys());
     keyring.create(operators, authority)?;
+    folder.signer_new()?;
     settings::write(dir, config)?;
     Ok(keyring.authority_public()?)
 }

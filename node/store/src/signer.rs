@@ -1,7 +1,8 @@
 //! The signer's mark: a file beside the database that says how far this node's log was signed, and on which file it was written.
 //!
 //! A database put back from a backup has fewer leaves than the mark says; a whole folder put back, or copied, has a mark that is
-//! another file than the one it names. Either way this node may have signed more than it knows, and must ask its peers first.
+//! another file than the one it names. Either way this node may have signed more than it knows, and must ask its peers first. A folder
+//! without a mark may be a new one to which old keys were brought: only `init` marks that its keys have never signed.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -29,7 +30,7 @@ pub struct SignerMark {
 pub enum Continuity {
     /// This is the folder that signed last, and its log is no shorter than it was.
     Unbroken,
-    /// Nothing was ever signed in this folder, as far as it knows.
+    /// Nobody knows what was signed with the keys in this folder.
     Unmarked,
     /// The folder was put back or copied.
     Copied,
@@ -40,6 +41,11 @@ pub enum Continuity {
 impl DataFolder {
     fn signer_mark(&self) -> PathBuf {
         self.root().join("signer.mark")
+    }
+
+    /// Marks that nothing was ever signed with the keys in this folder, which were made just now.
+    pub fn signer_new(&self) -> Result<(), StoreError> {
+        if self.signer_mark().exists() { Ok(()) } else { self.mark("", 0, true) }
     }
 
     /// Marks that this node has signed a head of `size` leaves, or has learnt from its peers that it signed no more.
@@ -78,6 +84,7 @@ impl DataFolder {
         let Ok(mark) = serde_json::from_slice::<SignerMark>(&bytes) else { return Ok(Continuity::Copied) };
         let found = File::open(&path).and_then(|file| identity(&file)).map_err(failed)?;
         Ok(match mark {
+            mark if mark.forum.is_empty() && size == 0 && mark.file == found => Continuity::Unbroken,
             mark if mark.forum != forum => Continuity::Unmarked,
             mark if mark.size > size => Continuity::Shorter(mark.size),
             mark if mark.file != found => Continuity::Copied,
@@ -109,7 +116,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(root.path()).unwrap();
         assert_eq!(folder.continuity("f", 0).unwrap(), Continuity::Unmarked);
+        folder.signer_new().unwrap();
+        assert_eq!(folder.continuity("f", 0).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity("f", 1).unwrap(), Continuity::Unmarked);
         folder.signer_mark_put("f", 7).unwrap();
+        folder.signer_new().unwrap();
         assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
         assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Unbroken);
         assert_eq!(folder.continuity("f", 6).unwrap(), Continuity::Shorter(7));

@@ -89,9 +89,16 @@ impl Node {
         Err(Error::conflict("another process of this node is changing the forum: try again"))
     }
 
-    /// Puts this member's delegations and revocations into its log: they are part of its history.
+    /// Puts this member's delegations and revocations into its log: they are part of its history. Not while it is in doubt what was
+    /// signed last: then they follow once that is settled.
     pub(crate) async fn log_own_mandates(&self) -> Result<()> {
         let trust = self.trust()?;
+        if self.asks_peers().await? {
+            tracing::warn!(
+                "this member's delegations are not in its log yet: its peers must be asked first what it has signed"
+            );
+            return Ok(());
+        }
         let delegations = trust.delegations().filter(|d| d.member == self.member());
         let delegations = delegations.map(|d| (RecordKind::Delegation, d.id.clone(), d.envelope.clone()));
         let revocations = trust.revocations().filter(|r| r.member == self.member());

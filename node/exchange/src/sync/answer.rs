@@ -27,7 +27,7 @@ impl Node {
     /// Answers a peer's question.
     pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
         let answer = match request {
-            SyncRequest::Heads { forum } => self.answer_heads(&forum).await,
+            SyncRequest::Heads { forum } => self.answer_heads(member, &forum).await,
             SyncRequest::Forum { forum, have, seen, from } => self.answer_forum(&forum, &have, &seen, from),
             SyncRequest::Records { forum, member: owner, from } => {
                 self.answer_records(member, &forum, owner, from).await
@@ -45,14 +45,15 @@ impl Node {
         })
     }
 
-    async fn answer_heads(&self, forum: &str) -> Result<SyncResponse> {
+    /// The heads of the logs that are here whole; and the peer's own in any case, for it may have forgotten what it signed.
+    async fn answer_heads(&self, peer: &str, forum: &str) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let wanted = forum.to_owned();
         let read = move |s: &Store| Ok((s.head_list(&wanted)?, s.cosignature_list(&wanted)?));
         let (rows, held) = self.store().run(read).await.or_storage(|| "cannot read the heads".to_owned())?;
         let heads = rows
             .iter()
-            .filter(|h| is_complete(h))
+            .filter(|h| is_complete(h) || h.member == peer)
             .map(|h| HeadInfo { member: h.member.clone(), checkpoint: cosigned(h, &held) });
         Ok(SyncResponse::Heads(heads.collect()))
     }

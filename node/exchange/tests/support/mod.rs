@@ -20,8 +20,8 @@ use chancery_network::message::{
     ChunkRequest, ChunkResponse, ForumPage, HeadInfo, RecordItem, RecordPage, SyncRequest, SyncResponse,
 };
 use chancery_network::{AdmittedPeer, NetworkConfig, NetworkEvent, NetworkHandle, peer_id_of};
-use chancery_store::Store;
 use chancery_store::notes::RefusalRow;
+use chancery_store::{DataFolder, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +51,7 @@ impl World {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
             std::fs::create_dir_all(root.path().join(member).join("keys")).unwrap();
             keyring.create(&["ana".to_owned(), "luis".to_owned()], AuthorityPlace::File(None)).unwrap();
+            DataFolder::open(&root.path().join(member)).unwrap().signer_new().unwrap();
             let config = config(member, &format!("/ip4/127.0.0.1/tcp/{}", free_port()));
             cards.push(card(&config, &keyring, now()).unwrap());
         }
