@@ -57,6 +57,9 @@ pub(crate) struct Global {
     /// Default: `.chancery`, and `.demo` for the demo.
     #[arg(long, short = 'd', global = true, env = "CHANCERY_DIR", value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// The node for another forum beneath the same service: its folder is `forums/NAME` in the node's folder.
+    #[arg(long, short = 'F', global = true, env = "CHANCERY_FORUM", value_name = "NAME")]
+    pub(crate) forum: Option<String>,
     /// Print the result as JSON, for scripts.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -106,6 +109,8 @@ pub(crate) enum Command {
         command: Metadata,
     },
     /// Run the node: page, SDMX service, exchange with peers.
+    ///
+    /// Serves the nodes for other forums beneath it too (`forums/NAME` in its folder), each at its own addresses; only one with `--forum`.
     Serve(Serve),
     /// Read published figures.
     Query(Query),

@@ -14,6 +14,7 @@ mod preview;
 mod problems;
 mod publishing;
 mod schema;
+mod seats;
 mod timestamp;
 mod verify;
 
@@ -29,7 +30,10 @@ use crate::{demo, settings};
 
 /// What every command gets.
 pub(crate) struct Context {
+    /// The node's folder.
     pub(crate) dir: PathBuf,
+    /// The service's folder: that of the node, or the one beneath which it is.
+    pub(crate) root: PathBuf,
     pub(crate) json: bool,
 }
 
@@ -48,7 +52,12 @@ pub(crate) async fn open(dir: &Path) -> Result<Node> {
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
     let default = if matches!(cli.command, Command::Demo(_)) { ".demo" } else { ".chancery" };
-    let context = Context { dir: cli.global.dir.unwrap_or_else(|| default.into()), json: cli.global.json };
+    let root = cli.global.dir.unwrap_or_else(|| default.into());
+    let dir = match &cli.global.forum {
+        Some(forum) => seats::dir_of(&root, forum)?,
+        None => root.clone(),
+    };
+    let context = Context { dir, root, json: cli.global.json };
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut crate::cli::Cli::command(), "chancery", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);

@@ -41,6 +41,10 @@ pub(crate) enum Forum {
         #[arg(long, short)]
         output: Option<PathBuf>,
     },
+    /// List the forums that this service sits in: each has a node, keys and addresses of its own.
+    ///
+    /// `chancery --forum NAME init …` makes a node for another forum; every other command takes `--forum NAME` likewise.
+    List,
     /// Show a bundle, or the forum this node has joined: members, thresholds, who signed.
     Show {
         /// A bundle file; without it, this node's forum.

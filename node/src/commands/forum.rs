@@ -10,7 +10,7 @@ use chancery_ledger::suspension::{self, Suspension};
 use chancery_ledger::trust::Merged;
 use chancery_ledger::{ForumBundle, RecordKind, Signer};
 
-use super::Context;
+use super::{Context, seats};
 use crate::cli::{Amend, Forum};
 use crate::{output, settings};
 
@@ -33,6 +33,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             write(output.as_ref().unwrap_or(&bundle), &serde_json::to_vec_pretty(&read)?)?;
             say(context, &read)
         }
+        Forum::List => seats::list(context).await,
         Forum::Show { bundle: Some(path) } => say(context, &read_bundle(&path)?),
         Forum::Show { bundle: None } => say(context, &context.node().await?.forum_bundle().await?),
         Forum::Join { bundle, genesis } => {

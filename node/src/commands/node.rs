@@ -1,5 +1,6 @@
 //! `init`, `serve`, `doctor`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,8 +13,8 @@ use chancery_store::folder::Exclusive;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Context;
 use super::forum::ask_secret;
+use super::{Context, seats};
 use crate::cli::{Init, RoleArg, Serve};
 use crate::{output, settings};
 
@@ -30,6 +31,7 @@ pub(crate) fn init(context: &Context, args: Init) -> Result<()> {
         database: DatabaseConfig::default(),
         query: QueryLimits::default(),
     };
+    seats::check_apart(context, &context.dir, &config)?;
     let public = with_place(args.token.as_deref(), args.no_passphrase, |place| {
         create(&context.dir, &config, &args.operators, place)
     })?;
@@ -134,6 +136,17 @@ impl Serving {
         format!("http://{}", self.server.address())
     }
 
+    /// What is told of it once it serves.
+    fn announcement(&self, json: bool, several: bool) -> String {
+        let (address, member) = (self.address(), self.node.member());
+        let forum = self.node.trust().ok().map(|trust| trust.charter().forum_name.clone());
+        match forum {
+            forum if json => serde_json::json!({ "address": address, "member": member, "forum": forum }).to_string(),
+            Some(forum) if several => format!("{member} serves `{forum}` at {address}"),
+            _ => format!("{member} serves at {address}"),
+        }
+    }
+
     /// Stops both, letting work under way end.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
@@ -158,20 +171,31 @@ pub(crate) async fn stop_signal() {
 }
 
 pub(crate) async fn serve(context: &Context, args: Serve) -> Result<()> {
-    let mut config = settings::load(&context.dir)?;
-    if let Some(http) = args.http {
-        config.http.listen = http;
+    let beneath = if context.dir == context.root { seats::dirs(&context.root)? } else { Vec::new() };
+    let mut dirs: Vec<PathBuf> = beneath.into_iter().map(|(_, dir)| dir).collect();
+    if dirs.is_empty() {
+        dirs.push(context.dir.clone());
     }
-    let node = Node::open(&context.dir, config).await?;
-    let serving = Serving::start(node).await?;
-    let address = serving.address();
-    if context.json {
-        output::line(serde_json::json!({ "address": address }).to_string());
-    } else {
-        output::line(format!("{} serves at {address}", serving.node().member()));
+    let mut serving = Vec::new();
+    for dir in &dirs {
+        let mut config = settings::load(dir)?;
+        if let Some(http) = args.http.as_ref().filter(|_| *dir == context.dir) {
+            config.http.listen.clone_from(http);
+        }
+        if dirs.len() > 1 {
+            seats::check_apart(context, dir, &config)?;
+        }
+        let node = Node::open(dir, config).await?;
+        let started = Serving::start(node).await;
+        serving.push(started.with_context(|| format!("the node in `{}` cannot serve", dir.display()))?);
     }
+    let several = serving.len() > 1;
+    // In one piece: whoever waits for the first line may then read no more.
+    output::line(
+        serving.iter().map(|serving| serving.announcement(context.json, several)).collect::<Vec<_>>().join("\n"),
+    );
     stop_signal().await;
-    serving.stop().await;
+    futures::future::join_all(serving.into_iter().map(Serving::stop)).await;
     Ok(())
 }
 
