@@ -231,6 +231,8 @@ fn every_door_gives_the_owners_answer() {
             if RELEASES[release].2.is_some() {
                 // A query is of what is in force, which a release under embargo is not yet, for its owner either.
                 assert!(!found, "an embargoed release is in force at {}", node.member);
+                // Only the owner is told what it waits for.
+                assert_eq!(queried.err.contains("under embargo until 2099"), node.member == member, "{queried:?}");
             } else {
                 compare("query", &operator, "read", found);
             }

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use chancery_ledger::charter::Role;
-use chancery_ledger::cosignature;
+use chancery_ledger::{cosignature, time};
+use chancery_policies::access::Action;
+use chancery_store::releases::{ReleaseRow, ReleaseSelection};
 
 use crate::error::{Doing as _, Result};
 use crate::node::Node;
@@ -35,6 +37,22 @@ impl Node {
         };
         self.set_forum_time(time);
         Ok(())
+    }
+
+    /// Titles of this member's own releases of a dataflow that are under embargo, each with its end: they are in force nowhere yet.
+    pub async fn under_embargo(&self, dataflow: &str) -> Result<Vec<(String, String)>> {
+        let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
+        let forum = trust.forum().to_owned();
+        let selection = ReleaseSelection {
+            dataflow: Some(dataflow.to_owned()),
+            member: Some(self.member().to_owned()),
+            ..ReleaseSelection::default()
+        };
+        let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
+        let rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
+        let waits = |row: &ReleaseRow| row.withdrawn_at.is_none() && self.may(Action::Read, row);
+        let until = |row: &ReleaseRow| row.embargo.filter(|until| *until > self.access_now()).map(time::format);
+        Ok(rows.into_iter().filter(waits).filter_map(|row| until(&row).map(|until| (row.title, until))).collect())
     }
 
     /// The latest embargo in `(after, until]` of a release that is held, whosever.

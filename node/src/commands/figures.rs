@@ -57,9 +57,15 @@ pub(crate) async fn query(context: &Context, args: Query) -> Result<()> {
         if count > shown as u64 {
             output::line(format!("{shown} of {count} figures; --limit shows more"));
         }
-        return Ok(());
+    } else {
+        write(&node, &schema, data, &args).await?;
     }
-    write(&node, &schema, data, &args).await
+    for (title, until) in node.under_embargo(&schema.dataflow.to_string()).await? {
+        output::note(format!(
+            "not in these figures: `{title}`, which is under embargo until {until} and in force nowhere before"
+        ));
+    }
+    Ok(())
 }
 
 /// Prints the sums of figures, and says of which dimensions totals are in them beside their parts.
