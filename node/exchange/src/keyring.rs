@@ -74,6 +74,26 @@ impl Keyring {
         Ok(Secret::new(bytes))
     }
 
+    /// Transport keys that were replaced while peers may still know no other.
+    pub(crate) fn replaced_transport(&self) -> Result<Vec<KeyPair>> {
+        self.replaced_transport_paths().iter().map(|path| read(path)).collect()
+    }
+
+    /// Notes that the peers know the present transport key: those it has replaced are used no more.
+    pub(crate) fn forget_replaced_transport(&self) -> Result<()> {
+        let done = |path: &PathBuf| {
+            fs::rename(path, path.with_extension("done.pem")).map_err(|e| Error::file("retire", path, e))
+        };
+        self.replaced_transport_paths().iter().try_for_each(done)
+    }
+
+    fn replaced_transport_paths(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.dir.join("retired")).into_iter().flatten().flatten();
+        let waits =
+            |name: &str| name.starts_with("transport-") && name.ends_with(".pem") && !name.ends_with(".done.pem");
+        entries.map(|e| e.path()).filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(waits)).collect()
+    }
+
     /// An operator's key.
     pub fn operator(&self, name: &str) -> Result<KeyPair> {
         if !is_name(name) {

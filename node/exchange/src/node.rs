@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_ledger::{ForumBundle, Trust};
@@ -54,7 +54,8 @@ struct Inner {
     confirmations: Mutex<Confirmations>,
     /// When each peer was asked last for what is missing of each log.
     asked: Mutex<HashMap<(String, String), Instant>>,
-    network: OnceLock<NetworkHandle>,
+    /// Another one after the transport key has changed.
+    network: RwLock<Option<NetworkHandle>>,
     /// Logs being pulled now: two peers must not feed one log at once.
     pulling: Mutex<HashSet<String>>,
     /// Files whose hash was found right, with the size and time they had then.
@@ -99,7 +100,7 @@ impl Node {
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
             asked: Mutex::default(),
-            network: OnceLock::new(),
+            network: RwLock::default(),
             pulling: Mutex::default(),
             checked_files: Mutex::default(),
             config,
@@ -185,12 +186,12 @@ impl Node {
         due
     }
 
-    pub(crate) fn network(&self) -> Option<&NetworkHandle> {
-        self.inner.network.get()
+    pub(crate) fn network(&self) -> Option<NetworkHandle> {
+        self.inner.network.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_network(&self, network: NetworkHandle) -> Result<()> {
-        self.inner.network.set(network).map_err(|_| Error::conflict("this node is already on the network"))
+    pub(crate) fn set_network(&self, network: NetworkHandle) {
+        *self.inner.network.write().unwrap_or_else(PoisonError::into_inner) = Some(network);
     }
 
     /// Unix seconds now.

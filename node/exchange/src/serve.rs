@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use chancery_ledger::Purpose;
+use chancery_ledger::{KeyPair, PublicKey, Purpose};
 use chancery_network::{AdmittedPeer, Multiaddr, NetworkConfig, NetworkEvent, NetworkHandle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
+
+mod transport;
 
 /// How often to look whether another process of this node has published or renewed.
 const OWN_INTERVAL: Duration = Duration::from_secs(2);
@@ -23,19 +25,13 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Joins the network and serves until `stop`. Returns once the network listens; the tasks go on in `tracker`.
 pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskTracker) -> Result<()> {
-    let trust = node.trust()?;
-    let listen = node.config().network.listen.iter().map(|text| {
-        text.parse::<Multiaddr>()
-            .or_invalid(|| format!("`{text}` in `network.listen` is no multiaddress such as /ip4/0.0.0.0/tcp/8700"))
-    });
-    let config = NetworkConfig {
-        seed: *node.keyring().key(Purpose::Transport)?.seed(),
-        listen: listen.collect::<Result<_>>()?,
-        forum: trust.forum().to_owned(),
-    };
-    let (network, events) =
-        chancery_network::start(config).await.map_err(|e| Error::Conflict { what: e.to_string(), cause: None })?;
-    node.set_network(network.clone())?;
+    if node.network().is_some() {
+        return Err(Error::conflict("this node is already on the network"));
+    }
+    let key = transport::key_to_start_with(node)?;
+    let started = chancery_network::start(config(node, &key)?).await;
+    let (network, events) = started.map_err(|e| Error::Conflict { what: e.to_string(), cause: None })?;
+    node.set_network(network.clone());
     network.admit(admitted(node)?).await.or_unavailable(|| "the network has stopped".to_owned())?;
     let worker = Worker {
         node: node.clone(),
@@ -47,9 +43,21 @@ pub async fn serve_network(node: &Node, stop: CancellationToken, tracker: &TaskT
         preparing: None,
         open_until: node.access_now(),
         asked_until: 0,
+        agreed: String::new(),
+        transport: key.public(),
     };
     tracker.spawn(worker.run(events));
     Ok(())
+}
+
+/// How the network is started for a node that is known by `key`.
+fn config(node: &Node, key: &KeyPair) -> Result<NetworkConfig> {
+    let listen = node.config().network.listen.iter().map(|text| {
+        text.parse::<Multiaddr>()
+            .or_invalid(|| format!("`{text}` in `network.listen` is no multiaddress such as /ip4/0.0.0.0/tcp/8700"))
+    });
+    let (listen, forum) = (listen.collect::<Result<_>>()?, node.trust()?.forum().to_owned());
+    Ok(NetworkConfig { seed: *key.seed(), listen, forum })
 }
 
 /// Every member whose transport key is delegated now, with its addresses.
@@ -88,6 +96,10 @@ struct Worker {
     open_until: i64,
     /// Witnesses were asked for the time because of embargoes up to then.
     asked_until: i64,
+    /// What was agreed when this member's own log was last looked after, as one hash.
+    agreed: String,
+    /// The key by which peers know this node now.
+    transport: PublicKey,
 }
 
 impl Worker {
@@ -103,7 +115,10 @@ impl Worker {
                     None => break,
                     Some(event) => self.on_event(event, &answers).await,
                 },
-                _ = own.tick() => self.on_own_tick(&mut known_head).await,
+                _ = own.tick() => {
+                    self.on_own_tick(&mut known_head).await;
+                    self.follow_transport_key(&mut events).await;
+                }
             }
         }
         for (_, stop) in self.peers.values() {
@@ -183,6 +198,12 @@ impl Worker {
     async fn look_after_own(&mut self, known_head: &mut String) -> Result<()> {
         self.node.keep_decisions().await?;
         self.node.reload_trust().await?;
+        // What this member proposed may have been adopted elsewhere first.
+        let agreed = self.node.trust()?.digest();
+        if agreed != self.agreed {
+            self.node.log_own_mandates().await?;
+            self.agreed = agreed;
+        }
         let peers = admitted(&self.node)?;
         self.network.admit(peers).await.or_unavailable(|| "the network has stopped".to_owned())?;
         let (forum, member) = (self.node.trust()?.forum().to_owned(), self.node.member().to_owned());

@@ -25,7 +25,7 @@ pub(crate) enum Keys {
     },
     /// Make a new log, witness, publisher or transport key in the place of the present one, which stays delegated until its time is over.
     ///
-    /// A node that serves must be started again for a new transport key.
+    /// A node that serves goes over to a new transport key by itself, once the peers connected to it have heard of it.
     Replace {
         /// `log`, `witness`, `publisher` or `transport`.
         key: String,
