@@ -91,6 +91,15 @@ fn a_newcomer_is_admitted_while_the_others_run() {
     assert!(!titles(&hnd_serving).contains(&"Unheard".to_owned()));
     let doctor = hnd.run(&["doctor"]).unwrap();
     assert!(doctor.out.contains("figures nobody approved"), "{doctor:?}");
+    // Both charters and the suspension are in the log of who proposed them, wherever it is held.
+    let logged = || {
+        let log = hnd.json(&["log", "GTM", "--check"])?;
+        let of = |kind: &str| {
+            log["entries"].as_array().unwrap().iter().filter(|e| e["kind"] == kind && e["held"] == true).count()
+        };
+        Ok((of("charter") == 2 && of("suspension") == 1 && log["checked"] == true).then_some(()))
+    };
+    wait_for("charters and suspension in the log", logged).unwrap();
 }
 
 #[test]
@@ -207,4 +216,34 @@ fn a_ceremony_needs_no_network_and_an_announced_key_follows() {
     gtm.run(&["keys", "renew"]).unwrap().ok().unwrap();
     let again = gtm.run(&["keys", "rotate", "--output", &rotation]).unwrap();
     assert_eq!(again.code, 5, "no successor is announced: {again:?}");
+}
+
+#[test]
+fn a_new_transport_key_is_taken_up_without_a_restart() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let [gtm, hnd] = forum.nodes.as_slice() else { panic!() };
+    let (gtm_serving, hnd_serving) = (gtm.serve().unwrap(), hnd.serve().unwrap());
+    gtm.publish("Before", &[("2024-01", 120)]).unwrap();
+    wait_for_title(&hnd_serving, "Before");
+    let gone_over = |times: usize| {
+        let files = std::fs::read_dir(gtm.dir.join("keys/retired")).into_iter().flatten().flatten();
+        let done = files.filter(|f| f.file_name().to_string_lossy().ends_with(".done.pem")).count();
+        Ok((done == times).then_some(()))
+    };
+    let old = key(gtm, "transport")["key"].clone();
+    gtm.run(&["keys", "replace", "transport"]).unwrap().ok().unwrap();
+    assert_ne!(key(gtm, "transport")["key"], old);
+    wait_for("the new key to be used", || gone_over(1)).unwrap();
+    gtm.publish("After", &[("2024-01", 130)]).unwrap();
+    wait_for_title(&hnd_serving, "After");
+    drop(gtm_serving);
+
+    // Replaced while the node is down, nobody has heard of it when it comes back: HND lets it in all the same.
+    gtm.run(&["keys", "replace", "transport"]).unwrap().ok().unwrap();
+    gtm.publish("Back", &[("2024-01", 140)]).unwrap();
+    let gtm_serving = gtm.serve().unwrap();
+    wait_for_title(&hnd_serving, "Back");
+    wait_for("the newest key to be used", || gone_over(2)).unwrap();
+    hnd.publish("Heard", &[("2024-01", 150)]).unwrap();
+    wait_for_title(&gtm_serving, "Heard");
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chancery_conformance::{TestForum, get, program};
+use chancery_conformance::{TestForum, TestNode, get, program, wait_for};
 use serde_json::Value;
 
 const CONFIGURATION: &str = "[tsa]\ndefault_tsa = one\n[one]\nserial = serial\nsigner_cert = tsa.pem\ncerts = ca.pem\nsigner_key = tsa.key\n\
@@ -58,14 +58,32 @@ fn file(dir: &Path, name: &str) -> String {
     dir.join(name).to_string_lossy().into_owned()
 }
 
+/// The stamp reaches whoever has the release, and is shown there. Returns both forms of the proof that `node` gives of it.
+fn proofs_at(node: &TestNode, owner: &TestNode, plain: &str, stamped: &str) -> (String, String) {
+    let (_owner, serving) = (owner.serve().unwrap(), node.serve().unwrap());
+    let shown = || {
+        let (status, body) = get(&format!("{}/api/v1/releases/{stamped}", serving.url))?;
+        let release: Value = if status == 200 { serde_json::from_str(&body)? } else { Value::Null };
+        Ok(release["timestamp"].as_str().map(str::to_owned))
+    };
+    let at = wait_for("the time-stamp", shown).unwrap();
+    assert!(at.ends_with('Z'), "{at}");
+    let other = get(&format!("{}/api/v1/releases/{plain}", serving.url)).unwrap().1;
+    assert!(other.contains("\"timestamp\":null"), "{other}");
+    (
+        get(&format!("{}/releases/{stamped}.tlog-proof", serving.url)).unwrap().1,
+        get(&format!("{}/api/v1/releases/{stamped}/proof", serving.url)).unwrap().1,
+    )
+}
+
 #[test]
 fn a_stamped_release_proves_its_time_offline() {
     if Command::new("openssl").arg("version").output().is_err() {
         println!("skipped: the `openssl` command is not installed");
         return;
     }
-    let forum = TestForum::found(&["GTM"]).unwrap();
-    let (gtm, root) = (&forum.nodes[0], forum.root.path());
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let (gtm, hnd, root) = (&forum.nodes[0], &forum.nodes[1], forum.root.path());
     let first = gtm.publish("First", &[("2024-01", 10)]).unwrap();
     let second = gtm.publish("Second", &[("2024-01", 11)]).unwrap();
     let tsa = root.join("tsa");
@@ -100,13 +118,15 @@ fn a_stamped_release_proves_its_time_offline() {
     }
     accept(&second, &answer, &ca).ok().unwrap();
 
-    let served = {
-        let serving = gtm.serve().unwrap();
-        (
-            get(&format!("{}/releases/{second}.tlog-proof", serving.url)).unwrap().1,
-            get(&format!("{}/api/v1/releases/{second}/proof", serving.url)).unwrap().1,
-        )
-    };
+    // It is in the log, and accepted again not a second time.
+    let size = |log: &Value| log["size"].as_u64().unwrap();
+    let log = gtm.json(&["log", "--check"]).unwrap();
+    let newest = log["entries"].as_array().unwrap().last().unwrap();
+    assert!(newest["kind"] == "timestamp" && log["checked"] == true, "{log:#}");
+    accept(&second, &answer, &ca).ok().unwrap();
+    assert_eq!(size(&gtm.json(&["log"]).unwrap()), size(&log));
+
+    let served = proofs_at(hnd, gtm, &first, &second);
     let proof = file(root, "second.tlog-proof");
     std::fs::write(&proof, served.0).unwrap();
     let away = tempfile::tempdir().unwrap();

@@ -117,6 +117,8 @@ export interface ReleaseDetail extends Release {
   report: unknown;
   /** What is left to say of a release that was withdrawn. */
   tombstone: { reason: string; withdrawn_at: string; record: string | null } | null;
+  /** What its RFC 3161 time-stamp says, if it has one. Nobody has checked it here: that takes a CA which the reader trusts. */
+  timestamp: string | null;
 }
 
 /** What a member says of its figures: a group, or an attribute with its text. */

@@ -117,12 +117,18 @@ impl Node {
     /// What must be signed to renew every key here for 90 days. The delegations held go on beside the new ones.
     pub fn request_renewal(&self) -> Result<ForumBundle> {
         let trust = self.trust()?;
-        let mandates = mandates(trust.forum(), self.member(), &self.keyring(), self.now())?;
         Ok(ForumBundle {
             charters: trust.chain().envelopes().to_vec(),
-            delegations: mandates,
+            delegations: self.own_mandates(&trust)?,
             ..ForumBundle::default()
         })
+    }
+
+    /// A delegation of every key here that was not revoked, without the authority's signature.
+    fn own_mandates(&self, trust: &Trust) -> Result<Vec<Envelope>> {
+        let mut mandates = mandates(trust.forum(), self.member(), &self.keyring(), self.now())?;
+        mandates.retain(|e| e.signers().all(|key| trust.revocation(self.member(), &key).is_none()));
+        Ok(mandates)
     }
 
     /// Makes a key for a new operator, and what must be signed to delegate it.
@@ -181,7 +187,7 @@ impl Node {
         let update = Member { authority_key: next, next_key_hash: announce, endorsement, ..member.clone() };
         let amendment = Amendment { update: vec![update], ..Amendment::default() };
         let mut draft = amend(&trust.bundle(), amendment, self.member(), self.now())?;
-        draft.delegations.extend(mandates(trust.forum(), self.member(), &self.keyring(), self.now())?);
+        draft.delegations.extend(self.own_mandates(&trust)?);
         Ok(draft)
     }
 

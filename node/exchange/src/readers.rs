@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::proof::{LogPlace, ProofBundle};
 use chancery_ledger::release::Release;
 use chancery_ledger::{Envelope, Purpose, RecordKind, Trust, time};
@@ -368,10 +366,11 @@ impl Node {
             .ok_or_else(|| Error::not_found(format!("there is no release `{shown}` here")))
     }
 
-    /// A release with its checks, at its issuer the disclosure report, and its tombstone if it was withdrawn.
+    /// A release with its checks, at its issuer the disclosure report, its tombstone if it was withdrawn, and the time of its time-stamp.
     pub async fn release_view(&self, id: &str) -> Result<serde_json::Value> {
         let row = self.readable_release(id, Action::Discover).await?;
         let tombstone = self.tombstone(&row).await?;
+        let timestamp = self.timestamp_of(&row).await?.map(|(_, at)| time::format(at));
         let report: Option<serde_json::Value> = row.report.as_ref().and_then(|r| serde_json::from_slice(r).ok());
         let view =
             self.release_views(vec![row]).await?.pop().ok_or_else(|| Error::not_found("there is no such release"))?;
@@ -379,6 +378,7 @@ impl Node {
         if let Some(object) = value.as_object_mut() {
             object.insert("report".to_owned(), report.into());
             object.insert("tombstone".to_owned(), serde_json::json!(tombstone));
+            object.insert("timestamp".to_owned(), timestamp.into());
         }
         Ok(value)
     }
@@ -387,6 +387,7 @@ impl Node {
     pub async fn release_proof(&self, id: &str) -> Result<Vec<u8>> {
         let row = self.readable_release(id, Action::Read).await?;
         let (node, trust) = (self.clone(), self.trust()?);
+        let timestamp = self.timestamp_of(&row).await?;
         let work = move || {
             let failed = || "cannot read the record".to_owned();
             let record = node.store().record_get(&row.id).or_storage(failed)?;
@@ -406,8 +407,7 @@ impl Node {
             let envelope = Envelope::parse(&record.envelope).or_unverified(failed)?;
             let mut bundle =
                 ProofBundle::new(&trust, envelope, place).or_unverified(|| "cannot make the proof".to_owned())?;
-            let timestamp = node.store().timestamp_get(&row.id).or_storage(failed)?;
-            bundle.timestamp = timestamp.map(|token| STANDARD.encode(token));
+            bundle.timestamp = timestamp.map(|(token, _)| token);
             serde_json::to_vec_pretty(&bundle).or_storage(|| "cannot write the proof".to_owned())
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?

@@ -24,6 +24,11 @@ pub(crate) struct NewRecord {
 }
 
 impl NewRecord {
+    /// A record that its audience may read.
+    pub(crate) fn of(kind: RecordKind, audience: Audience, envelope: Envelope) -> Self {
+        Self { kind, audience, envelope }
+    }
+
     /// A record that anybody may read.
     pub(crate) fn public(kind: RecordKind, envelope: Envelope) -> Self {
         Self { kind, audience: Audience::Public, envelope }

@@ -9,7 +9,7 @@ mod metadata;
 
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::release::verify_withdrawal;
-use chancery_ledger::{RecordKind, Trust};
+use chancery_ledger::{RecordKind, Trust, timestamp};
 use chancery_network::message::{HeadHint, HeadInfo, MAX_LEAVES, RecordPage, SyncRequest, SyncResponse};
 use chancery_network::{NetworkError, NetworkHandle};
 use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
@@ -156,7 +156,20 @@ impl Node {
                     Ok(row) => extension.records.push(row),
                     Err(error) => self.note_refusal(member, &format!("metadata {}", record.id), &error).await,
                 },
-                RecordKind::Delegation | RecordKind::Revocation | RecordKind::Suspension | RecordKind::Charter => {
+                RecordKind::Timestamp => match timestamp::verify_record(&checked.trust, &record.envelope, member) {
+                    Ok(_) => extension.records.push(row_of(record, checked.trust.forum(), member, now)?),
+                    Err(error) => {
+                        let error = Error::unverified(error.to_string());
+                        self.note_refusal(member, &format!("time-stamp {}", record.id), &error).await;
+                    }
+                },
+                RecordKind::Charter | RecordKind::Suspension => match self.take_agreed(member, record).await {
+                    Ok(()) => extension.records.push(row_of(record, checked.trust.forum(), member, now)?),
+                    Err(error) => {
+                        self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
+                    }
+                },
+                RecordKind::Delegation | RecordKind::Revocation => {
                     extension.records.push(row_of(record, checked.trust.forum(), member, now)?)
                 }
             }

@@ -3,6 +3,7 @@
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
+use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::{Audience, Envelope, ForumBundle, Purpose, RecordKind, Trust, time};
 use chancery_network::message::{RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
@@ -99,6 +100,7 @@ pub(crate) fn check_record(item: &RecordItem, leaf: &[u8]) -> Result<CheckedReco
     let audience = match kind {
         RecordKind::Release => envelope.payload::<release::Release>(kind).or_unverified(place)?.body.intent.audience,
         RecordKind::Withdrawal => envelope.payload::<release::Withdrawal>(kind).or_unverified(place)?.body.audience(),
+        RecordKind::Timestamp => envelope.payload::<Timestamp>(kind).or_unverified(place)?.body.audience(),
         _ => Audience::Public,
     };
     let salt = match &item.salt {
@@ -114,13 +116,14 @@ pub(crate) fn check_record(item: &RecordItem, leaf: &[u8]) -> Result<CheckedReco
     Ok(CheckedRecord { position: item.position, id, kind, audience, envelope, salt })
 }
 
-/// A peer may keep back what is not public, and releases and their withdrawals, which may be under embargo: they are asked for later.
+/// A peer may keep back what is not public, and releases with what is said of them, which may be under embargo: they are asked for later.
 fn check_all_there(from: u64, leaves: &[Vec<u8>], records: &[CheckedRecord]) -> Result<()> {
     for (position, leaf) in (from..).zip(leaves) {
         let text = String::from_utf8_lossy(leaf);
         let mut lines = text.lines().skip(1);
         let (kind, public) = (lines.next().unwrap_or_default(), lines.next() == Some("public"));
-        let may_wait = [RecordKind::Release, RecordKind::Withdrawal].iter().any(|k| k.as_str() == kind);
+        let may_wait = [RecordKind::Release, RecordKind::Withdrawal, RecordKind::Timestamp];
+        let may_wait = may_wait.iter().any(|k| k.as_str() == kind);
         if public && !may_wait && !records.iter().any(|r| r.position == position) {
             return Err(Error::unverified(format!("the public record at position {position} is missing")));
         }

@@ -40,11 +40,13 @@ pub enum RecordKind {
     Withdrawal,
     /// What a member says of its figures of a dataflow.
     Metadata,
+    /// What an authority outside the forum said of the time of a release.
+    Timestamp,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Charter,
         Self::Delegation,
         Self::Revocation,
@@ -52,6 +54,7 @@ impl RecordKind {
         Self::Release,
         Self::Withdrawal,
         Self::Metadata,
+        Self::Timestamp,
     ];
 
     /// Reads [`RecordKind::as_str`]'s word.
@@ -69,6 +72,7 @@ impl RecordKind {
             Self::Release => "release",
             Self::Withdrawal => "withdrawal",
             Self::Metadata => "metadata",
+            Self::Timestamp => "timestamp",
         }
     }
 

@@ -1,5 +1,6 @@
 //! Time-stamps (RFC 3161): an authority outside the forum says that a release's record existed at a time. Optional, and beside the record: it
-//! comes after the release. It is believed only by who names a CA of that authority when verifying; nothing here trusts one by itself.
+//! comes after the release, and travels in a record of its own ([`Timestamp`]). It is believed only by who names a CA of that authority when
+//! verifying; nothing here trusts one by itself.
 
 use cms::content_info::ContentInfo;
 use cms::signed_data::SignedData;
@@ -14,8 +15,15 @@ use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId};
 use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion, TstInfo};
 
-use crate::record::{Envelope, RecordError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::audience::Audience;
+use crate::record::{Envelope, Payload, RecordError, RecordKind};
+use crate::release::{ReleaseError, publisher_of};
 use crate::time;
+use crate::trust::Trust;
 
 /// Longest token or answer, in bytes.
 pub const MAX_BYTES: usize = 64 << 10;
@@ -25,6 +33,47 @@ const MAX_CAS: usize = 100;
 const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 /// As for endorsements.
 const SECURITY_LEVEL: i32 = 2;
+
+/// The body of a time-stamp record: so an authority's stamp reaches whoever has the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timestamp {
+    /// The release stamped.
+    pub release: String,
+    /// The authority's token, DER, base64.
+    pub token: String,
+    /// Who may read it: those who may read the release. Everybody if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Audience>,
+}
+
+impl Timestamp {
+    /// Who may read it.
+    pub fn audience(&self) -> Audience {
+        self.audience.clone().unwrap_or(Audience::Public)
+    }
+
+    /// The token, and the time it says (unix seconds), if it is of the release named. Its signature is not checked.
+    pub fn token(&self) -> Result<(Vec<u8>, i64), TimestampError> {
+        if self.token.len() > 2 * MAX_BYTES {
+            return Err(malformed(format!("a token of {} characters", self.token.len())));
+        }
+        let token = STANDARD.decode(&self.token).map_err(malformed)?;
+        let at = read(&token, &self.release)?;
+        Ok((token, at))
+    }
+}
+
+/// Checks a time-stamp record: that `issuer`'s publisher signed it, and that its token is of the release it names.
+pub fn verify_record(trust: &Trust, envelope: &Envelope, issuer: &str) -> Result<Payload<Timestamp>, ReleaseError> {
+    let payload = envelope.payload::<Timestamp>(RecordKind::Timestamp)?;
+    if payload.issuer != issuer || payload.forum != trust.forum() {
+        return Err(ReleaseError::Misplaced { found: payload.issuer, expected: issuer.to_owned() });
+    }
+    payload.body.token().map_err(|e| ReleaseError::Malformed(e.to_string()))?;
+    publisher_of(trust, envelope, issuer, payload.issued_at_s()?)?;
+    Ok(payload)
+}
 
 /// Why a time-stamp is refused.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +108,8 @@ fn malformed(what: impl std::fmt::Display) -> TimestampError {
 }
 
 /// The hash that is stamped: SHA-256 of the record's payload, which is its id.
-fn imprint(record: &Envelope) -> Result<MessageImprint, TimestampError> {
-    let hash = hex::decode(record.id()?).map_err(malformed)?;
+fn imprint(id: &str) -> Result<MessageImprint, TimestampError> {
+    let hash = hex::decode(id).map_err(malformed)?;
     Ok(MessageImprint {
         hash_algorithm: cms::cert::x509::spki::AlgorithmIdentifier { oid: ID_SHA_256, parameters: Some(Any::null()) },
         hashed_message: OctetString::new(hash).map_err(malformed)?,
@@ -71,7 +120,7 @@ fn imprint(record: &Envelope) -> Result<MessageImprint, TimestampError> {
 pub fn request(record: &Envelope) -> Result<Vec<u8>, TimestampError> {
     let request = TimeStampReq {
         version: TspVersion::V1,
-        message_imprint: imprint(record)?,
+        message_imprint: imprint(&record.id()?)?,
         req_policy: None,
         // The imprint is unique and an old stamp of it no worse than a new one: nothing to be gained by a nonce.
         nonce: None,
@@ -91,12 +140,12 @@ pub fn token_of(answer: &[u8], record: &Envelope) -> Result<Vec<u8>, TimestampEr
         return Err(TimestampError::Refused(format!("{:?}", answer.status.status)));
     };
     let token = token.to_der().map_err(malformed)?;
-    read(&token, record)?;
+    read(&token, &record.id()?)?;
     Ok(token)
 }
 
-/// What a token says, if it is of `record`: unix seconds.
-fn read(token: &[u8], record: &Envelope) -> Result<i64, TimestampError> {
+/// What a token says, if it is of the record of this id: unix seconds.
+fn read(token: &[u8], id: &str) -> Result<i64, TimestampError> {
     if token.len() > MAX_BYTES {
         return Err(malformed(format!("{} bytes, more than {MAX_BYTES}", token.len())));
     }
@@ -107,7 +156,7 @@ fn read(token: &[u8], record: &Envelope) -> Result<i64, TimestampError> {
     }
     let inside = signed.encap_content_info.econtent.ok_or_else(|| malformed("it is empty"))?;
     let info = TstInfo::from_der(inside.value()).map_err(malformed)?;
-    let wanted = imprint(record)?;
+    let wanted = imprint(id)?;
     let same = info.message_imprint.hash_algorithm.oid == ID_SHA_256
         && info.message_imprint.hashed_message == wanted.hashed_message;
     if !same {
@@ -119,7 +168,7 @@ fn read(token: &[u8], record: &Envelope) -> Result<i64, TimestampError> {
 /// Checks a token over `record`: its signature by a certificate for time-stamping alone that leads, at the time it says, to one of the
 /// certificates in `cas` (PEM). Returns that time, unix seconds.
 pub fn verify(token: &[u8], record: &Envelope, cas: &[u8]) -> Result<i64, TimestampError> {
-    let at = read(token, record)?;
+    let at = read(token, &record.id()?)?;
     let cas = X509::stack_from_pem(cas).map_err(|e| malformed(format!("the CA's certificates: {e}")))?;
     if cas.is_empty() || cas.len() > MAX_CAS {
         return Err(malformed(format!("{} certificates of CAs, expected 1 to {MAX_CAS}", cas.len())));

@@ -21,7 +21,7 @@ impl Node {
         if let Ok(joined) = self.trust() {
             if joined.forum() != trust.forum() {
                 return Err(Error::conflict(format!(
-                    "this node has already joined the forum `{}`: use another folder for another forum",
+                    "this node has already joined the forum `{}`: make one for another forum beneath it by `chancery --forum NAME init`",
                     joined.charter().forum_name
                 )));
             }
@@ -89,7 +89,7 @@ impl Node {
         Err(Error::conflict("another process of this node is changing the forum: try again"))
     }
 
-    /// Puts this member's delegations and revocations into its log: they are part of its history. Not while it is in doubt what was
+    /// Puts the charters and suspensions that this member proposed, its delegations and its revocations into its log: they are history. Not while it is in doubt what was
     /// signed last: then they follow once that is settled.
     pub(crate) async fn log_own_mandates(&self) -> Result<()> {
         let trust = self.trust()?;
@@ -103,8 +103,16 @@ impl Node {
         let delegations = delegations.map(|d| (RecordKind::Delegation, d.id.clone(), d.envelope.clone()));
         let revocations = trust.revocations().filter(|r| r.member == self.member());
         let revocations = revocations.map(|r| (RecordKind::Revocation, r.id.clone(), r.envelope.clone()));
+        let bundle = trust.bundle();
+        let (charters, suspensions) = (bundle.charters.into_iter(), bundle.suspensions.into_iter());
+        let charters =
+            charters.map(|e| (RecordKind::Charter, e)).chain(suspensions.map(|e| (RecordKind::Suspension, e)));
+        let proposed = charters.filter(|(kind, e)| {
+            e.payload::<serde_json::Value>(*kind).is_ok_and(|payload| payload.issuer == self.member())
+        });
+        let proposed = proposed.filter_map(|(kind, e)| Some((kind, e.id().ok()?, e)));
         let mut new = Vec::new();
-        for (kind, id, envelope) in delegations.chain(revocations) {
+        for (kind, id, envelope) in proposed.chain(delegations).chain(revocations) {
             let known =
                 self.store().run(move |s| s.record_get(&id)).await.or_storage(|| "cannot read a record".to_owned())?;
             if known.is_none() {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::log::Tree;
 use chancery_ledger::proof::encode_hashes;
 use chancery_ledger::release::{CHUNK_BYTES, Withdrawal};
+use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::{Envelope, RecordKind};
 use chancery_network::message::{
     ChunkRequest, ChunkResponse, HeadInfo, MAX_LEAVES, RecordItem, RecordPage, SyncRequest, SyncResponse,
@@ -116,7 +117,7 @@ impl Node {
         })
     }
 
-    /// Whether a peer may have a record: that of a release, or of its withdrawal, if it may hold a copy of the release.
+    /// Whether a peer may have a record: that of a release, of its withdrawal or its time-stamp, if it may hold a copy of the release.
     pub(super) fn may_replicate(&self, peer: &str, row: &RecordRow) -> Result<bool> {
         let release = match RecordKind::parse(&row.kind) {
             Some(RecordKind::Release) => row.id.clone(),
@@ -125,6 +126,12 @@ impl Node {
                     Envelope::parse(&row.envelope).or_storage(|| "a stored withdrawal is damaged".to_owned())?;
                 let payload = envelope.payload::<Withdrawal>(RecordKind::Withdrawal);
                 payload.or_storage(|| "a stored withdrawal is damaged".to_owned())?.body.release
+            }
+            Some(RecordKind::Timestamp) => {
+                let envelope =
+                    Envelope::parse(&row.envelope).or_storage(|| "a stored time-stamp is damaged".to_owned())?;
+                let payload = envelope.payload::<Timestamp>(RecordKind::Timestamp);
+                payload.or_storage(|| "a stored time-stamp is damaged".to_owned())?.body.release
             }
             Some(_) => return Ok(true),
             None => return Ok(false),

@@ -1,13 +1,14 @@
 //! Charters, revocations, suspensions and delegations from peer to peer: so that a charter adopted at one node, or a key revoked
 //! there, is soon known at all, and a newcomer's node is let in before its own log could say who it is.
 
-use chancery_ledger::{Envelope, ForumBundle};
+use chancery_ledger::{Envelope, ForumBundle, RecordKind, Trust};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{ForumPage, MAX_ENVELOPES, SyncRequest, SyncResponse};
 
 use super::{PAGE_BYTES, no_answer};
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
+use crate::verify::CheckedRecord;
 
 /// Most envelopes taken from a peer at once.
 const MAX_TAKEN: usize = 120_000;
@@ -58,6 +59,32 @@ impl Node {
         Ok(())
     }
 
+    /// Takes over a charter or a suspension that a member has in its log: one that it proposed itself, and that holds.
+    pub(super) async fn take_agreed(&self, member: &str, record: &CheckedRecord) -> Result<()> {
+        let refused = || "the record is refused".to_owned();
+        let payload = record.envelope.payload::<serde_json::Value>(record.kind).or_unverified(refused)?;
+        if payload.issuer != member {
+            return Err(Error::unverified(format!("it was proposed by `{}`, not by `{member}`", payload.issuer)));
+        }
+        let trust = self.trust()?;
+        if is_agreed(&trust, &record.id) {
+            return Ok(());
+        }
+        let mut bundle = ForumBundle::default();
+        if record.kind == RecordKind::Charter {
+            let previous = payload.body.get("previous").and_then(serde_json::Value::as_str);
+            let before = previous.and_then(|id| trust.chain().number_of(id)).unwrap_or(0);
+            bundle.charters = trust.chain().envelopes().iter().take(before).cloned().collect();
+        }
+        bundle.place(record.envelope.clone()).or_unverified(refused)?;
+        let merged = self.take_over(&bundle).await?;
+        if is_agreed(&*self.trust()?, &record.id) {
+            return Ok(());
+        }
+        let reason = merged.refused.first().map_or_else(|| "it is none of this forum".to_owned(), ToString::to_string);
+        Err(Error::unverified(reason))
+    }
+
     pub(super) fn answer_forum(&self, forum: &str, have: &str, seen: &str, from: u64) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let trust = self.trust()?;
@@ -83,6 +110,12 @@ impl Node {
         }
         Ok(SyncResponse::Forum(Box::new(page)))
     }
+}
+
+/// Whether a charter or a suspension is part of what is believed, or of what is kept as evidence.
+fn is_agreed(trust: &Trust, id: &str) -> bool {
+    let conflicting = trust.conflicting().iter().any(|e| e.id().is_ok_and(|found| found == id));
+    conflicting || trust.chain().number_of(id).is_some() || trust.suspensions().any(|s| s.id == id)
 }
 
 fn read_page(page: &ForumPage, bundle: &mut ForumBundle) -> Result<()> {

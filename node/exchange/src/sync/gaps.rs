@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery_ledger::RecordKind;
 use chancery_ledger::release::{Withdrawal, verify_withdrawal};
-use chancery_ledger::{Envelope, ForumBundle};
+use chancery_ledger::{Envelope, ForumBundle, timestamp};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{MAX_MISSING, RecordItem, SyncRequest, SyncResponse};
 use chancery_store::logs::RecordRow;
@@ -72,7 +72,11 @@ impl Node {
                 let mut versions = self.metadata_versions(member).await?;
                 self.take_metadata(&trust, &record, member, &mut versions, now)?;
             }
-            RecordKind::Suspension | RecordKind::Charter => {}
+            RecordKind::Timestamp => {
+                let checked = timestamp::verify_record(&trust, &record.envelope, member);
+                checked.or_unverified(|| format!("the time-stamp {} is refused", record.id))?;
+            }
+            RecordKind::Suspension | RecordKind::Charter => self.take_agreed(member, &record).await?,
         }
         if mandates.envelopes().next().is_some() {
             self.take_over(&mandates).await?;

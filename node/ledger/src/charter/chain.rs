@@ -125,7 +125,7 @@ impl CharterChain {
     }
 
     /// The version that has this record id, from 1.
-    pub(crate) fn number_of(&self, id: &str) -> Option<usize> {
+    pub fn number_of(&self, id: &str) -> Option<usize> {
         self.versions().position(|v| v.id == id).map(|index| index + 1)
     }
 
