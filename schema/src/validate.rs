@@ -131,6 +131,11 @@ impl Validator {
         self.batch.rows()
     }
 
+    /// Bytes of their keys and texts.
+    pub fn bytes(&self) -> usize {
+        self.batch.bytes()
+    }
+
     /// Notes a problem found elsewhere, such as a malformed line.
     pub fn note(&mut self, problem: Problem) {
         self.problems.note(problem);

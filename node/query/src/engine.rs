@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use chancery_schema::dataset::{DatasetSchema, OBS_VALUE, RELEASE, TIME_PERIOD};
 use chancery_schema::query::{AtObservation, DataQuery, Selection};
@@ -36,6 +37,8 @@ use crate::tasks::{self, Helpers};
 
 /// Batches that wait for a slow reader.
 const WAITING: usize = 2;
+/// Most rows of a batch that is sorted: the more, the fewer there are to merge. Larger ones are divided.
+pub const SORTED_ROWS: usize = 32_768;
 /// Most rows looked at for an answer without a thread of its own: less than half a millisecond's work.
 const FEW_ROWS: usize = 4_096;
 
@@ -379,19 +382,38 @@ impl QueryEngine {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(QueryFailure::Broken))
     }
 
-    /// The rows of a stream, sorted by `key`; more than memory holds go through the spill folder.
+    /// The rows of a stream, sorted by `key`; more than memory holds go through the spill folder. The batches have at most
+    /// [`SORTED_ROWS`] rows.
     pub async fn sort(
         &self,
         columns: SchemaRef,
         rows: impl Stream<Item = RecordBatch> + Send + 'static,
         key: &str,
     ) -> Result<QueryStream, QueryFailure> {
-        let stream = RecordBatchStreamAdapter::new(Arc::clone(&columns), rows.map(Ok));
+        let rows = rows.flat_map(|batch| futures::stream::iter(divided(batch)));
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&columns), rows);
         let once = Once { columns: Arc::clone(&columns), stream: Mutex::new(Some(Box::pin(stream))) };
         let table = StreamingTable::try_new(columns, vec![Arc::new(once)])?;
-        let frame = self.context().read_table(Arc::new(table))?.sort(vec![ident(key).sort(true, false)])?;
+        // What DataFusion divides itself before it spills, it takes no memory for when it merges: then what it has merged can
+        // fill the memory before the next part is read.
+        let session = self.session.clone().with_batch_size(SORTED_ROWS);
+        let context = SessionContext::new_with_config_rt(session, Arc::clone(&self.runtime));
+        let frame = context.read_table(Arc::new(table))?.sort(vec![ident(key).sort(true, false)])?;
         Ok(Box::pin(frame.execute_stream().await?.map(|batch| Ok(batch?))))
     }
+}
+
+/// A batch in parts of at most [`SORTED_ROWS`], each with memory of its own: a slice counts as all it is a part of.
+fn divided(batch: RecordBatch) -> Vec<Result<RecordBatch, DataFusionError>> {
+    if batch.num_rows() <= SORTED_ROWS {
+        return vec![Ok(batch)];
+    }
+    let part = |first: usize| {
+        let rows =
+            UInt32Array::from_iter_values((first..batch.num_rows().min(first + SORTED_ROWS)).map(|row| row as u32));
+        Ok(take_record_batch(&batch, &rows)?)
+    };
+    (0..batch.num_rows()).step_by(SORTED_ROWS).map(part).collect()
 }
 
 /// Which of the rows that meet a query's conditions it asks for.

@@ -20,4 +20,4 @@ mod sum;
 mod summary;
 mod tasks;
 
-pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, Source, Sum, Summary};
+pub use engine::{QueryConfig, QueryEngine, QueryFailure, QueryStream, SORTED_ROWS, Source, Sum, Summary};

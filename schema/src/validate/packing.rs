@@ -273,6 +273,15 @@ impl PackedBuilder {
         self.keys.len()
     }
 
+    /// Bytes of keys and texts.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.attributes.iter().map(|builder| match builder {
+            AttributeBuilder::Text(texts) => texts.values_slice().len(),
+            AttributeBuilder::Coded(_) | AttributeBuilder::Constant => 0,
+        });
+        self.keys.values_slice().len() + texts.sum::<usize>()
+    }
+
     pub(super) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(self.keys.finish()), Arc::new(self.values.finish())];
         for builder in &mut self.attributes {

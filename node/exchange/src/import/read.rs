@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use arrow::array::RecordBatch;
+use chancery_query::SORTED_ROWS;
 use chancery_schema::dataset::DatasetSchema;
 use chancery_schema::mapping::{Mapping, Shape};
 use chancery_schema::rows::{RowBatch, RowSource};
@@ -19,8 +20,8 @@ use crate::error::{Doing as _, Error, Result};
 
 /// Batches of rows that wait for being checked.
 const WAITING: usize = 2;
-/// Rows of a batch that is handed on to be sorted: the more, the fewer there are to merge. Packed, they take some 4 MiB.
-const BATCH_ROWS: usize = 65_536;
+/// Packed bytes of a batch that is handed on to be sorted, if its rows are not full before: with long texts.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// A file, opened and bound to its mapping.
 pub(super) struct Reader {
@@ -149,7 +150,7 @@ impl Checking<'_> {
         self.rows += batch.len() as u64;
         for (line, row) in batch.iter() {
             self.left_out += u64::from(!self.validator.push(line, &row));
-            if self.validator.rows() >= BATCH_ROWS {
+            if self.validator.rows() >= SORTED_ROWS || self.validator.bytes() >= BATCH_BYTES {
                 self.hand_on()?;
             }
         }

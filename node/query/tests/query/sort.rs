@@ -1,6 +1,10 @@
 //! Sorting on disk.
 
-use arrow::array::AsArray;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use chancery_query::SORTED_ROWS;
 use futures::StreamExt as _;
 
 use crate::support::{Row, batch, engine, schema};
@@ -41,6 +45,35 @@ async fn rows_larger_than_the_memory_are_sorted_through_the_spill_folder() {
     drop(sorted);
     drop(engine);
     assert_eq!(used(dir.path()), 0, "spilled files are left behind");
+}
+
+/// What fills the memory while a part is spilled depends on how much there is.
+#[tokio::test]
+async fn large_batches_are_sorted_with_any_memory() {
+    let columns = Arc::new(Schema::new(vec![Field::new("KEY", DataType::Binary, false)]));
+    let key = |i: u64| (i * 7_919 % 400_009).to_be_bytes().repeat(2);
+    let batch = |first: u64| {
+        let keys: ArrayRef = Arc::new(BinaryArray::from_iter_values((first..first + 65_536).map(key)));
+        RecordBatch::try_new(Arc::clone(&columns), vec![keys]).unwrap()
+    };
+    for mib in 12..=20 {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path(), mib << 20);
+        let batches = futures::stream::iter((0..12).map(|part| batch(part * 65_536)).collect::<Vec<_>>());
+        let mut sorted = engine.sort(Arc::clone(&columns), batches, "KEY").await.unwrap();
+        let (mut last, mut rows) = (Vec::new(), 0);
+        while let Some(batch) = sorted.next().await {
+            let batch = batch.unwrap_or_else(|failure| panic!("with {mib} MiB: {failure}"));
+            assert!(batch.num_rows() <= SORTED_ROWS);
+            rows += batch.num_rows();
+            for key in batch.column(0).as_binary::<i32>().iter().flatten() {
+                assert!(last.as_slice() <= key);
+                last.clear();
+                last.extend_from_slice(key);
+            }
+        }
+        assert_eq!(rows, 12 * 65_536);
+    }
 }
 
 /// Bytes under a folder.
