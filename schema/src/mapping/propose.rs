@@ -190,6 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn our_own_codes_come_before_those_of_another_system() {
+        let headings = &["year", "coo_name", "coo", "coo_iso", "coa", "coa_iso", "refugees", "idps", "returned_idps"];
+        let table: &[&[&str]] = &[
+            &[&headings[..], &["stateless", "ooc"]].concat(),
+            &["2020", "Austria", "AUS", "AUT", "GAZ", "PSE", "5", "0", "", "1", "2"],
+            &["2021", "Algeria", "ALG", "DZA", "ARE", "EGY", "10", "7", "8", "0", "5"],
+        ];
+        let (text, mapping) = proposed("DISPLACED_POPULATION", table);
+        assert_eq!((column(&mapping, "ORIGIN"), column(&mapping, "DESTINATION")), (Some("coo_iso"), Some("coa_iso")));
+        assert_eq!(mapping.components["ORIGIN"].system, None);
+        assert_eq!(
+            mapping.unpivot.as_ref().unwrap().columns,
+            ["refugees", "idps", "returned_idps", "stateless", "ooc"]
+        );
+        assert!(text.contains(r#"map = { "idps" = "IDP", "stateless" = "STA", "ooc" = "OOC" }"#), "{text}");
+        assert!(text.contains("1 of 5 texts are no codes; map them: `returned_idps`"), "{text}");
+    }
+
+    #[test]
     fn a_wide_table_is_made_long() {
         let table: &[&[&str]] =
             &[&["Country of origin", "2019", "2020"], &["Guatemala", "1", "2"], &["Atlantis", "3", ":"]];

@@ -15,6 +15,7 @@ const MAX_VALUES: usize = 1_000_000;
 
 /// What the positions of a message mean.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an SDMX-JSON data message")]
 pub struct Outline {
     #[serde(default)]
     pub(super) structures: Vec<Structure>,
@@ -25,7 +26,7 @@ pub struct Outline {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "the structure of a message")]
 pub(super) struct Structure {
     pub(super) links: Vec<Link>,
     pub(super) dimensions: Levels,
@@ -34,14 +35,14 @@ pub(super) struct Structure {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a link")]
 pub(super) struct Link {
     pub(super) urn: String,
     pub(super) rel: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "components by level")]
 pub(super) struct Levels {
     pub(super) data_set: Vec<Component>,
     dimension_group: Vec<Component>,
@@ -50,7 +51,7 @@ pub(super) struct Levels {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a component")]
 pub(super) struct Component {
     pub(super) id: String,
     #[serde(deserialize_with = "texts")]

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::super::System;
-use super::super::names::{NameIndex, folded};
+use super::super::names::{NameIndex, folded, texts as all_names};
 use super::dates::{Dates, Joined, is_recent_year};
 use super::{AREAS, Sample};
-use crate::dataset::{Component, OBS_VALUE, TIME_PERIOD};
+use crate::dataset::{CodeSet, Component, OBS_VALUE, TIME_PERIOD};
 
 /// A column that scores less is not proposed for a component.
 const LEAST_SCORE: f64 = 0.75;
@@ -68,6 +68,8 @@ pub(super) fn assign(components: &[&Component], sample: &Sample, known: &Known<'
             // What tells columns apart is a dimension, if its texts are codes, whatever it is called.
             let is_head = known.heads.as_ref().is_some_and(|heads| heads.contains(&column)) && share > 0.95;
             let likeness = likeness(component, heading).max(if is_head { 0.6 } else { 0.0 });
+            // A column of our own codes is better than one whose codes mean other areas elsewhere.
+            let share = if matches!(reading, Reading::System(_)) { share * 0.9 } else { share };
             let free = component.codes.is_none() && !matches!(component.id.as_str(), TIME_PERIOD | OBS_VALUE);
             let score = if free { likeness } else { share * (0.5 + likeness) };
             if score >= LEAST_SCORE || share > 0.95 && likeness > 0.5 {
@@ -143,7 +145,7 @@ fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> 
         (None, _) => (0.0, Reading::Plain),
         (Some(codes), _) => {
             let mut best = (of(&|text| codes.contains(text)), Reading::Plain);
-            let named = of(&|text| names.is_some_and(|names| names.find(text).is_some()));
+            let named = of(&|text| names.is_some_and(|n| n.find(text).is_some()) || loosely(codes, text).is_some());
             if named > best.0 {
                 best = (named, Reading::Names);
             }
@@ -159,6 +161,31 @@ fn share(component: &Component, names: Option<&NameIndex>, texts: &[String]) -> 
             best
         }
     }
+}
+
+/// Most codes of a list in which a text is looked for loosely: of many, too many are alike.
+const FEW_CODES: usize = 100;
+/// Fewest letters of the beginning of a name.
+const LEAST_BEGINNING: usize = 5;
+
+/// The code of a list of few that a text most likely is, though it is neither it nor its name: `idps` of `IDP`, `stateless` of
+/// "Stateless persons".
+pub(super) fn loosely<'a>(codes: &'a CodeSet, text: &str) -> Option<&'a str> {
+    if codes.items().len() > FEW_CODES {
+        return None;
+    }
+    let text = folded(text);
+    let same = |code: &&str| {
+        let code = folded(code);
+        !code.is_empty() && (text == code || text.strip_suffix('s') == Some(code.as_str()))
+    };
+    let all = || codes.iter().map(|(code, _)| code);
+    all().find(same).or_else(|| {
+        let begins = |name: &str| folded(name).strip_prefix(text.as_str()).is_some_and(|rest| rest.starts_with(' '));
+        let mut found = all_names(codes).filter(|(_, _, name)| begins(name)).map(|(code, ..)| code);
+        let first = found.next().filter(|_| text.chars().count() >= LEAST_BEGINNING)?;
+        found.all(|code| code == first).then_some(first)
+    })
 }
 
 pub(super) fn number(text: &str) -> bool {
@@ -183,6 +210,8 @@ const NATIONALITY: [&str; 9] = [
 /// How much a heading is like a component's id, or its name in any language.
 fn likeness(component: &Component, heading: &str) -> f64 {
     let heading = folded(heading);
+    let coded = [" iso", " iso3", " iso 3", " code"].into_iter().find_map(|end| heading.strip_suffix(end));
+    let heading = coded.filter(|_| component.codes.is_some()).map_or(heading.clone(), str::to_owned);
     let id = folded(&component.id.replace('_', " "));
     let names = component.names.names.values().map(|name| folded(name)).chain([id, folded(&component.name)]);
     let usual: &[&str] = match component.id.as_str() {

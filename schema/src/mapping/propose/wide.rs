@@ -3,7 +3,7 @@
 use super::super::HEADING_PARTS;
 use super::super::names::NameIndex;
 use super::dates::{is_month, is_period};
-use super::fit::number;
+use super::fit::{loosely, number};
 use super::{MAX_TEXTS, Sample};
 use crate::dataset::{DatasetSchema, FREQ};
 
@@ -100,13 +100,22 @@ fn by_codes(schema: &DatasetSchema, sample: &Sample) -> Option<(Vec<usize>, Vec<
     let sets = schema.dimensions.iter().filter(|dimension| dimension.id != FREQ).filter_map(|dimension| {
         let codes = dimension.codes.as_ref()?;
         let names = NameIndex::of(codes, None);
-        let is_code = |heading: &str| codes.contains(heading) || names.find(heading).is_some();
-        let fits = |column: &usize| {
-            let (heading, texts) = &sample.columns[*column];
-            is_code(heading.trim()) && !texts.is_empty() && figures(texts)
+        let is_code = |heading: &str| {
+            codes.contains(heading) || names.find(heading).is_some() || loosely(codes, heading).is_some()
         };
+        let has_figures = |column: &usize| {
+            let texts = &sample.columns[*column].1;
+            !texts.is_empty() && figures(texts)
+        };
+        let fits = |column: &usize| is_code(sample.columns[*column].0.trim()) && has_figures(column);
         let columns: Vec<usize> = (0..sample.columns.len()).filter(fits).collect();
-        (columns.len() > 1).then(|| (columns, vec![dimension.id.to_lowercase()]))
+        // What stands among them and has figures too is a code that goes by another name here.
+        let among = columns.first().zip(columns.last()).filter(|_| columns.len() > 1);
+        among.map(|(first, last)| {
+            let all: Vec<usize> =
+                (*first..=*last).filter(|column| columns.contains(column) || has_figures(column)).collect();
+            (all, vec![dimension.id.to_lowercase()])
+        })
     });
     // The first of equals: a country of origin rather than one of destination.
     sets.reduce(|best, other| if other.0.len() > best.0.len() { other } else { best })

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::super::names::{NameIndex, folded, texts as all_names};
 use super::super::{System, nearest};
 use super::dates::Joined;
-use super::fit::{Fit, Reading, number};
+use super::fit::{Fit, Reading, loosely, number};
 use super::wide::Wide;
 use super::{AREAS, Sample, one_line, quoted, texts};
 use crate::dataset::{CodeSet, Component, FREQ, OBS_VALUE, TIME_PERIOD};
@@ -62,7 +62,7 @@ pub(super) fn write_options(out: &mut String, figures: &[&str]) {
 pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sample, fit: &Fit) {
     let (heading, texts) = &sample.columns[fit.column];
     let names = component.codes.as_ref().map(|codes| NameIndex::of(codes, None));
-    let how = match fit.reading {
+    let mut how = match fit.reading {
         Reading::Plain => String::new(),
         Reading::Names => ", names = \"any\"".to_owned(),
         Reading::System(word) => format!(", system = \"{word}\""),
@@ -76,7 +76,18 @@ pub(super) fn write_column(out: &mut String, component: &Component, sample: &Sam
             Reading::Names => codes.contains(text) || names.as_ref().is_some_and(|names| names.find(text).is_some()),
             Reading::Plain | Reading::Dates(_) => codes.contains(text),
         };
-        let unknown: Vec<&String> = texts.iter().filter(|text| !known(text)).collect();
+        let (likely, unknown): (Vec<_>, Vec<_>) = texts
+            .iter()
+            .filter(|text| !known(text))
+            .map(|text| (text, loosely(codes, text)))
+            .partition(|(_, code)| code.is_some());
+        if !likely.is_empty() {
+            let all =
+                likely.iter().flat_map(|(text, code)| code.map(|code| format!("{} = {}", quoted(text), quoted(code))));
+            _ = write!(how, ", map = {{ {} }}", all.collect::<Vec<_>>().join(", "));
+            out.push_str("# doubt: are these the codes of the texts in `map`?\n");
+        }
+        let unknown: Vec<&String> = unknown.into_iter().map(|(text, _)| text).collect();
         if !unknown.is_empty() {
             let named = unknown.iter().take(NAMED).map(|text| {
                 let near = match fit.reading {
