@@ -121,6 +121,15 @@ fn codes_and_rows_of_other_agencies_become_ours() {
             .unwrap()
             .starts_with("dataflow,RCP:MIGRATION_FLOWS(1.0.0),I,A,GRC,GBR,GRC,_T,_T,2019,1200,P,F,PS,")
     );
+    let other = row.replace("REACH", "COMPLET");
+    let mixed = write(&folder, "mixed.csv", &format!("{head}{row}{other}{other}"));
+    let output = schema(&["map", "SM_ESTAT_MIGR_IMM5PRV", &mixed]);
+    assert_eq!(code(&output), 0);
+    let told = text(&output.stderr);
+    assert!(told.contains("2 rows left out: `agedef` is `COMPLET`"), "{told}");
+    assert!(told.contains("1 rows turned, 0 without an entry, 2 left out by the map"), "{told}");
+    let none = write(&folder, "none.csv", &format!("{head}{other}"));
+    assert_eq!(code(&schema(&["map", "SM_ESTAT_MIGR_IMM5PRV", &none])), 3);
     let bad = write(&folder, "bad.csv", &format!("{head}{row}{}", row.replace("UK", "EU27_2020")));
     let output = schema(&["map", "SM_ESTAT_MIGR_IMM5PRV", &bad]);
     assert_eq!(code(&output), 3);

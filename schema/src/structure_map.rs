@@ -60,6 +60,16 @@ pub enum RowError {
         /// Their values, joined by commas.
         value: String,
     },
+    /// The map is not for such rows.
+    #[error("`{component}` is `{value}`, and the map is for `{only}` only")]
+    NotMeant {
+        /// The component that chooses rows.
+        component: String,
+        /// Its value.
+        value: String,
+        /// The values that the map is for.
+        only: String,
+    },
 }
 
 /// The values of a representation map, ready for look-ups.
@@ -310,13 +320,13 @@ impl Mapper {
         self.steps.iter().flat_map(|s| &s.target).chain(self.fixed.keys()).map(String::as_str)
     }
 
-    /// Turns a row: component id to value. `Ok(None)`: the map is not meant for it. What the row has and the map does not read is
-    /// left out. A component that the row lacks is read as empty, if the map has an entry for that.
-    pub fn apply(&self, row: &BTreeMap<String, String>) -> Result<Option<BTreeMap<String, String>>, RowError> {
+    /// Turns a row: component id to value. What the row has and the map does not read is left out. A component that the row lacks is read as empty, if the map has an entry for that.
+    pub fn apply(&self, row: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, RowError> {
         for (component, values) in &self.only {
             let value = row.get(component).ok_or_else(|| RowError::Missing(component.clone()))?;
             if !values.contains(value) {
-                return Ok(None);
+                let only = values.join("`, `");
+                return Err(RowError::NotMeant { component: component.clone(), value: quoted(value), only });
             }
         }
         let day = row.get(TIME_PERIOD).and_then(|t| Period::parse(t)).map(|p| p.start.to_string());
@@ -326,7 +336,7 @@ impl Mapper {
             let mapped = match &step.codes {
                 Some(codes) => codes.map(&values, day.as_deref()).ok_or_else(|| RowError::NoEntry {
                     component: step.source.join(", "),
-                    value: values.join(", ").chars().take(200).collect(),
+                    value: quoted(&values.join(", ")),
                 })?,
                 None => match step.source.iter().find(|id| !row.contains_key(*id)) {
                     Some(missing) => return Err(RowError::Missing(missing.clone())),
@@ -335,8 +345,13 @@ impl Mapper {
             };
             out.extend(step.target.iter().cloned().zip(mapped));
         }
-        Ok(Some(out))
+        Ok(out)
     }
+}
+
+/// A value as far as it is told.
+fn quoted(value: &str) -> String {
+    value.chars().take(200).collect()
 }
 
 #[cfg(test)]

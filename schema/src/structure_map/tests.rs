@@ -34,7 +34,7 @@ fn eurostats_rows_become_ours() {
         ("OBS_FLAG", "p"),
     ]);
     let immigration = shared_map("SM_ESTAT_MIGR_IMM5PRV");
-    let ours = immigration.apply(&eurostat).unwrap().unwrap();
+    let ours = immigration.apply(&eurostat).unwrap();
     let expected = [
         ("REF_AREA", "GRC"),
         ("ORIGIN", "GBR"),
@@ -51,7 +51,8 @@ fn eurostats_rows_become_ours() {
     }
     let mut other = eurostat.clone();
     other.insert("agedef".into(), "COMPLET".into());
-    assert_eq!(immigration.apply(&other), Ok(None));
+    let error = immigration.apply(&other).unwrap_err().to_string();
+    assert_eq!(error, "`agedef` is `COMPLET`, and the map is for `REACH` only");
     other = eurostat.clone();
     other.insert("partner".into(), "EU27_2020".into());
     let error = immigration.apply(&other).unwrap_err().to_string();

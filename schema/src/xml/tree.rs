@@ -89,7 +89,21 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Element, TreeError> {
         return Err(TreeError::TooLong(bytes.len()));
     }
     let text = std::str::from_utf8(bytes).map_err(malformed)?;
-    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = Reader::from_str(text);
+    root(&mut reader).map_err(|error| match error {
+        TreeError::Malformed(why) => {
+            // Where it is known what is wrong, the reader has gone on behind it.
+            let at = Some(reader.error_position()).filter(|at| *at > 0).unwrap_or_else(|| reader.buffer_position());
+            let before = text.as_bytes().iter().take(usize::try_from(at).unwrap_or(usize::MAX));
+            let line = before.filter(|byte| **byte == b'\n').count() + 1;
+            TreeError::Malformed(format!("line {line}: {why}"))
+        }
+        other => other,
+    })
+}
+
+fn root(reader: &mut Reader<&[u8]>) -> Result<Element, TreeError> {
     // The outermost holds the root.
     let mut open = vec![Element::default()];
     let mut elements = 0_usize;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use chancery_exchange::Error;
 use chancery_schema::structure::select::compare_versions;
-use chancery_schema::structure_map::{CodeMap, Mapper};
+use chancery_schema::structure_map::{CodeMap, Mapper, RowError};
 use chancery_schema::{Reference, Structures};
 
 use super::super::Context;
@@ -18,6 +18,8 @@ use crate::output;
 
 /// Most rows without an entry that are named.
 const SHOWN_ROWS: u64 = 20;
+/// Most reasons why rows are left out that are named.
+const SHOWN_REASONS: usize = 20;
 
 pub(super) fn map(context: &Context, args: &SchemaMap) -> Result<ExitCode> {
     let all = load::shared_and(&args.structures)?;
@@ -120,17 +122,24 @@ fn rows(all: &Structures, mapper: &Mapper, file: &Path, args: &SchemaMap) -> Res
     let unwritable = |e: csv::Error| Error::file("write", &args.output, e.into());
     writer.write_record(["STRUCTURE", "STRUCTURE_ID", "ACTION"].iter().chain(&columns)).map_err(unwritable)?;
     let (id, mut turned, mut without) = (mapper.target.to_string(), 0_u64, 0_u64);
+    let (mut left_out, mut reasons) = (0_u64, BTreeMap::<String, u64>::new());
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(unreadable)? {
         let line = record.position().map_or(0, csv::Position::line);
         let row: BTreeMap<String, String> = headings.iter().cloned().zip(record.iter().map(str::to_owned)).collect();
         match mapper.apply(&row) {
-            Ok(Some(row)) => {
+            Ok(row) => {
                 let cells = columns.iter().map(|id| row.get(*id).map_or("", String::as_str));
                 writer.write_record(["dataflow", &id, "I"].into_iter().chain(cells)).map_err(unwritable)?;
                 turned += 1;
             }
-            Ok(None) => {}
+            Err(error @ RowError::NotMeant { .. }) => {
+                left_out += 1;
+                let reason = error.to_string();
+                if reasons.len() < SHOWN_REASONS || reasons.contains_key(&reason) {
+                    *reasons.entry(reason).or_default() += 1;
+                }
+            }
             Err(error) => {
                 without += 1;
                 if without <= SHOWN_ROWS {
@@ -140,6 +149,8 @@ fn rows(all: &Structures, mapper: &Mapper, file: &Path, args: &SchemaMap) -> Res
         }
     }
     writer.flush().map_err(|e| Error::file("write", &args.output, e))?;
-    eprintln!("{turned} rows turned, {without} without an entry");
-    Ok(if without > 0 && !args.skip { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    reasons.iter().for_each(|(reason, rows)| eprintln!("{rows} rows left out: {reason}"));
+    eprintln!("{turned} rows turned, {without} without an entry, {left_out} left out by the map");
+    let nothing = turned == 0 && left_out > 0;
+    Ok(if without > 0 && !args.skip || nothing { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }

@@ -94,7 +94,7 @@ fn hostile_messages_are_errors() {
     for (text, expected) in [
         ("", "no element"),
         ("<a>", "ends within"),
-        ("<a></b>", "not XML"),
+        ("<a>\n\n</b>", "not XML: line 3: "),
         ("<a/>", "the root element is `a`"),
         (&deep, "nested deeper"),
         (laughs, "document type"),
