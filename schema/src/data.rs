@@ -13,7 +13,9 @@ use crate::dataset::DatasetSchema;
 use crate::json::{self, data::JsonWriter};
 use crate::message::MessageHeader;
 use crate::query::{AtObservation, DataQuery};
-use crate::xml::{self, generic::GenericWriter, specific::SpecificWriter};
+use crate::xml::generic::Generic;
+use crate::xml::specific::{Specific, V2_1, V3_0};
+use crate::xml::writer::MessageWriter;
 
 /// A format of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,9 +183,9 @@ fn make(format: DataFormat, schema: Arc<DatasetSchema>, header: MessageHeader, l
         DataFormat::Csv2 => Box::new(CsvWriter::new(schema, layout, csv::Version::Two)),
         DataFormat::Json1 => Box::new(JsonWriter::new(schema, header, layout, json::data::Version::One)),
         DataFormat::Json2 => Box::new(JsonWriter::new(schema, header, layout, json::data::Version::Two)),
-        DataFormat::Generic => Box::new(GenericWriter::new(schema, header, layout)),
-        DataFormat::Specific21 => Box::new(SpecificWriter::new(schema, header, layout, xml::specific::V2_1)),
-        DataFormat::Specific30 => Box::new(SpecificWriter::new(schema, header, layout, xml::specific::V3_0)),
+        DataFormat::Generic => Box::new(MessageWriter::new(Generic, schema, header, layout)),
+        DataFormat::Specific21 => Box::new(MessageWriter::new(Specific(V2_1), schema, header, layout)),
+        DataFormat::Specific30 => Box::new(MessageWriter::new(Specific(V3_0), schema, header, layout)),
     }
 }
 

@@ -212,6 +212,23 @@ impl RowBatch {
         self.rows.len() >= BATCH_ROWS || self.text.len() >= BATCH_BYTES || self.faults.len() >= BATCH_ROWS
     }
 
+    /// Hands a full batch on and empties it; breaks if no more is wanted.
+    pub fn hand_on_full(&mut self, sink: &mut dyn FnMut(&mut Self) -> ControlFlow<()>) -> ControlFlow<()> {
+        if self.is_full() {
+            sink(self)?;
+            self.clear();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Hands on what is in it at the end.
+    pub fn hand_on_rest(&mut self, sink: &mut dyn FnMut(&mut Self) -> ControlFlow<()>) {
+        if !self.is_empty() {
+            // Nothing comes after it.
+            let _ = sink(self);
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.faults.is_empty()

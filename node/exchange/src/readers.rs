@@ -353,13 +353,15 @@ impl Node {
         }
     }
 
-    pub(crate) async fn readable_release(&self, id: &str, action: Action) -> Result<ReleaseRow> {
+    /// A release as it is stored, whoever may see it.
+    pub(crate) async fn release_row(&self, id: &str) -> Result<Option<ReleaseRow>> {
         let wanted = id.to_owned();
-        let row = self
-            .store()
-            .run(move |s| s.release_get(&wanted))
-            .await
-            .or_storage(|| "cannot read the release".to_owned())?;
+        let row = self.store().run(move |s| s.release_get(&wanted)).await;
+        row.or_storage(|| "cannot read the release".to_owned())
+    }
+
+    pub(crate) async fn readable_release(&self, id: &str, action: Action) -> Result<ReleaseRow> {
+        let row = self.release_row(id).await?;
         // What may not be seen is not there: a refusal would tell that it exists.
         let shown: String = id.chars().take(80).collect();
         row.filter(|r| self.may(action, r))

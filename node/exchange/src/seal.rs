@@ -98,12 +98,7 @@ impl Node {
     /// Withdraws one of this member's releases: a tombstone in the log; its figures are no longer served.
     pub async fn withdraw(&self, id: &str, reason: &str) -> Result<()> {
         let _lock = self.folder().lock(Exclusive::Publish).map_err(|e| Error::conflict(e.to_string()))?;
-        let wanted = id.to_owned();
-        let row = self
-            .store()
-            .run(move |s| s.release_get(&wanted))
-            .await
-            .or_storage(|| "cannot read the release".to_owned())?;
+        let row = self.release_row(id).await?;
         let row = row.filter(|r| is_sha256(id) && r.member == self.member());
         let row = row.ok_or_else(|| Error::not_found(format!("`{id}` is no release of this member")))?;
         if row.withdrawn_at.is_some() {

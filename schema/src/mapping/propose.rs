@@ -292,7 +292,7 @@ mod tests {
             &["2020-03-01", "2020-10-01", "HND", "2200"],
         ];
         let (text, mapping) = proposed("RETURNS", table);
-        assert_eq!(column(&mapping, "OBS_VALUE"), Some("n"), "{text}");
+        assert_eq!((column(&mapping, "OBS_VALUE"), column(&mapping, "ORIGIN")), (Some("n"), Some("nat")), "{text}");
     }
 
     #[test]

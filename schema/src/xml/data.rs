@@ -38,12 +38,6 @@ pub(crate) fn begin_header(out: &mut Out<'_>, header: &MessageHeader) -> io::Res
     end(out, "mes:Sender")
 }
 
-/// Ends a data set, and the series `name` that is open in it.
-pub(crate) fn end_set(out: &mut Out<'_>, name: Option<&str>) -> io::Result<()> {
-    name.map_or(Ok(()), |name| end(out, name))?;
-    end(out, "mes:DataSet")
-}
-
 /// Writes the header of a data message.
 pub(crate) fn header(
     out: &mut Out<'_>,

@@ -126,7 +126,7 @@ pub(super) async fn answer(
     if params.get("download").is_some() || matches!(format, Figures::Parquet | Figures::Arrow | Figures::Xlsx) {
         response.insert_header(("Content-Disposition", name));
     }
-    let writer = writer(node, schema, query, format, csv, &figures, links)?;
+    let writer = Form { node, format, csv, figures: &figures, links }.writer(schema, query)?;
     match <[RecordBatch; 1]>::try_from(before) {
         Ok([only]) => Ok(response.body(encode::whole(&only, writer).map_err(unwritten)?)),
         Err(before) => Ok(response.streaming(encode::stream(before, figures, writer))),
@@ -152,55 +152,53 @@ fn in_order(
     Ok(query)
 }
 
-/// A writer that tells disseminations apart, if the history is asked for.
-fn writer(
-    node: &Node,
-    schema: &Arc<DatasetSchema>,
-    query: &DataQuery,
+/// What figures are written as, whichever of their components.
+struct Form<'a> {
+    node: &'a Node,
     format: Figures,
     csv: CsvOptions,
-    figures: &FigureData,
+    figures: &'a FigureData,
     links: Vec<ReleaseLink>,
-) -> Result<Box<dyn DataWriter>, HttpError> {
-    if !query.include_history {
-        return plain_writer(node, schema, query, format, csv, figures, links);
-    }
-    let validity = match format {
-        Figures::Text(format) if !format.is_table() => Validity::Sets,
-        _ => Validity::Columns,
-    };
-    let (mut query, mut schema) = (query.clone(), Arc::clone(schema));
-    if validity == Validity::Columns {
-        schema = Arc::new(with_validity(&schema));
-        if let Selection::Only(ids) = &mut query.attributes {
-            ids.extend([VALID_FROM, VALID_TO].map(str::to_owned));
-        }
-    }
-    let inner = plain_writer(node, &schema, &query, format, csv, figures, links)?;
-    Ok(Box::new(HistoryWriter::new(inner, figures.history.clone(), validity)))
 }
 
-fn plain_writer(
-    node: &Node,
-    schema: &Arc<DatasetSchema>,
-    query: &DataQuery,
-    format: Figures,
-    csv: CsvOptions,
-    figures: &FigureData,
-    links: Vec<ReleaseLink>,
-) -> Result<Box<dyn DataWriter>, HttpError> {
-    Ok(match format {
-        Figures::Text(format) => {
-            let mut header = header(node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
-            header.releases = links;
-            writer_for(query, format, schema, header, csv)
+impl Form<'_> {
+    /// A writer that tells disseminations apart, if the history is asked for.
+    fn writer(self, schema: &Arc<DatasetSchema>, query: &DataQuery) -> Result<Box<dyn DataWriter>, HttpError> {
+        if !query.include_history {
+            return self.plain_writer(schema, query);
         }
-        Figures::Parquet => {
-            Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
+        let validity = match self.format {
+            Figures::Text(format) if !format.is_table() => Validity::Sets,
+            _ => Validity::Columns,
+        };
+        let (mut query, mut schema) = (query.clone(), Arc::clone(schema));
+        if validity == Validity::Columns {
+            schema = Arc::new(with_validity(&schema));
+            if let Selection::Only(ids) = &mut query.attributes {
+                ids.extend([VALID_FROM, VALID_TO].map(str::to_owned));
+            }
         }
-        Figures::Xlsx => Box::new(XlsxEncoder::new(schema, query, csv.labels, links).map_err(unwritten)?),
-        Figures::Arrow => Box::new(ArrowEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?),
-    })
+        let history = self.figures.history.clone();
+        Ok(Box::new(HistoryWriter::new(self.plain_writer(&schema, &query)?, history, validity)))
+    }
+
+    fn plain_writer(self, schema: &Arc<DatasetSchema>, query: &DataQuery) -> Result<Box<dyn DataWriter>, HttpError> {
+        let Self { node, format, csv, figures, links } = self;
+        Ok(match format {
+            Figures::Text(format) => {
+                let mut header = header(node, &format!("DATA_{}", schema.dataflow.id), figures.updated_at);
+                header.releases = links;
+                writer_for(query, format, schema, header, csv)
+            }
+            Figures::Parquet => {
+                Box::new(ParquetEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
+            }
+            Figures::Xlsx => Box::new(XlsxEncoder::new(schema, query, csv.labels, links).map_err(unwritten)?),
+            Figures::Arrow => {
+                Box::new(ArrowEncoder::new(&query.selected(schema), &figures.releases).map_err(unwritten)?)
+            }
+        })
+    }
 }
 
 /// A sheet has an end; what does not fit it is refused while a status can still be sent.

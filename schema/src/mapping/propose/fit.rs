@@ -195,9 +195,11 @@ pub(super) fn number(text: &str) -> bool {
 }
 
 /// How people are called by the state they belong to, folded.
-const NATIONALITY: [&str; 9] = [
+const NATIONALITY: [&str; 11] = [
     "nationality",
+    "nat",
     "citizenship",
+    "citizen",
     "nacionalidad",
     "ciudadania",
     "nationalite",

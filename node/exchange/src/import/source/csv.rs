@@ -56,16 +56,11 @@ impl<R: Read + Send> RowSource for CsvSource<R> {
         let mut batch = RowBatch::default();
         while let Some(record) = self.records.next()? {
             record.put(self.headings.len(), &mut batch);
-            if batch.is_full() {
-                if sink(&mut batch).is_break() {
-                    return Ok(());
-                }
-                batch.clear();
+            if batch.hand_on_full(sink).is_break() {
+                return Ok(());
             }
         }
-        if !batch.is_empty() {
-            let _ = sink(&mut batch);
-        }
+        batch.hand_on_rest(sink);
         Ok(())
     }
 }

@@ -78,16 +78,11 @@ impl RowSource for SqliteSource {
                 }
             }
             batch.end_row(line);
-            if batch.is_full() {
-                if sink(&mut batch).is_break() {
-                    return Ok(());
-                }
-                batch.clear();
+            if batch.hand_on_full(sink).is_break() {
+                return Ok(());
             }
         }
-        if !batch.is_empty() {
-            let _ = sink(&mut batch);
-        }
+        batch.hand_on_rest(sink);
         Ok(())
     }
 }

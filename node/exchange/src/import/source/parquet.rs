@@ -145,9 +145,7 @@ impl RowSource for ParquetSource {
                 "its pages have {line} rows, its footer says {said}: it is damaged"
             )));
         }
-        if !batch.is_empty() {
-            let _ = sink(&mut batch);
-        }
+        batch.hand_on_rest(sink);
         Ok(())
     }
 }
@@ -184,11 +182,8 @@ fn put(
             batch.field(day.unwrap_or(&text));
         }
         batch.end_row(*line);
-        if batch.is_full() {
-            if sink(batch).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            batch.clear();
+        if batch.hand_on_full(sink).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))

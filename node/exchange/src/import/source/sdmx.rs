@@ -169,12 +169,7 @@ impl Observations for Rows<'_> {
         }
         self.row.iter().for_each(|text| self.batch.field(text));
         self.batch.end_row(self.seen);
-        if !self.batch.is_full() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let flow = (self.sink)(&mut self.batch);
-        self.batch.clear();
-        Ok(flow)
+        Ok(self.batch.hand_on_full(&mut self.sink))
     }
 
     fn seen(&self) -> u64 {

@@ -165,12 +165,9 @@ impl<C: Cells> RowSource for SheetSource<C> {
             if rows.line != line {
                 rows.end();
                 rows.line = line;
-                if rows.batch.is_full() {
-                    if sink(&mut rows.batch).is_break() {
-                        stopped = true;
-                        return ControlFlow::Break(());
-                    }
-                    rows.batch.clear();
+                if rows.batch.hand_on_full(sink).is_break() {
+                    stopped = true;
+                    return ControlFlow::Break(());
                 }
             }
             rows.put(&cell);
