@@ -27,7 +27,8 @@ pub(crate) fn start_logging(filter: Option<&str>, command: &Command) {
 
 /// Prints a line; a closed pipe ends the program quietly.
 pub(crate) fn line(text: impl AsRef<str>) {
-    if writeln!(std::io::stdout(), "{}", text.as_ref()).is_err() {
+    // In one piece: whoever reads only the first of several lines has not gone before the last is written.
+    if std::io::stdout().write_all(format!("{}\n", text.as_ref()).as_bytes()).is_err() {
         std::process::exit(0);
     }
 }
