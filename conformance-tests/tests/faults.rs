@@ -93,7 +93,8 @@ fn whatever_fails_in_a_publication_the_log_is_whole_and_nothing_acknowledged_is_
     let every = if std::env::var("CHANCERY_FAULTS").is_ok_and(|v| v == "all") { 1 } else { all.len().div_ceil(IN_CI) };
     let (mut tried, mut failed) = (0, 0);
     for (number, (name, when)) in all.iter().enumerate().step_by(every.max(1)) {
-        for fault in FAULTS.iter().skip(number % FAULTS.len()).take(if every == 1 { FAULTS.len() } else { 1 }) {
+        let (first, count) = if every == 1 { (0, FAULTS.len()) } else { (number % FAULTS.len(), 1) };
+        for fault in FAULTS.iter().skip(first).take(count) {
             let node = TestNode { member: "GTM".to_owned(), dir: place("tried"), http: gtm.http };
             copy(&place("ready"), &node.dir);
             let fault = if name == WAKES { "signal=SIGKILL" } else { *fault };
