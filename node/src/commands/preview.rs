@@ -43,6 +43,9 @@ pub(crate) fn more(report: &Report) {
             "  {back} given back, as they protected nothing; {before} withheld though published before"
         ));
     }
+    if let Some(above) = &report.above_least_percent {
+        output::line(format!("  what is lost to protect others is at most {above} % above the least that could be"));
+    }
     if !report.lost.is_empty() {
         let mut table = output::table(&["dimension", "observations withheld, %", "value, % of published totals"]);
         for (dimension, lost) in &report.lost {

@@ -1,6 +1,8 @@
-//! Made-up tables of migration counts from fixed seeds: citizenship in regions × age × sex, and × month in quarters.
+//! Tables of migration counts: made up from fixed seeds, citizenship in regions × age × sex, and × month in quarters; or read from a file.
 //!
-//! A few citizenships hold most people, as in reality; counts of 1 and 2 are sensitive, zeros are published.
+//! In those made up a few citizenships hold most people, as in reality; counts of 1 and 2 are sensitive. Zeros are published.
+
+use std::error::Error;
 
 use crate::disclosure::table::{Cell, Levels, Sum, Table};
 use crate::numbers::Numbers;
@@ -24,6 +26,77 @@ impl Dimension {
         }
         children.push(level.collect());
         Self { finest, children }
+    }
+}
+
+impl Dimension {
+    /// From the group of each of the finest codes; without groups, a total alone.
+    fn grouped(finest: usize, groups: &[usize]) -> Self {
+        let count = groups.iter().max().map_or(0, |most| most + 1);
+        let mut children = vec![Vec::new(); finest + count];
+        groups.iter().enumerate().for_each(|(code, group)| children[finest + group].push(code));
+        children.push(if count > 0 { (finest..finest + count).collect() } else { (0..finest).collect() });
+        Self { finest, children }
+    }
+}
+
+/// The figures of a table.
+pub(crate) struct Figures {
+    pub(crate) name: String,
+    dimensions: Vec<Dimension>,
+    /// Finest codes with their counts.
+    finest: Vec<(Vec<usize>, f64)>,
+    /// Counts below this, but zeros, are sensitive.
+    below: f64,
+}
+
+impl Figures {
+    /// Those made up for a shape.
+    pub(crate) fn made_up(shape: &Shape) -> Self {
+        let dimensions: Vec<Dimension> =
+            shape.dimensions.iter().map(|(finest, groups)| Dimension::new(*finest, groups)).collect();
+        let finest = finest_counts(shape, &dimensions);
+        Self { name: shape.name.to_owned(), dimensions, finest, below: 3.0 }
+    }
+
+    /// From a file: a line `below;N`, for each dimension `dimension;N;GROUP;GROUP;…` with its number of codes and the group of each, or no groups, then
+    /// `CODE;CODE;…;COUNT` for counts of the finest codes, all codes as numbers from 0.
+    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Box<dyn Error>> {
+        let mut read = Self { name: name.to_owned(), dimensions: Vec::new(), finest: Vec::new(), below: 3.0 };
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split(';').collect();
+            let numbers = |fields: &[&str]| fields.iter().map(|f| f.parse()).collect::<Result<Vec<usize>, _>>();
+            match fields.as_slice() {
+                ["below", below] => read.below = below.parse()?,
+                ["dimension", finest, groups @ ..] => {
+                    let (finest, groups) = (finest.parse()?, numbers(groups)?);
+                    if !groups.is_empty() && groups.len() != finest {
+                        return Err(format!("{finest} codes and {} groups", groups.len()).into());
+                    }
+                    read.dimensions.push(Dimension::grouped(finest, &groups));
+                }
+                [codes @ .., count] => {
+                    let codes = numbers(codes)?;
+                    let within = codes.iter().zip(&read.dimensions).all(|(code, d)| *code < d.finest);
+                    if codes.len() != read.dimensions.len() || !within {
+                        return Err(format!("`{line}` is no cell of the table").into());
+                    }
+                    read.finest.push((codes, count.parse()?));
+                }
+                [] => {}
+            }
+        }
+        Ok(read)
+    }
+
+    /// Number of codes of each dimension; a cell's index is its codes in mixed radix.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.dimensions.iter().map(|dimension| dimension.children.len()).collect()
+    }
+
+    /// The finest codes with their counts, without zeros.
+    pub(crate) fn finest(&self) -> impl Iterator<Item = &(Vec<usize>, f64)> {
+        self.finest.iter().filter(|(_, count)| *count > 0.0)
     }
 }
 
@@ -61,13 +134,14 @@ pub(crate) fn levels(value: f64) -> Levels {
     Levels { upper: value * 0.01, lower: value * 0.01, sliding: 0.0 }
 }
 
-/// The table of this shape; counts of 1 and 2 are sensitive.
-pub(crate) fn table(shape: &Shape) -> Table {
-    let dimensions: Vec<Dimension> =
-        shape.dimensions.iter().map(|(finest, groups)| Dimension::new(*finest, groups)).collect();
-    let sizes: Vec<usize> = dimensions.iter().map(|d| d.children.len()).collect();
+/// The table of these figures with all totals.
+pub(crate) fn table(figures: &Figures) -> Table {
+    let (dimensions, sizes) = (&figures.dimensions, figures.sizes());
     let cells: usize = sizes.iter().product();
-    let mut values = finest_counts(shape, &dimensions, &sizes, cells);
+    let mut values = vec![0.0; cells];
+    for (codes, count) in &figures.finest {
+        values[codes.iter().zip(&sizes).fold(0, |cell, (code, size)| cell * size + code)] += count;
+    }
     let mut sums = Vec::new();
     // Dimension by dimension: the totals over one are made when those over the ones before are there.
     for (axis, dimension) in dimensions.iter().enumerate() {
@@ -84,16 +158,16 @@ pub(crate) fn table(shape: &Shape) -> Table {
             values[sum.total as usize] = sum.parts.iter().map(|p| values[*p as usize]).sum();
         }
     }
-    Table { cells: values.into_iter().map(cell).collect(), sums }
+    Table { cells: values.into_iter().map(|value| cell(value, figures.below)).collect(), sums }
 }
 
-/// A count of this value.
-pub(crate) fn cell(value: f64) -> Cell {
+/// A count of this value, sensitive if it is below `below`.
+pub(crate) fn cell(value: f64, below: f64) -> Cell {
     let cell = Cell { contributors: value as u32, ..Cell::new(value) };
-    if (1.0..3.0).contains(&value) { cell.primary(levels(value)) } else { cell }
+    if (1.0..below).contains(&value) { cell.primary(levels(value)) } else { cell }
 }
 
-fn finest_counts(shape: &Shape, dimensions: &[Dimension], sizes: &[usize], cells: usize) -> Vec<f64> {
+fn finest_counts(shape: &Shape, dimensions: &[Dimension]) -> Vec<(Vec<usize>, f64)> {
     let mut numbers = Numbers(shape.seed);
     let weights: Vec<Vec<f64>> = dimensions
         .iter()
@@ -110,41 +184,17 @@ fn finest_counts(shape: &Shape, dimensions: &[Dimension], sizes: &[usize], cells
             weights.iter().map(|w| w / sum).collect()
         })
         .collect();
-    let mut values = vec![0.0; cells];
-    for (cell, value) in values.iter_mut().enumerate() {
-        let (mut rest, mut mean) = (cell, shape.persons);
-        for axis in (0..sizes.len()).rev() {
-            mean *= weights[axis].get(rest % sizes[axis]).copied().unwrap_or(0.0);
-            rest /= sizes[axis];
+    let cells: usize = dimensions.iter().map(|dimension| dimension.finest).product();
+    let mut found = Vec::with_capacity(cells);
+    for cell in 0..cells {
+        let (mut rest, mut mean, mut codes) = (cell, shape.persons, vec![0; dimensions.len()]);
+        for axis in (0..dimensions.len()).rev() {
+            codes[axis] = rest % dimensions[axis].finest;
+            mean *= weights[axis][codes[axis]];
+            rest /= dimensions[axis].finest;
         }
-        if mean > 0.0 {
-            let spread = 0.5 + numbers.uniform();
-            *value = numbers.count(mean * spread) as f64;
-        }
-    }
-    values
-}
-
-/// Number of codes of each dimension; a cell's index is its codes in mixed radix.
-pub(crate) fn sizes(shape: &Shape) -> Vec<usize> {
-    shape.dimensions.iter().map(|(finest, groups)| Dimension::new(*finest, groups).children.len()).collect()
-}
-
-/// The finest codes with their counts, without zeros.
-pub(crate) fn finest(shape: &Shape) -> Vec<(Vec<usize>, f64)> {
-    let table = table(shape);
-    let dimensions: Vec<Dimension> =
-        shape.dimensions.iter().map(|(finest, groups)| Dimension::new(*finest, groups)).collect();
-    let mut found = Vec::new();
-    for (cell, count) in table.cells.iter().enumerate().filter(|(_, c)| c.value > 0.0) {
-        let (mut rest, mut codes) = (cell, Vec::new());
-        for dimension in dimensions.iter().rev() {
-            codes.insert(0, rest % dimension.children.len());
-            rest /= dimension.children.len();
-        }
-        if codes.iter().zip(&dimensions).all(|(code, d)| *code < d.finest) {
-            found.push((codes, count.value));
-        }
+        let spread = 0.5 + numbers.uniform();
+        found.push((codes, numbers.count(mean * spread) as f64));
     }
     found
 }

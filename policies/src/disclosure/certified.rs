@@ -6,6 +6,9 @@ use super::table::{State, Table, TableError};
 
 /// Rounds in which more is withheld after an audit that found something.
 const MAX_ROUNDS: usize = 24;
+/// Turns of exchanges after it, and the greatest table in which they are tried.
+const MAX_TURNS: u64 = 3;
+const MAX_TURNED: usize = 60_000;
 /// Withheld cells that are tried to be published again, and the greatest table in which they are.
 const GIVEN_BACK_TRIED: usize = 48;
 const MAX_GIVING_BACK: usize = 1_000;
@@ -17,6 +20,10 @@ pub struct Certified {
     pub audit: Audit,
     /// Cells that were withheld at first and are not needed.
     pub given_back: u64,
+    /// What is lost of the cells that protect others.
+    pub cost: f64,
+    /// What would be lost of them at least, where that was found out.
+    pub least: Option<f64>,
 }
 
 /// Withholds cells of the table until no sensitive one can be found, or nothing more helps.
@@ -26,10 +33,46 @@ pub fn protect(
     looking: &audit::Options,
 ) -> Result<Certified, TableError> {
     let options = suppression::Options { levels: false, ..options.clone() };
-    suppression::protect(table, &options, || true)?;
+    let least = suppression::protect(table, &options, || true)?.least;
+    let mut pinned = Vec::new();
+    let mut audit = until_safe(table, &mut pinned, &options, looking)?;
+    // With what the audit asked for, other cells may no longer be needed.
+    let turn = suppression::Options { effort: options.effort / MAX_TURNS, bounded: false, ..options.clone() };
+    for _ in 0..MAX_TURNS {
+        if !audit.safe() || pinned.is_empty() || table.cells.len() > MAX_TURNED {
+            break;
+        }
+        let mut other = table.clone();
+        suppression::improve(&mut other, &pinned, &turn)?;
+        let found = until_safe(&mut other, &mut pinned, &options, looking)?;
+        if !found.safe() || cost(&other) >= cost(table) {
+            break;
+        }
+        (*table, audit) = (other, found);
+    }
+    let mut given_back = 0;
+    if audit.safe() && table.cells.len() <= MAX_GIVING_BACK {
+        given_back = give_back(table, looking, &mut audit)?;
+    }
+    let least = least.map(|least| if least.proven { least.cost.min(cost(table)) } else { least.cost });
+    Ok(Certified { audit, given_back, least, cost: cost(table) })
+}
+
+/// What is lost of the table to protect others.
+fn cost(table: &Table) -> f64 {
+    table.cells.iter().filter(|cell| cell.state == State::Secondary).map(|cell| cell.cost).sum()
+}
+
+/// Audits, and withholds more until nothing is found or nothing helps; `pinned` are the cells that were.
+fn until_safe(
+    table: &mut Table,
+    pinned: &mut Vec<u32>,
+    options: &suppression::Options,
+    looking: &audit::Options,
+) -> Result<Audit, TableError> {
     let mut audit = audit::audit(table, looking)?;
     for _ in 0..MAX_ROUNDS {
-        if audit.safe() || !strengthen(table, &audit, &options)? {
+        if audit.safe() || !strengthen(table, &audit, pinned, options)? {
             break;
         }
         // What more is withheld cannot expose a cell: only those found are looked at again, and all of them when none is left.
@@ -39,23 +82,27 @@ pub fn protect(
             audit = audit::audit(table, looking)?;
         }
     }
-    let mut given_back = 0;
-    if audit.safe() && table.cells.len() <= MAX_GIVING_BACK {
-        given_back = give_back(table, looking, &mut audit)?;
-    }
-    Ok(Certified { audit, given_back })
+    Ok(audit)
 }
 
 /// Withholds more where the audit found too little. Whether anything was.
-fn strengthen(table: &mut Table, audit: &Audit, options: &suppression::Options) -> Result<bool, TableError> {
-    let before = table.count(State::Secondary);
+fn strengthen(
+    table: &mut Table,
+    audit: &Audit,
+    pinned: &mut Vec<u32>,
+    options: &suppression::Options,
+) -> Result<bool, TableError> {
+    let before: Vec<State> = table.cells.iter().map(|cell| cell.state).collect();
     let target = |finding: &Finding| {
         let (change, known) = finding.missing(table);
         Target { cell: finding.cell, change, known }
     };
     let targets: Vec<Target> = audit.findings.iter().map(target).collect();
     suppression::strengthen(table, &targets, options)?;
-    Ok(table.count(State::Secondary) > before)
+    let more = (0..before.len()).filter(|cell| table.cells[*cell].state != before[*cell]).map(|cell| cell as u32);
+    let known = pinned.len();
+    pinned.extend(more);
+    Ok(pinned.len() > known)
 }
 
 /// Publishes again what protects nothing, the most costly first. How many.
@@ -81,3 +128,6 @@ fn give_back(table: &mut Table, looking: &audit::Options, audit: &mut Audit) -> 
     }
     Ok(given_back)
 }
+
+#[cfg(test)]
+mod tests;

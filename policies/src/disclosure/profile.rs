@@ -21,6 +21,17 @@ pub enum Zeros {
     Suppress,
 }
 
+/// How long a cheap pattern is looked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Search {
+    /// Seconds.
+    #[default]
+    Quick,
+    /// Minutes; then the report tells how much cheaper it could be at best.
+    Thorough,
+}
+
 /// A disclosure profile; `policies/disclosure/README.md` describes the keys.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +80,9 @@ pub struct Profile {
     /// How a withheld figure counts as lost.
     #[serde(default)]
     pub cost: Cost,
+    /// How long it is looked for what loses least.
+    #[serde(default)]
+    pub search: Search,
     /// What those are thought to find out who are in the table themselves.
     #[serde(default = "exact", deserialize_with = "insiders")]
     pub insiders: Insiders,

@@ -29,6 +29,9 @@ pub struct Report {
     /// Suppressed at first to protect others, and found not to be needed for it.
     #[serde(default)]
     pub given_back: u64,
+    /// By how many per cent what is lost to protect others is at most above the least that could be; none where that was not found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above_least_percent: Option<String>,
     /// Withheld, though an earlier release, or another member, published the same figure.
     #[serde(default)]
     pub public_before: u64,

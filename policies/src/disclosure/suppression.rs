@@ -2,27 +2,47 @@
 //!
 //! 1. **Cover.** Around each exposed cell all cheap cells of a window are taken; then those that are not needed are given back, the costliest first
 //!    (Gauss elimination, modulo a prime). What is left is a witness for each sensitive cell: a change of withheld cells that keeps every sum.
-//! 2. **Improve.** The same in small windows drawn at random, with the costs disturbed; what is cheaper stays.
+//! 2. **Improve.** The same in small windows drawn at random, with the costs disturbed; then exchanges that are the best there are within a window, by integer
+//!    programs over the cuts that give protected cells away. What is cheaper stays. In small tables a bound fixes most cells, and the program for all others
+//!    finds the cheapest pattern there is.
 //! 3. **Reach.** Where a witness does not let a cell move as far as its levels ask, or needs a cell that a respondent knows, the cheapest other one is
 //!    found, by a linear program or without that cell, and what it needs is taken for good.
 //!
 //! The result depends on the table and the seed alone. It is no certificate: that is the audit's, which shares nothing with this.
 
+mod cuts;
+mod exchange;
 mod field;
 mod kernel;
+mod optimal;
 mod pattern;
+mod program;
 mod reach;
+mod relaxation;
 mod search;
 mod window;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::table::{State, Table, TableError};
+pub use optimal::Least;
 use pattern::{Pattern, Role};
 
 /// How far sums may miss, as a share of the greatest value in them.
 const TOLERANCE: f64 = 1e-9;
+
+/// Greatest numbers of cells: of tables that are improved by programs, of those whose cheapest pattern is looked for, and of those for which it is if asked for.
+const MAX_EXCHANGED: usize = 60_000;
+const MAX_PROVEN: usize = 2_500;
+const MAX_BOUNDED: usize = 10_000;
+/// Work spent on cheaper patterns for each cell of a table, at least and at most; and how many times that in a thorough search.
+const EFFORT: u64 = 3_500;
+const LEAST_EFFORT: u64 = 16_000_000;
+const MAX_EFFORT: u64 = 500_000_000;
+const THOROUGH: u64 = 12;
+/// Part of the effort, one of so many, that is spent on drawing.
+const DRAWN: u64 = 5;
 
 /// How to protect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +60,29 @@ pub struct Options {
     /// Whether cells are taken until each sensitive one is shown to reach its levels; without it, only until each can change, and [`strengthen`] takes
     /// what an audit finds missing.
     pub levels: bool,
+    /// Whether to find out how much cheaper a pattern could be at best, in all but great tables, and not in small ones alone. It takes minutes.
+    pub bounded: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, effort: 25_000_000, respondents: false, whole: false, zeros: false, levels: true }
+        Self {
+            seed: 1,
+            effort: LEAST_EFFORT,
+            respondents: false,
+            whole: false,
+            zeros: false,
+            levels: true,
+            bounded: false,
+        }
+    }
+}
+
+impl Options {
+    /// For a table of so many cells, to be protected within seconds, or within minutes.
+    pub fn sized(cells: usize, thorough: bool) -> Self {
+        let quick = EFFORT.saturating_mul(cells as u64).clamp(LEAST_EFFORT, MAX_EFFORT);
+        Self { effort: if thorough { quick * THOROUGH } else { quick }, bounded: thorough, ..Self::default() }
     }
 }
 
@@ -57,6 +95,8 @@ pub struct Outcome {
     pub cost: f64,
     /// Primary cells that can be computed, or known more closely than their levels allow, whatever else is withheld. The table must not be published.
     pub unprotected: Vec<u32>,
+    /// What the cheapest pattern costs in which every cell can change, where that was looked for.
+    pub least: Option<Least>,
     /// Coefficients computed.
     pub work: u64,
     /// Linear programs solved.
@@ -71,7 +111,7 @@ pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> 
     let mut scratch = window::Scratch::new();
     search::cover(&mut pattern, &mut scratch);
     let end = scratch.work.saturating_add(options.effort);
-    search::improve(&mut pattern, &mut scratch, options.seed, &mut |work| work < end && go_on());
+    let least = exchanges(&mut pattern, &mut scratch, options, &mut |work| work < end && go_on());
     let mut unprotected = pattern.exposed();
     let mut reach = reach::Reach::new(table, options.whole, options.seed);
     if options.levels {
@@ -83,13 +123,50 @@ pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> 
     }
     unprotected.sort_unstable();
     unprotected.dedup();
-    let mut outcome = Outcome { unprotected, work: scratch.work, programs, ..Outcome::default() };
+    let mut outcome = Outcome { unprotected, least, work: scratch.work, programs, ..Outcome::default() };
     write(table, &pattern);
     for cell in table.cells.iter().filter(|cell| cell.state == State::Secondary) {
         outcome.secondary += 1;
         outcome.cost += cell.cost;
     }
     Ok(outcome)
+}
+
+/// Exchanges cells of a table that is protected for cheaper ones, all but those `pinned`.
+pub fn improve(table: &mut Table, pinned: &[u32], options: &Options) -> Result<(), TableError> {
+    table.check(TOLERANCE)?;
+    let mut pattern = Pattern::new(table, options.zeros);
+    let mut scratch = window::Scratch::new();
+    pinned.iter().for_each(|cell| pattern.pin(*cell));
+    search::witness_all(&mut pattern, &mut scratch);
+    let end = scratch.work.saturating_add(options.effort);
+    exchanges(&mut pattern, &mut scratch, options, &mut |work| work < end);
+    write(table, &pattern);
+    Ok(())
+}
+
+/// Makes the pattern cheaper: by drawing, then by programs. What the cheapest costs, where that was looked for.
+fn exchanges(
+    pattern: &mut Pattern,
+    scratch: &mut window::Scratch,
+    options: &Options,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Option<Least> {
+    let candidates = pattern.roles.iter().filter(|role| **role != Role::Shut).count();
+    if candidates > MAX_EXCHANGED {
+        search::improve(pattern, scratch, options.seed, go_on);
+        return None;
+    }
+    let drawn = scratch.work.saturating_add(options.effort / DRAWN);
+    search::improve(pattern, scratch, options.seed, &mut |work| work < drawn && go_on(work));
+    let mut least = (candidates <= MAX_PROVEN).then(|| optimal::prove(pattern, scratch, options.seed));
+    if least.is_none_or(|least| !least.proven) {
+        exchange::improve(pattern, scratch, options.seed, go_on);
+        let bounded = options.bounded && candidates <= MAX_BOUNDED;
+        least = (bounded || least.is_some()).then(|| optimal::prove(pattern, scratch, options.seed));
+    }
+    search::witness_all(pattern, scratch);
+    least
 }
 
 /// A cell of which an audit found that it cannot go as far as it must.

@@ -242,6 +242,7 @@ impl Withholding {
             if let Some(mut built) = built {
                 let found = protect::protect(&self.profile, &mut built)?;
                 self.report.given_back += found.given_back;
+                self.tally.cost(found.cost, found.least);
                 let found = found.audit;
                 let words = Words { coders: &self.coders, known: &self.known, built: &built };
                 refused.extend(found.findings.iter().map(|finding| words.of(finding)));

@@ -64,6 +64,9 @@ pub fn page(report: &Report, title: &str, facts: &[(&str, String)]) -> String {
     ];
     counts.iter().for_each(|(name, count)| row(&mut out, name, &count.to_string()));
     row(&mut out, "Published, per cent", &report.published_percent);
+    if let Some(above) = &report.above_least_percent {
+        row(&mut out, "What is lost to protect others, above the least that could be, per cent at most", above);
+    }
     out.push_str("</table>");
     lost(&mut out, report);
     audit(&mut out, report);

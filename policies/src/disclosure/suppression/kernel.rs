@@ -61,6 +61,11 @@ impl Kernel {
         }
     }
 
+    /// How a tied cell rests on free ones; none if it is free.
+    pub(super) fn combination(&self, cell: usize) -> Option<&Vector> {
+        self.tied[cell].as_ref()
+    }
+
     /// How all cells change together when the free cell `free` does, in the smallest whole numbers that were found.
     pub(super) fn circuit(&self, free: u32) -> Vec<(u32, f64)> {
         let mut circuit = vec![(free, 1)];

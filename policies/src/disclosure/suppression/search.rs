@@ -76,6 +76,15 @@ fn together(pattern: &mut Pattern, scratch: &mut Scratch, cells: &[u32]) {
     }
 }
 
+/// Finds a witness for every protected cell that can have one.
+pub(super) fn witness_all(pattern: &mut Pattern, scratch: &mut Scratch) {
+    let cells = 0..pattern.len() as u32;
+    let protected: Vec<u32> = cells.clone().filter(|c| pattern.protected[*c as usize]).collect();
+    pattern.witnessed(&protected, Witness::new());
+    let withheld: Vec<u32> = cells.filter(|c| pattern.roles[*c as usize].withheld()).collect();
+    together(pattern, scratch, &withheld);
+}
+
 /// Withholds what a witness needs, for now.
 fn take(pattern: &mut Pattern, witness: &Witness) {
     for (used, _) in witness {

@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
+use super::super::audit::{self, Insiders};
 use super::super::table::{Cell, Levels, Sum};
 use super::*;
 
 /// A table of `rows` × `columns` × 2 with all margins, the inner cells given.
-fn cube(rows: usize, columns: usize, inner: &[u32]) -> Table {
+pub(in super::super) fn cube(rows: usize, columns: usize, inner: &[u32]) -> Table {
     let (r, c) = (rows + 1, columns + 1);
     let index = |i: usize, j: usize, k: usize| ((i * c + j) * 3 + k) as u32;
     let mut values = vec![0.0; r * c * 3];
@@ -44,7 +45,7 @@ fn cube(rows: usize, columns: usize, inner: &[u32]) -> Table {
 }
 
 /// The lowest and the highest value of each withheld cell in all tables of whole numbers that agree with what is published and `known`.
-fn attack(table: &Table, known: &[u32]) -> Vec<(f64, f64)> {
+pub(in super::super) fn attack(table: &Table, known: &[u32]) -> Vec<(f64, f64)> {
     let open = |c: &u32| table.cells[*c as usize].state.withheld() && !known.contains(c);
     let unknown: Vec<u32> = (0..table.cells.len() as u32).filter(open).collect();
     let mut found = vec![(f64::INFINITY, f64::NEG_INFINITY); table.cells.len()];
@@ -160,6 +161,59 @@ proptest! {
             }
         }
     }
+}
+
+/// Cells of which readers find out too much.
+fn found_out(table: &Table) -> Vec<u32> {
+    let looking = audit::Options { insiders: Insiders::Ignored, ..audit::Options::default() };
+    audit::audit(table, &looking).unwrap().unsafe_cells()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_pattern_is_cheaper_than_the_proven_one(inner in proptest::collection::vec(0u32..9, 8), open in proptest::collection::vec(0usize..27, 11)) {
+        let mut table = cube(2, 2, &inner);
+        for (index, cell) in table.cells.iter_mut().enumerate() {
+            if cell.state == State::Primary {
+                // Any change is enough.
+                cell.levels = Levels { upper: 1e-3, lower: 1e-3, sliding: 0.0 };
+            } else if !open.contains(&index) || cell.value == 0.0 {
+                cell.state = State::Kept;
+            }
+        }
+        let open: Vec<usize> = (0..table.cells.len()).filter(|c| table.cells[*c].state == State::Published).collect();
+        let mut least = table.clone();
+        let outcome = protect(&mut least, &Options { levels: false, ..options() }, || true).unwrap();
+        let proof = outcome.least.unwrap();
+        prop_assert!(proof.proven && (proof.cost - outcome.cost).abs() <= 1e-2 * outcome.cost, "{proof:?} {}", outcome.cost);
+        prop_assert_eq!(found_out(&least), outcome.unprotected.clone());
+        for pattern in 0u32..1 << open.len() {
+            let taken: Vec<usize> = (0..open.len()).filter(|i| pattern >> i & 1 == 1).map(|i| open[i]).collect();
+            if taken.iter().map(|c| table.cells[*c].cost).sum::<f64>() < outcome.cost - 1e-6 {
+                let mut other = table.clone();
+                taken.iter().for_each(|c| other.cells[*c].state = State::Secondary);
+                prop_assert!(found_out(&other).len() > outcome.unprotected.len(), "{taken:?} costs less than {}", outcome.cost);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bound_holds_where_the_cheapest_pattern_is_not_found() {
+    let inner: Vec<u32> = (0..160).map(|i: u32| 1 + i * i * 7 % 23).collect();
+    let mut table = cube(16, 5, &inner);
+    let mut pattern = Pattern::new(&table, false);
+    let mut scratch = window::Scratch::new();
+    search::cover(&mut pattern, &mut scratch);
+    let cells: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    let mut region = cuts::Region::new(&pattern, &mut scratch, cells);
+    let taken = region.taken(&pattern);
+    let bound = relaxation::Relaxation::new(&mut region, &taken, 3, 1, &mut scratch.work).bound;
+    let outcome = protect(&mut table, &Options { levels: false, ..options() }, || true).unwrap();
+    let least = outcome.least.unwrap();
+    assert!(least.proven && bound > 0.5 * least.cost && bound <= least.cost, "{bound} {least:?}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Scratch {
     }
 
     /// The sums over these cells, each cell by its place.
-    fn rows(&mut self, pattern: &Pattern, cells: &[u32]) -> Vec<Vector> {
+    pub(super) fn rows(&mut self, pattern: &Pattern, cells: &[u32]) -> Vec<Vector> {
         self.fit(pattern);
         let mut rows: Vec<Vector> = Vec::new();
         let mut seen = Vec::new();

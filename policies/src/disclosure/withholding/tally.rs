@@ -18,6 +18,9 @@ pub(super) struct Tally {
     pub(super) public: HashSet<u32>,
     audit: AuditSummary,
     narrowest: Option<f64>,
+    /// What protecting others costs, and what it would at least; none where that is not known of every table.
+    cost: f64,
+    least: Option<f64>,
     /// By axis: published totals with their parts, and what is missing of those.
     values: BTreeMap<usize, (f64, f64)>,
     /// By dimension: observations that are no totals, and withheld ones of them.
@@ -48,6 +51,14 @@ impl Tally {
             entry.0 += total.value.abs();
             entry.1 += (total.value - known).abs();
         }
+    }
+
+    /// Enters what a table's figures cost that protect others, and what they would at least.
+    pub(super) fn cost(&mut self, cost: f64, least: Option<f64>) {
+        let known = if self.cost > 0.0 { self.least } else { Some(0.0) };
+        let here = if cost > 0.0 { least } else { Some(0.0) };
+        self.cost += cost;
+        self.least = known.zip(here).map(|(known, here)| known + here);
     }
 
     /// Counts one row.
@@ -100,11 +111,20 @@ impl Tally {
                 },
             );
         }
+        if report.suppressed_secondary > 0 {
+            report.above_least_percent = self.least.map(|least| above(self.cost, least));
+        }
         let mut audit = self.audit.clone();
         audit.beside = known.iter().map(|known| known.name.clone()).collect();
         audit.narrowest = self.narrowest.map(coarse);
         report.audit = Some(audit);
     }
+}
+
+/// By how many per cent a cost is above another at most: whole ones, so that it gives nothing away.
+fn above(cost: f64, least: f64) -> String {
+    let percent = if least > 0.0 { (cost / least - 1.0) * 100.0 } else { f64::INFINITY };
+    if percent > 100.0 { "more than 100".to_owned() } else { format!("{:.0}", (percent - 1e-6).max(0.0).ceil()) }
 }
 
 /// A lower bound on a ratio, so coarse that it gives nothing away: the width that a figure needs can depend on the figure, and readers can work out the width it has.

@@ -1,0 +1,52 @@
+//! Exchanges of withheld cells for cheaper ones, each the best there is among the cells that may change.
+
+use super::cuts::Region;
+use super::field::Random;
+use super::pattern::{Pattern, Role};
+use super::program;
+use super::window::Scratch;
+
+/// Cells that may change in one exchange.
+const LEAST: usize = 40;
+const MOST: usize = 300;
+/// Nodes of one integer program, and programs of one exchange.
+const NODES: u64 = 200;
+const PROGRAMS: usize = 60;
+/// A pattern is cheaper if it costs less by this share.
+const CHEAPER: f64 = 1e-7;
+
+/// Improves the pattern while `go_on` allows. Its witnesses are those of the pattern before.
+pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, go_on: &mut dyn FnMut(u64) -> bool) {
+    let mut random = Random(seed);
+    while go_on(scratch.work) {
+        let taken: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] == Role::Taken).collect();
+        if taken.is_empty() {
+            break;
+        }
+        let seed = taken[random.below(taken.len())];
+        let window = scratch.around(pattern, &[seed], LEAST + random.below(MOST - LEAST), Some(&mut random));
+        let mut region = Region::window(pattern, scratch, &window);
+        if let Some(taken) = exchange(&mut region, pattern, &mut scratch.work) {
+            region.replace(pattern, &taken);
+        }
+    }
+}
+
+/// The cheapest cells of the window that protect all cells, if they cost less than those of now.
+fn exchange(region: &mut Region, pattern: &Pattern, work: &mut u64) -> Option<Vec<bool>> {
+    let taken = region.taken(pattern);
+    let open: Vec<bool> = region.held.iter().map(|held| !held).collect();
+    let before = region.cost(&taken);
+    region.separate(&vec![0.0; taken.len()], None, work);
+    for _ in 0..PROGRAMS {
+        let solved = program::solve(region, &taken, &open, NODES)?;
+        *work += solved.work;
+        if region.cost(&solved.taken) > before - CHEAPER * before {
+            return None;
+        }
+        if !region.lacks(&solved.taken, work) {
+            return Some(solved.taken);
+        }
+    }
+    None
+}
