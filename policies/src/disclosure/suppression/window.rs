@@ -5,8 +5,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
+use super::echelon::Vector;
 use super::field::{self, Random};
-use super::kernel::{Kernel, Vector};
+use super::kernel::Kernel;
 use super::pattern::{Pattern, Role, Witness};
 
 /// Reusable memory of the size of the table.
