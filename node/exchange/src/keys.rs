@@ -3,10 +3,11 @@
 //! Everything the authority key must sign is first a request: a bundle with the forum's charters and the records that lack its signature.
 //! The request is signed here, or on a machine without network, and comes back as a response.
 
+mod revoke;
+
 use chancery_ledger::charter::Member;
-use chancery_ledger::revocation::Revocation;
 use chancery_ledger::trust::Merged;
-use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, PublicKey, Purpose, RecordKind, Trust, time};
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, PublicKey, Purpose, Trust, time};
 use serde::Serialize;
 
 use crate::error::{Doing as _, Error, Result};
@@ -30,24 +31,14 @@ pub struct KeyView {
     pub state: String,
 }
 
-/// Which key is meant: a purpose, or `operator/NAME`.
-pub type KeyName<'a> = (Purpose, Option<&'a str>);
+/// What keys of a node serve that is no operator's.
+const OWN: [Purpose; 4] = [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport];
 
-/// Reads `log`, `witness`, `publisher`, `transport` or `operator/NAME`.
-pub fn parse_key_name(text: &str) -> Result<KeyName<'_>> {
-    match text.split_once('/') {
-        Some(("operator", name)) => Ok((Purpose::Operator, Some(name))),
-        None => [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport]
-            .into_iter()
-            .find(|p| p.to_string() == text)
-            .map(|purpose| (purpose, None))
-            .ok_or_else(|| unknown(text)),
-        Some(_) => Err(unknown(text)),
-    }
-}
-
-fn unknown(text: &str) -> Error {
-    Error::invalid(format!("`{text}` is no key: use log, witness, publisher, transport or operator/NAME"))
+/// Reads `log`, `witness`, `publisher` or `transport`.
+pub fn parse_purpose(text: &str) -> Result<Purpose> {
+    OWN.into_iter()
+        .find(|purpose| purpose.to_string() == text)
+        .ok_or_else(|| Error::invalid(format!("`{text}` is no purpose: use log, witness, publisher or transport")))
 }
 
 impl Node {
@@ -151,27 +142,6 @@ impl Node {
         Ok(request)
     }
 
-    /// What must be signed to revoke a key from `from` (unix seconds) on. One of the node's own is replaced by a new one at once: the log goes on.
-    pub fn request_revocation(&self, name: KeyName<'_>, from: i64, reason: &str) -> Result<ForumBundle> {
-        let (keyring, trust) = (self.keyring(), self.trust()?);
-        let (key, mut request) = match name {
-            (Purpose::Operator, Some(name)) => {
-                let none = ForumBundle { charters: trust.chain().envelopes().to_vec(), ..ForumBundle::default() };
-                (keyring.operator(name)?.public(), none)
-            }
-            (purpose, _) => (keyring.key(purpose)?.public(), self.request_replacement(purpose)?),
-        };
-        let payload = Payload {
-            forum: trust.forum().to_owned(),
-            issuer: self.member().to_owned(),
-            issued_at: time::format(self.now()),
-            kind: RecordKind::Revocation,
-            body: Revocation { key, from: time::format(from), reason: reason.to_owned() },
-        };
-        request.revocations.push(Envelope::seal(&payload, &[]).or_invalid(|| "cannot write it".to_owned())?);
-        Ok(request)
-    }
-
     /// The charter that puts the announced authority key in the place of the present one, with delegations for it to sign. The other
     /// states must sign it too. `announce`: the hash of the key after it.
     pub fn request_rotation(&self, announce: Option<String>) -> Result<ForumBundle> {
@@ -191,12 +161,18 @@ impl Node {
         Ok(draft)
     }
 
-    /// Takes a signed request back: the keys in it act from now on, and the log says so.
+    /// Takes a signed request back, whole or not at all: the keys in it act from now on, and the log says so.
+    ///
+    /// # Errors
+    /// A part of it does not hold: then nothing is taken over. A revocation is refused together with the key's successor, or the next
+    /// attempt would revoke that.
     pub async fn accept(&self, response: &ForumBundle) -> Result<Merged> {
-        let merged = self.adopt(response).await?;
-        if let Some(error) = merged.refused.first() {
-            return Err(Error::unverified(format!("a part of the response was refused: {error}")));
-        }
+        let whole = |merged: &Merged| match merged.refused.first() {
+            Some(error) => Err(Error::unverified(format!("nothing of the response was accepted: {error}"))),
+            None => Ok(()),
+        };
+        let merged = self.take_over_if(response, whole).await?;
+        self.follow_own_keys().await?;
         Ok(merged)
     }
 }

@@ -52,7 +52,7 @@ pub use import::{
     propose_mapping, try_mapping,
 };
 pub use keyring::{AuthorityPlace, Keyring, SecretKind};
-pub use keys::{KeyName, KeyView, parse_key_name};
+pub use keys::{KeyView, parse_purpose};
 pub use metadata::{HeldMetadata, MetadataDraft, MetadataFilter};
 pub use node::Node;
 pub use readers::{LogEntry, LogListing, ReleaseFilter};

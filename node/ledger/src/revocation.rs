@@ -25,6 +25,17 @@ pub struct Revocation {
     pub reason: String,
 }
 
+impl Revocation {
+    /// From when on it counts, in unix seconds, if one that is issued at `issued` may say so.
+    pub fn check(&self, issued: i64) -> Result<i64, RevocationError> {
+        if !is_plain_text(&self.reason, MAX_REASON_CHARS) {
+            return Err(RevocationError::Reason);
+        }
+        let from = time::parse(&self.from).filter(|from| (issued - MAX_BACK_S..=issued).contains(from));
+        from.ok_or_else(|| RevocationError::From { from: excerpt(&self.from), issued_at: time::format(issued) })
+    }
+}
+
 /// Why a revocation is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RevocationError {
@@ -71,13 +82,8 @@ pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedRevoc
     if payload.forum != chain.forum() {
         return Err(RevocationError::Forum(excerpt(&payload.forum)));
     }
-    let (body, issued) = (&payload.body, payload.issued_at_s()?);
-    let from = time::parse(&body.from).filter(|from| (issued - MAX_BACK_S..=issued).contains(from));
-    let from =
-        from.ok_or_else(|| RevocationError::From { from: excerpt(&body.from), issued_at: payload.issued_at.clone() })?;
-    if !is_plain_text(&body.reason, MAX_REASON_CHARS) {
-        return Err(RevocationError::Reason);
-    }
+    let issued = payload.issued_at_s()?;
+    let from = payload.body.check(issued)?;
     let message = envelope.message()?;
     let member = chain.at(issued).member(&payload.issuer).or_else(|| chain.current().member(&payload.issuer));
     if !member.is_some_and(|m| envelope.holds(&m.authority_key, &message)) {

@@ -32,9 +32,10 @@ pub(crate) enum Keys {
         #[command(flatten)]
         signing: Signing,
     },
-    /// Revoke a key: nothing it signs from now on counts at any node that knows. One of the node's own is replaced at once.
+    /// Revoke a key: nothing it signs from now on counts at any node that knows. One that the node uses is replaced at once.
     Revoke {
-        /// `log`, `witness`, `publisher`, `transport` or `operator/NAME`.
+        /// Its fingerprint as `chancery keys show` prints it, the key itself, or the record id of its delegation; or `log`, `witness`,
+        /// `publisher`, `transport` or `operator/NAME` where only one key may act as that.
         key: String,
         /// Why, for the other members.
         #[arg(long)]

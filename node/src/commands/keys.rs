@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use chancery_exchange::{Error, Keyring, Node, parse_key_name, sign_all};
+use chancery_exchange::{Error, Keyring, Node, parse_purpose, sign_all};
 use chancery_ledger::endorsement::Endorsement;
 use chancery_ledger::{ForumBundle, Signer, time};
 
@@ -27,12 +27,12 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
             settle(context, &node, request, &signing).await
         }
         Keys::Replace { key, signing } => {
-            let (purpose, operator) = parse_key_name(&key)?;
-            if operator.is_some() {
+            if key.starts_with("operator") {
                 return Err(
                     Error::invalid("an operator gets a new key under a new name: `chancery keys delegate`").into()
                 );
             }
+            let purpose = parse_purpose(&key)?;
             let node = context.node().await?;
             let request = node.request_replacement(purpose)?;
             settle(context, &node, request, &signing).await
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
                     .ok_or_else(|| Error::invalid(format!("`{text}` is no time such as 2026-11-25T12:00:00Z")))?,
             };
             let node = context.node().await?;
-            let request = node.request_revocation(parse_key_name(&key)?, from, &reason)?;
+            let request = node.request_revocation(&key, from, &reason)?;
             settle(context, &node, request, &signing).await
         }
         Keys::Announce { no_passphrase, token } => announce(context, no_passphrase, token.as_deref()),

@@ -52,16 +52,29 @@ impl Node {
             }
             return Err(Error::unverified(format!("nothing was adopted: {what}")));
         }
-        let trust = self.trust()?;
-        if let Some(member) = trust.charter().member(self.member()) {
-            self.keyring().promote(&trust, self.member(), &member.authority_key, self.now())?;
-            self.log_own_mandates().await?;
-        }
+        self.follow_own_keys().await?;
         Ok(merged)
+    }
+
+    /// Puts keys that waited in their place where the forum knows them now, and what is new of this member into its log.
+    pub(crate) async fn follow_own_keys(&self) -> Result<()> {
+        let trust = self.trust()?;
+        let Some(member) = trust.charter().member(self.member()) else { return Ok(()) };
+        self.keyring().promote(&trust, self.member(), &member.authority_key, self.now())?;
+        self.log_own_mandates().await
     }
 
     /// Merges `bundle` into what is stored, whatever another process of this node does at the same time.
     pub(crate) async fn take_over(&self, bundle: &ForumBundle) -> Result<Merged> {
+        self.take_over_if(bundle, |_| Ok(())).await
+    }
+
+    /// [`Node::take_over`], but nothing is stored if `accept` refuses what would be taken over.
+    pub(crate) async fn take_over_if(
+        &self,
+        bundle: &ForumBundle,
+        accept: impl Fn(&Merged) -> Result<()>,
+    ) -> Result<Merged> {
         for _ in 0..ATTEMPTS {
             let stored = self.reload_trust().await?;
             let (Some(stored), trust) = (stored, self.trust()?) else { break };
@@ -69,6 +82,7 @@ impl Node {
             let work = move || next.merge(&offered, now).map(|merged| (next, merged));
             let merged = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?;
             let (next, merged) = merged.or_unverified(|| "the bundle is refused".to_owned())?;
+            accept(&merged)?;
             if merged.conflicting > 0 {
                 tracing::error!(
                     forum = next.forum(),
