@@ -94,8 +94,8 @@ def node(chancery, folder):
     run("init", "--member", "GTM", "--name", "Benchmark", "--no-passphrase")
     run("forum", "card", "-o", f"{folder}/card.json")
     run("forum", "draft", "--name", "Benchmark", "-o", f"{folder}/forum.json", f"{folder}/card.json")
-    run("forum", "sign", f"{folder}/forum.json")
     genesis = json.loads(run("--json", "forum", "show", f"{folder}/forum.json"))["genesis"]
+    run("forum", "sign", f"{folder}/forum.json", "--record", genesis)
     run("forum", "join", f"{folder}/forum.json", "--genesis", genesis)
 
 

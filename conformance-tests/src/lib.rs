@@ -130,6 +130,22 @@ impl TestNode {
         self.run(&[args, &["--json"]].concat())?.json()
     }
 
+    /// Signs a bundle by `command`, which is `forum sign` or `keys sign` with what it needs: every record that it shows as waiting, by its id.
+    pub fn sign_by(&self, command: &[&str]) -> Result<Answer> {
+        let waiting = self.json(&[command, &["--show"]].concat())?;
+        let waiting = waiting.as_array().context("no list of what waits")?;
+        let mut args = command.to_vec();
+        for record in waiting {
+            args.extend(["--record", record["id"].as_str().context("no record id")?]);
+        }
+        self.run(&args)
+    }
+
+    /// Signs everything that waits for this member in a bundle.
+    pub fn sign(&self, bundle: &str) -> Result<()> {
+        self.sign_by(&["forum", "sign", bundle])?.ok().map(drop)
+    }
+
     /// Starts serving and waits until it answers.
     pub fn serve(&self) -> Result<Serving> {
         let mut child = self.command(&["serve"])?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
@@ -235,7 +251,7 @@ impl TestForum {
         draft.extend(cards.iter().map(String::as_str));
         first.run(&draft)?.ok()?;
         for node in &nodes {
-            node.run(&["forum", "sign", &path])?.ok()?;
+            node.sign(&path)?;
         }
         let shown = first.json(&["forum", "show", &path])?;
         let genesis = shown["genesis"].as_str().context("no genesis id")?.to_owned();

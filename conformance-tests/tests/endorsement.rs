@@ -161,7 +161,7 @@ fn a_national_pki_endorses_a_key_and_everybody_checks_it() {
     assert!(refused.code == 7 && refused.err.contains("endorsement of the authority key of `MEX`"), "{refused:?}");
     draft(&card).ok().unwrap();
     for node in [&gtm, &hnd] {
-        node.run(&["forum", "sign", &bundle]).unwrap().ok().unwrap();
+        node.sign(&bundle).unwrap();
     }
     let shown = gtm.json(&["forum", "show", &bundle]).unwrap();
     let genesis = shown["genesis"].as_str().unwrap().to_owned();

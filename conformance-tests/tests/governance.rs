@@ -13,7 +13,7 @@ fn path(forum: &TestForum, name: &str) -> String {
 
 fn sign(nodes: &[&TestNode], bundle: &str) {
     for node in nodes {
-        node.run(&["forum", "sign", bundle]).unwrap().ok().unwrap();
+        node.sign(bundle).unwrap();
     }
 }
 
@@ -49,7 +49,7 @@ fn a_newcomer_is_admitted_while_the_others_run() {
         .iter()
         .map(|node| {
             let copy = path(&forum, &format!("v2.{}.json", node.member));
-            node.run(&["forum", "sign", &draft, "--output", &copy]).unwrap().ok().unwrap();
+            node.sign_by(&["forum", "sign", &draft, "--output", &copy]).unwrap().ok().unwrap();
             copy
         })
         .collect();
@@ -170,7 +170,7 @@ fn a_ceremony_needs_no_network_and_an_announced_key_follows() {
     let here = TestNode { member: "GTM".to_owned(), dir: vault.join("none"), http: 0 };
     let offline = |request: &str, key: &Path, response: &str| {
         let key = key.to_string_lossy();
-        here.run(&["keys", "sign", request, "--authority", &key, "--output", response]).unwrap()
+        here.sign_by(&["keys", "sign", request, "--authority", &key, "--output", response]).unwrap()
     };
     let (request, response) = (path(&forum, "request.json"), path(&forum, "response.json"));
     // A delegation of the very second of the one before would be the same record.

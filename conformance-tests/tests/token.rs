@@ -67,6 +67,15 @@ impl Token {
     fn ok(&self, node: &TestNode, args: &[&str]) -> String {
         self.run(node, PIN, args).ok().unwrap()
     }
+
+    /// Signs what waits for the key on the token.
+    fn sign(&self, node: &TestNode, command: &[&str]) {
+        let shown = self.ok(node, &[command, &["--show", "--json"]].concat());
+        let waiting: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let ids = waiting.as_array().unwrap().iter().map(|w| w["id"].as_str().unwrap());
+        let named: Vec<&str> = ids.flat_map(|id| ["--record", id]).collect();
+        self.ok(node, &[command, &named].concat());
+    }
 }
 
 fn walk(folder: &Path) -> Vec<PathBuf> {
@@ -100,8 +109,8 @@ fn an_authority_key_on_a_token_signs_all_that_one_in_a_file_does() {
     gtm.run(&["forum", "card", "-o", &card]).unwrap().ok().unwrap();
     hnd.run(&["forum", "card", "-o", &other]).unwrap().ok().unwrap();
     gtm.run(&["forum", "draft", "--name", "Test", "-o", &bundle, &card, &other]).unwrap().ok().unwrap();
-    token.ok(&gtm, &["forum", "sign", &bundle]);
-    hnd.run(&["forum", "sign", &bundle]).unwrap().ok().unwrap();
+    token.sign(&gtm, &["forum", "sign", &bundle]);
+    hnd.sign(&bundle).unwrap();
     let genesis = gtm.json(&["forum", "show", &bundle]).unwrap()["genesis"].as_str().unwrap().to_owned();
     for node in [&gtm, &hnd] {
         node.run(&["forum", "join", &bundle, "--genesis", &genesis]).unwrap().ok().unwrap();
@@ -126,12 +135,12 @@ fn an_authority_key_on_a_token_signs_all_that_one_in_a_file_does() {
     gtm.publish("Returns, again", &[("2024-01", 11)]).unwrap();
     let (request, response) = (path("request.json"), path("response.json"));
     gtm.run(&["keys", "renew", "--request", &request]).unwrap().ok().unwrap();
-    token.ok(&hnd, &["keys", "sign", &request, "--authority", &address, "-o", &response]);
+    token.sign(&hnd, &["keys", "sign", &request, "--authority", &address, "-o", &response]);
     gtm.run(&["keys", "accept", &response]).unwrap().ok().unwrap();
     let amended = path("v2.json");
     gtm.run(&["forum", "amend", "--months", "18", "-o", &amended]).unwrap().ok().unwrap();
-    token.ok(&gtm, &["forum", "sign", &amended]);
-    hnd.run(&["forum", "sign", &amended]).unwrap().ok().unwrap();
+    token.sign(&gtm, &["forum", "sign", &amended]);
+    hnd.sign(&amended).unwrap();
     gtm.run(&["forum", "adopt", &amended]).unwrap().ok().unwrap();
 
     // The successor is made on the token too, announced, and takes over.
@@ -139,13 +148,13 @@ fn an_authority_key_on_a_token_signs_all_that_one_in_a_file_does() {
     gtm.run(&["forum", "card", "-o", &card]).unwrap().ok().unwrap();
     let (announced, rotated) = (path("v3.json"), path("v4.json"));
     gtm.run(&["forum", "amend", "--update", &card, "-o", &announced]).unwrap().ok().unwrap();
-    token.ok(&gtm, &["forum", "sign", &announced]);
-    hnd.run(&["forum", "sign", &announced]).unwrap().ok().unwrap();
+    token.sign(&gtm, &["forum", "sign", &announced]);
+    hnd.sign(&announced).unwrap();
     gtm.run(&["forum", "adopt", &announced]).unwrap().ok().unwrap();
     token.ok(&gtm, &["keys", "rotate", "-o", &rotated]);
     // The key before still votes by the version before.
-    token.ok(&gtm, &["keys", "sign", &rotated, "-o", &rotated]);
-    hnd.run(&["forum", "sign", &rotated]).unwrap().ok().unwrap();
+    token.sign(&gtm, &["keys", "sign", &rotated, "-o", &rotated]);
+    hnd.sign(&rotated).unwrap();
     token.ok(&gtm, &["forum", "adopt", &rotated]);
     assert!(std::fs::read_to_string(gtm.dir.join("keys/authority.uri")).unwrap().contains("object=successor"));
     token.ok(&gtm, &["keys", "renew"]);

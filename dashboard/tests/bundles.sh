@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap '[ -z "${pid:-}" ] || kill "$pid"; rm -rf "$work"' EXIT
 cd "$work"
 port=18790
+id() { "$program" --json forum show "$1" | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])'; }
 node() { local member=$1; shift; "$program" -d "$member" "$@" >/dev/null; }
 for member in XAA XBB XCC; do
   port=$((port + 1))
@@ -16,7 +17,7 @@ for member in XAA XBB XCC; do
   node $member forum card -o $member.json
 done
 "$program" -d XAA forum draft --name "Forum of made-up states (test)" -o forum.json XAA.json XBB.json XCC.json >/dev/null
-for member in XAA XBB XCC; do node $member forum sign forum.json; done
+for member in XAA XBB XCC; do node $member forum sign forum.json --record "$(id forum.json)"; done
 genesis=$("$program" --json forum show forum.json | python3 -c 'import json,sys; print(json.load(sys.stdin)["genesis"])')
 for member in XAA XBB XCC; do node $member forum join forum.json --genesis "$genesis"; done
 cat >returns.toml <<'TOML'
@@ -49,12 +50,12 @@ publish() {
 first=$(publish "Made-up returns é, first" 120 130)
 # What came later: an amended charter, a successor announced, a revoked publisher, a suspension of the issuer that has begun since.
 node XAA forum amend --months 24 --from forum.json -o v2.json
-for member in XAA XBB XCC; do node $member forum sign v2.json; done
+for member in XAA XBB XCC; do node $member forum sign v2.json --record "$(id v2.json)"; done
 node XAA forum adopt v2.json
 node XAA keys announce --no-passphrase
 node XAA forum card -o XAA.json
 node XAA forum amend --update XAA.json -o v3.json
-for member in XAA XBB XCC; do node $member forum sign v3.json; done
+for member in XAA XBB XCC; do node $member forum sign v3.json --record "$(id v3.json)"; done
 node XAA forum adopt v3.json
 node XAA keys revoke publisher --reason "made-up loss"
 second=$(publish "Made-up returns é, revised" 121 130)

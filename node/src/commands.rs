@@ -2,6 +2,7 @@
 
 mod bench;
 mod comparison;
+mod confirm;
 mod disclosure;
 mod figures;
 pub(crate) mod forum;

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
 use chancery_exchange::{
-    AuthorityPlace, Checks, Error, ImportRequest, MetadataFilter, Node, Progress, ReleaseFilter, card, draft, sign,
+    AuthorityPlace, Checks, Error, ImportRequest, MetadataFilter, Node, Progress, ReleaseFilter, card, draft,
+    everything, sign,
 };
 use chancery_ledger::{Audience, ForumBundle};
 use futures::StreamExt as _;
@@ -197,7 +198,7 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
     for (node_dir, member) in dirs.iter().zip(&script.member) {
         let keyring = chancery_exchange::Keyring::new(node_dir.join("keys"));
         let authority = keyring.authority(|_| Err(Error::invalid("the demo's keys have no passphrase")))?;
-        (genesis, _) = sign(&mut bundle, &member.id, &keyring, authority.as_ref(), forum::now())?;
+        (genesis, _) = sign(&mut bundle, &member.id, &keyring, authority.as_ref(), forum::now(), everything)?;
     }
     for node_dir in dirs {
         let node = Node::open(node_dir, settings::load(node_dir)?).await?;

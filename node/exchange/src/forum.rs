@@ -3,13 +3,15 @@
 mod adopt;
 mod amend;
 mod sign;
+mod waiting;
 
 use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds, check_endorsements};
 use chancery_ledger::{Envelope, ForumBundle, Payload, RecordKind, time};
 
 pub use amend::{Amendment, amend, suspend};
 pub(crate) use sign::held_keys as held;
-pub use sign::{mandates, sign, sign_all};
+pub use sign::{mandates, sign, waiting_for};
+pub use waiting::{Waiting, everything, sign_chosen, waiting};
 
 use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};

@@ -46,7 +46,9 @@ pub use disclose::profile_of;
 pub use doctor::Finding;
 pub use error::{Cause, Error, Result};
 pub use figures::{Availability, Data, FiguresQuery};
-pub use forum::{Amendment, amend, card, draft, mandates, sign, sign_all, suspend};
+pub use forum::{
+    Amendment, Waiting, amend, card, draft, everything, mandates, sign, sign_chosen, suspend, waiting, waiting_for,
+};
 pub use import::{
     AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Phase, Progress, Trial, mark,
     propose_mapping, try_mapping,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::keys::Chosen;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Forum {
     /// Write this node's card: member id, name, role, authority key, addresses.
@@ -33,13 +35,17 @@ pub(crate) enum Forum {
         #[arg(required = true, value_name = "CARD")]
         cards: Vec<PathBuf>,
     },
-    /// Sign a draft with this member's authority key and add its delegations.
+    /// Show what waits for this member's signature, sign what you agree to with its authority key, and add its delegations.
+    ///
+    /// On a terminal each charter and suspension is shown and asked about. In a script `--record ID` names each that is to be signed.
     Sign {
         /// The bundle to sign, changed in place unless `--output` is given.
         bundle: PathBuf,
         /// Where to write the signed bundle.
         #[arg(long, short)]
         output: Option<PathBuf>,
+        #[command(flatten)]
+        chosen: Chosen,
     },
     /// List the forums that this service sits in: each has a node, keys and addresses of its own.
     ///

@@ -74,7 +74,8 @@ pub(crate) enum Keys {
         #[arg(long)]
         unsigned: bool,
     },
-    /// Sign a request with an authority key. Needs no node and no network: made for a machine that has neither.
+    /// Show what waits in a request and sign what you agree to with an authority key. Needs no node and no network: made for a machine that
+    /// has neither.
     Sign {
         /// The request, or any forum bundle.
         request: PathBuf,
@@ -82,8 +83,10 @@ pub(crate) enum Keys {
         #[arg(long, value_name = "FILE|ADDRESS")]
         authority: Option<String>,
         /// Where to write the response.
-        #[arg(long, short)]
-        output: PathBuf,
+        #[arg(long, short, required_unless_present = "show")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        chosen: Chosen,
     },
     /// Take a signed request back.
     Accept {
@@ -118,4 +121,15 @@ pub(crate) struct Signing {
     /// Write what to sign to this file instead of signing here.
     #[arg(long, value_name = "FILE")]
     pub(crate) request: Option<PathBuf>,
+}
+
+/// What is to be signed.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Sign the record of this id, without asking. May be given several times; whatever else waits is left unsigned.
+    #[arg(long, value_name = "ID")]
+    pub(crate) record: Vec<String>,
+    /// Show what waits, with the ids, and sign nothing.
+    #[arg(long, conflicts_with = "record")]
+    pub(crate) show: bool,
 }

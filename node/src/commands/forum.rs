@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use chancery_exchange::{Amendment, Error, Keyring, SecretKind, amend, card, draft, sign, suspend};
+use chancery_exchange::{Amendment, Error, Keyring, SecretKind, amend, card, draft, sign, suspend, waiting_for};
 use chancery_ledger::charter::{Charter, CharterChain, Fraction, Member, Role, diff, requirements, signed_states};
 use chancery_ledger::suspension::{self, Suspension};
 use chancery_ledger::trust::Merged;
 use chancery_ledger::{ForumBundle, RecordKind, Signer};
 
-use super::{Context, seats};
+use super::{Context, confirm, seats};
 use crate::cli::{Amend, Forum};
 use crate::{output, settings};
 
@@ -26,10 +26,16 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             write(&output, &serde_json::to_vec_pretty(&bundle)?)?;
             say(context, &bundle)
         }
-        Forum::Sign { bundle, output } => {
+        Forum::Sign { bundle, output, chosen } => {
             let mut read = read_bundle(&bundle)?;
-            let config = settings::load(&context.dir)?;
-            sign(&mut read, &config.member.id, &keyring(context), authority(context)?.as_ref(), now())?;
+            let member = settings::load(&context.dir)?.member.id;
+            let waiting = waiting_for(&read, &member, &keyring(context), now())?;
+            if chosen.show {
+                return confirm::show(context, &waiting);
+            }
+            // Asked before the key is opened: who does not agree needs no passphrase.
+            let ids = confirm::choose(&waiting, &chosen.record)?;
+            sign(&mut read, &member, &keyring(context), authority(context)?.as_ref(), now(), |_| Ok(ids))?;
             write(output.as_ref().unwrap_or(&bundle), &serde_json::to_vec_pretty(&read)?)?;
             say(context, &read)
         }
@@ -272,7 +278,7 @@ fn say(context: &Context, bundle: &ForumBundle) -> Result<()> {
     let genesis = genesis.id()?;
     if context.json {
         return output::json(&serde_json::json!({
-            "genesis": genesis, "name": charter.forum_name, "version": charter.version, "expires": charter.expires,
+            "genesis": genesis, "id": newest.id()?, "name": charter.forum_name, "version": charter.version, "expires": charter.expires,
             "rules": charter.rules, "thresholds": charter.thresholds, "members": charter.members, "signed_by": signed,
             "delegations": bundle.delegations.len(), "revocations": bundle.revocations.len(),
             "suspensions": say_suspensions(bundle)?, "contradicted": !bundle.conflicting.is_empty(),

@@ -1,15 +1,15 @@
 //! `keys`: show, delegate, renew, replace, revoke, announce, endorse, rotate, sign, accept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chancery_exchange::{Error, Keyring, Node, parse_purpose, sign_all};
+use chancery_exchange::{Error, Keyring, Node, parse_purpose, sign_chosen, waiting};
 use chancery_ledger::endorsement::Endorsement;
 use chancery_ledger::{ForumBundle, Signer, time};
 
-use super::Context;
 use super::forum::{ask_secret, authority, keyring, now, read_bundle, say_merged, write};
 use super::node::with_place;
+use super::{Context, confirm};
 use crate::cli::{Endorse, Keys, Signing};
 use crate::{output, settings};
 
@@ -54,30 +54,46 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
             let mut draft = node.request_rotation(announce)?;
             if !unsigned {
                 let next = keyring(context).next_authority(ask_secret)?;
-                say_signed(&sign_all(&mut draft, next.as_ref(), false)?);
+                // The draft and the delegations in it were made just now; a suspension was not.
+                confirm::say_signed(&sign_chosen(&mut draft, next.as_ref(), false, now(), |waiting| {
+                    Ok(waiting.iter().filter(|w| w.kind != "suspension").map(|w| w.id.clone()).collect())
+                })?);
             }
             write(&output, &serde_json::to_vec_pretty(&draft)?)?;
             output::note("next: the other states sign it with `chancery forum sign`, then `chancery forum adopt`");
             Ok(())
         }
-        Keys::Sign { request, authority: file, output } => {
-            let mut bundle = read_bundle(&request)?;
-            let key: Box<dyn Signer> = match file {
-                Some(place) => Keyring::authority_at(&place, ask_secret)?,
-                None => authority(context)?,
-            };
-            let signed = sign_all(&mut bundle, key.as_ref(), false)?;
-            if signed.is_empty() {
-                return Err(Error::invalid("nothing in it waits for this key's signature").into());
-            }
-            say_signed(&signed);
-            write(&output, &serde_json::to_vec_pretty(&bundle)?)
+        Keys::Sign { request, authority: file, output, chosen } => {
+            sign(context, &request, file.as_deref(), output.filter(|_| !chosen.show), &chosen.record)
         }
         Keys::Accept { response } => {
             let merged = context.node().await?.accept(&read_bundle(&response)?).await?;
             say_merged(context, &merged)
         }
     }
+}
+
+/// Signs what is named or agreed to of what waits in a request; shows what waits if there is no `output`.
+fn sign(
+    context: &Context,
+    request: &Path,
+    place: Option<&str>,
+    output: Option<PathBuf>,
+    named: &[String],
+) -> Result<()> {
+    let mut bundle = read_bundle(request)?;
+    let key: Box<dyn Signer> = match place {
+        Some(place) => Keyring::authority_at(place, ask_secret)?,
+        None => authority(context)?,
+    };
+    let there = waiting(&bundle, &key.public_key(), false, now())?;
+    let Some(output) = output else { return confirm::show(context, &there) };
+    if there.is_empty() {
+        return Err(Error::invalid("nothing in it waits for this key's signature").into());
+    }
+    let ids = confirm::choose(&there, named)?;
+    confirm::say_signed(&sign_chosen(&mut bundle, key.as_ref(), false, now(), |_| Ok(ids))?);
+    write(&output, &serde_json::to_vec_pretty(&bundle)?)
 }
 
 /// Signs a request here and accepts it, or writes it for the machine that has the authority key.
@@ -90,15 +106,12 @@ async fn settle(context: &Context, node: &Node, mut request: ForumBundle, signin
         ));
         return Ok(());
     }
-    say_signed(&sign_all(&mut request, authority(context)?.as_ref(), false)?);
+    // The request was made just now, of this member's own keys: it holds nothing to vote on.
+    let signed = sign_chosen(&mut request, authority(context)?.as_ref(), false, now(), |waiting| {
+        Ok(waiting.iter().filter(|w| !w.vote).map(|w| w.id.clone()).collect())
+    })?;
+    confirm::say_signed(&signed);
     say_merged(context, &node.accept(&request).await?)
-}
-
-/// What was signed goes to standard error: the result is the file.
-fn say_signed(signed: &[String]) {
-    for line in signed {
-        output::note(format!("signed {line}"));
-    }
 }
 
 fn announce(context: &Context, no_passphrase: bool, token: Option<&str>) -> Result<()> {

@@ -1,12 +1,10 @@
-//! What the authority key signs, and nothing else: charters, suspensions, delegations, revocations. Needs no node and no network, so that
-//! the key can stay on a machine that has neither.
+//! A member's part in a bundle: its signature of what it was shown, and the delegations of its node's keys.
 
-use chancery_ledger::charter::{Charter, CharterChain, check_endorsements, diff, requirements, signed_states};
+use chancery_ledger::charter::signed_states;
 use chancery_ledger::delegation::{Delegation, MAX_LIFE_S};
-use chancery_ledger::revocation::Revocation;
-use chancery_ledger::suspension::Suspension;
-use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Signer, time};
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, PublicKey, Purpose, RecordKind, Signer, time};
 
+use super::waiting::{Waiting, newest, sign_chosen, waiting};
 use crate::error::{Doing as _, Error, Result};
 use crate::keyring::Keyring;
 
@@ -15,49 +13,75 @@ const EARLY_S: i64 = 600;
 /// Delegations that end within so many seconds are made anew.
 const RENEW_WITHIN_S: i64 = 76 * 24 * 3600;
 
-/// Adds this member's signature to what waits for it in `bundle`, and its delegations where they are missing. Returns the genesis id and the
-/// member states that have signed the newest charter.
+/// Adds this member's delegations where they are missing, and its signature to them and to what `choose` names of everything else that waits
+/// for it. Returns the genesis id and the member states that have signed the newest charter.
 pub fn sign(
     bundle: &mut ForumBundle,
     member: &str,
     keyring: &Keyring,
     authority: &dyn Signer,
     now: i64,
+    choose: impl FnOnce(&[Waiting]) -> Result<Vec<String>>,
 ) -> Result<(String, Vec<String>)> {
+    check_named(bundle, member, &authority.public_key())?;
     let (forum, charter) = newest(bundle)?;
-    let named = charter.member(member).ok_or_else(|| {
-        Error::denied(format!("the charter does not name `{member}`: this bundle is not for this node"))
+    let made = delegate_held(bundle, &forum, member, keyring, &authority.public_key(), now)?;
+    sign_chosen(bundle, authority, true, now, |waiting| {
+        let (own, others): (Vec<_>, Vec<_>) = waiting.iter().cloned().partition(|w| made.contains(&w.id));
+        let mut ids = choose(&others)?;
+        ids.extend(own.into_iter().map(|w| w.id));
+        Ok(ids)
     })?;
-    if named.authority_key != authority.public_key() {
-        return Err(Error::denied(format!(
-            "the charter names another authority key for `{member}`: ask for a new draft"
-        )));
-    }
-    let lasts = |envelope: &Envelope, key: &KeyPair| {
-        let payload = envelope.payload::<Delegation>(RecordKind::Delegation);
-        payload.is_ok_and(|p| {
-            let end = time::parse(&p.body.not_after).unwrap_or(0);
-            p.body.key == key.public()
-                && end > now + RENEW_WITHIN_S
-                && envelope.signed_by(&authority.public_key()).is_ok()
-        })
-    };
-    for (purpose, name, key) in held_keys(keyring)? {
-        if !bundle.delegations.iter().any(|envelope| lasts(envelope, &key)) {
-            bundle.delegations.push(mandate(&forum, member, purpose, name, &key, now)?);
-        }
-    }
-    sign_all(bundle, authority, true)?;
     let newest = bundle.charters.last().ok_or_else(|| Error::invalid("the bundle holds no charter"))?;
     Ok((forum, signed_states(newest, &charter, None)))
 }
 
-fn newest(bundle: &ForumBundle) -> Result<(String, Charter)> {
-    let none = || Error::invalid("the bundle holds no charter");
-    let malformed = || "the bundle is malformed".to_owned();
-    let genesis = bundle.charters.first().ok_or_else(none)?.id().or_invalid(malformed)?;
-    let newest = bundle.charters.last().ok_or_else(none)?;
-    Ok((genesis, newest.payload::<Charter>(RecordKind::Charter).or_invalid(malformed)?.body))
+/// What [`sign`] would ask about.
+pub fn waiting_for(bundle: &ForumBundle, member: &str, keyring: &Keyring, now: i64) -> Result<Vec<Waiting>> {
+    let authority: PublicKey =
+        keyring.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
+    check_named(bundle, member, &authority)?;
+    waiting(bundle, &authority, true, now)
+}
+
+fn check_named(bundle: &ForumBundle, member: &str, authority: &PublicKey) -> Result<()> {
+    let charter = newest(bundle)?.1;
+    let named = charter.member(member).ok_or_else(|| {
+        Error::denied(format!("the charter does not name `{member}`: this bundle is not for this node"))
+    })?;
+    if named.authority_key != *authority {
+        return Err(Error::denied(format!(
+            "the charter names another authority key for `{member}`: ask for a new draft"
+        )));
+    }
+    Ok(())
+}
+
+/// Adds a delegation of each key held here that has none of enough length. Returns their record ids.
+fn delegate_held(
+    bundle: &mut ForumBundle,
+    forum: &str,
+    member: &str,
+    keyring: &Keyring,
+    authority: &PublicKey,
+    now: i64,
+) -> Result<Vec<String>> {
+    let lasts = |envelope: &Envelope, key: &KeyPair| {
+        let payload = envelope.payload::<Delegation>(RecordKind::Delegation);
+        payload.is_ok_and(|p| {
+            let end = time::parse(&p.body.not_after).unwrap_or(0);
+            p.body.key == key.public() && end > now + RENEW_WITHIN_S && envelope.signed_by(authority).is_ok()
+        })
+    };
+    let mut made = Vec::new();
+    for (purpose, name, key) in held_keys(keyring)? {
+        if !bundle.delegations.iter().any(|envelope| lasts(envelope, &key)) {
+            let mandate = mandate(forum, member, purpose, name, &key, now)?;
+            made.push(mandate.id().or_invalid(|| "cannot write a delegation".to_owned())?);
+            bundle.delegations.push(mandate);
+        }
+    }
+    Ok(made)
 }
 
 /// Every key of the node and its operators.
@@ -96,87 +120,4 @@ fn mandate(forum: &str, member: &str, purpose: Purpose, name: String, key: &KeyP
         body,
     };
     Envelope::seal(&payload, &[key]).or_invalid(|| "cannot write a delegation".to_owned())
-}
-
-/// Signs with `authority` whatever in `bundle` waits for it. Returns what was signed, in words. A charter that enough have signed already is
-/// signed too only if `late`: a request to renew keys is no vote.
-///
-/// # Errors
-/// Nothing waits for this key, or what would be signed contradicts the charters before it.
-pub fn sign_all(bundle: &mut ForumBundle, authority: &dyn Signer, late: bool) -> Result<Vec<String>> {
-    let key = authority.public_key();
-    let votes = late || CharterChain::verify(None, &bundle.charters).is_err();
-    let (_, charter) = newest(bundle)?;
-    let (last, earlier) = bundle.charters.split_last_mut().ok_or_else(|| Error::invalid("no charter"))?;
-    // All but the newest must hold already: nobody signs on a broken chain.
-    let before = match earlier {
-        [] => None,
-        _ => Some(CharterChain::verify(None, earlier).or_unverified(|| "the earlier charters do not hold".to_owned())?),
-    };
-    let previous = before.as_ref().map(CharterChain::current);
-    let owner = |c: &Charter| c.members.iter().find(|m| m.authority_key == key).map(|m| m.id.clone());
-    let owners = [owner(&charter), previous.and_then(owner)];
-    let Some(member) = owners.into_iter().flatten().next() else {
-        return Err(Error::denied(format!("{key} is the authority key of no member under this charter")));
-    };
-    let mut signed = Vec::new();
-    if votes && last.signed_by(&key).is_err() {
-        if let Some(chain) = &before
-            && charter.previous.as_deref() != Some(chain.current_id())
-        {
-            return Err(Error::unverified("the newest charter does not follow the one before it"));
-        }
-        let issued = last.payload::<Charter>(RecordKind::Charter).and_then(|p| p.issued_at_s());
-        let issued = issued.or_invalid(|| "the bundle is malformed".to_owned())?;
-        check_endorsements(previous, &charter, issued)
-            .or_unverified(|| "the charter is not to be signed".to_owned())?;
-        last.sign(authority).or_invalid(|| "cannot sign the charter".to_owned())?;
-        signed.push(format!("charter version {}:", charter.version));
-        signed.extend(diff(previous, &charter).into_iter().map(|c| format!("  {}: {}", c.act.as_str(), c.text)));
-        signed.extend(requirements(previous, &charter).into_iter().map(|text| format!("  needs {text}")));
-    }
-    sign_others(bundle, authority, &charter, &member, &mut signed)?;
-    Ok(signed)
-}
-
-fn sign_others(
-    bundle: &mut ForumBundle,
-    authority: &dyn Signer,
-    charter: &Charter,
-    member: &str,
-    signed: &mut Vec<String>,
-) -> Result<()> {
-    let malformed = || "the bundle is malformed".to_owned();
-    let key = authority.public_key();
-    for envelope in &mut bundle.suspensions {
-        let what = envelope.payload::<Suspension>(RecordKind::Suspension).or_invalid(malformed)?.body;
-        // A state does not vote on its own suspension, and an observer has no vote.
-        let votes = charter.states().any(|m| m.id == member) && what.member != member;
-        if votes && envelope.signed_by(&key).is_err() {
-            envelope.sign(authority).or_invalid(|| "cannot sign the suspension".to_owned())?;
-            signed.push(format!("suspension of `{}` until {}: {}", what.member, what.until, what.reason));
-        }
-    }
-    for envelope in bundle.delegations.iter_mut().chain(&mut bundle.revocations) {
-        if let Some(what) = own_mandate(envelope, member).or_invalid(malformed)?
-            && envelope.signatures.len() < 2
-            && envelope.signed_by(&key).is_err()
-        {
-            envelope.sign(authority).or_invalid(|| "cannot sign a delegation".to_owned())?;
-            signed.push(what);
-        }
-    }
-    Ok(())
-}
-
-/// A delegation or revocation by `member`, in words; none for another's.
-fn own_mandate(envelope: &Envelope, member: &str) -> Result<Option<String>, chancery_ledger::record::RecordError> {
-    if envelope.kind() == Some(RecordKind::Revocation) {
-        let payload = envelope.payload::<Revocation>(RecordKind::Revocation)?;
-        let Revocation { key, from, reason } = payload.body;
-        return Ok((payload.issuer == member).then(|| format!("revocation of {key} from {from}: {reason}")));
-    }
-    let payload = envelope.payload::<Delegation>(RecordKind::Delegation)?;
-    let Delegation { purpose, key, name, not_after, .. } = payload.body;
-    Ok((payload.issuer == member).then(|| format!("delegation of {key} for {purpose} ({name}) until {not_after}")))
 }

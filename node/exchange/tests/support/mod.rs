@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_exchange::config::{
     DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig as PeersConfig, NodeConfig, QueryLimits,
 };
-use chancery_exchange::{AuthorityPlace, Keyring, Node, card, draft, serve_network, sign};
+use chancery_exchange::{AuthorityPlace, Keyring, Node, card, draft, everything, serve_network, sign};
 use chancery_ledger::checkpoint::{Checkpoint, origin};
 use chancery_ledger::log::{Hash, HashStore, LogError, Tree, leaf, leaf_hash};
 use chancery_ledger::release::{Artefact, DisclosureSummary, Intent, OperatorRole, Release};
@@ -60,7 +60,7 @@ impl World {
         for member in members {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
             let authority = keyring.authority(|_| panic!("no passphrase")).unwrap();
-            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), now()).unwrap();
+            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), now(), everything).unwrap();
         }
         Self { root, bundle, genesis }
     }

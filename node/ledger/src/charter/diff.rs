@@ -45,11 +45,11 @@ pub struct Change {
     pub text: String,
 }
 
-/// Every change from `old` to `new`; without `old`, what the founding charter says.
+/// Every change from `old` to `new`; without `old`, all that the founding charter says.
 pub fn diff(old: Option<&Charter>, new: &Charter) -> Vec<Change> {
     let Some(old) = old else {
-        let found = |m: &Member| Change { act: Act::Found, text: format!("found with {}", described(m)) };
-        return new.members.iter().map(found).collect();
+        let members = new.members.iter().map(|m| format!("found with {}", described(m)));
+        return members.chain(founding_rules(new)).map(|text| Change { act: Act::Found, text }).collect();
     };
     let acts = Acts::of(old, new);
     let mut changes = Vec::new();
@@ -64,6 +64,25 @@ pub fn diff(old: Option<&Charter>, new: &Charter) -> Vec<Change> {
     }
     rule_changes(old, new, &mut changes);
     changes
+}
+
+/// What a founding charter says beside its members.
+fn founding_rules(charter: &Charter) -> Vec<String> {
+    let Charter { thresholds: t, rules, .. } = charter;
+    vec![
+        format!(
+            "of the states must sign: to admit {}, to remove {}, to set the schema's version {}, to amend {}, to suspend {}",
+            t.admit, t.remove, t.schema, t.amend, t.suspend
+        ),
+        four_eyes(rules.four_eyes).to_owned(),
+        format!("a head is published once {} other states have cosigned it", rules.witness_quorum.unwrap_or(0)),
+        format!("the shared schema is `{}`", rules.schema),
+        format!("expires {}", charter.expires),
+    ]
+}
+
+fn four_eyes(four_eyes: bool) -> &'static str {
+    if four_eyes { "a release needs two operators" } else { "one operator may publish alone" }
 }
 
 fn described(member: &Member) -> String {
@@ -127,8 +146,7 @@ fn rule_changes(old: &Charter, new: &Charter, changes: &mut Vec<Change>) {
         changes.push(Change { act: Act::Amend, text: format!("{what}: {to} of the states, until now {from}") });
     }
     if old.rules.four_eyes != new.rules.four_eyes {
-        let text = if new.rules.four_eyes { "a release needs two operators" } else { "one operator may publish alone" };
-        changes.push(Change { act: Act::Amend, text: text.to_owned() });
+        changes.push(Change { act: Act::Amend, text: four_eyes(new.rules.four_eyes).to_owned() });
     }
     if old.rules.witness_quorum != new.rules.witness_quorum {
         let (from, to) = (old.rules.witness_quorum.unwrap_or(0), new.rules.witness_quorum.unwrap_or(0));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use chancery_exchange::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
-use chancery_exchange::{AuthorityPlace, Error, Keyring, Node, card, draft, sign};
+use chancery_exchange::{AuthorityPlace, Error, Keyring, Node, card, draft, everything, sign};
 
 use crate::commands::{forum, node};
 use crate::settings;
@@ -25,7 +25,7 @@ pub(super) async fn found(dir: &Path) -> Result<Node> {
     let keyring = Keyring::new(dir.join("keys"));
     let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring, forum::now())?], forum::now())?;
     let authority = keyring.authority(|_| Err(Error::invalid("these keys have no passphrase")))?;
-    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, authority.as_ref(), forum::now())?;
+    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, authority.as_ref(), forum::now(), everything)?;
     let node = Node::open(dir, settings::load(dir)?).await?;
     node.join(&bundle, &genesis).await?;
     Ok(node)
