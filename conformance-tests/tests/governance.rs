@@ -211,6 +211,9 @@ fn a_ceremony_needs_no_network_and_an_announced_key_follows() {
         node.run(&["forum", "adopt", &rotation]).unwrap().ok().unwrap();
     }
     assert_ne!(key(gtm, "authority")["key"], old["key"]);
+    let keys = gtm.json(&["keys", "show"]).unwrap();
+    let earlier = keys.as_array().unwrap().iter().find(|k| k["key"] == old["key"]).unwrap();
+    assert_eq!((&earlier["ok"], &earlier["replaced"]), (&false.into(), &true.into()), "{earlier:#}");
     assert_eq!(key(gtm, "publisher")["ok"], true);
     gtm.publish("After the rotation", &[("2024-01", 120)]).unwrap();
     gtm.run(&["keys", "renew"]).unwrap().ok().unwrap();

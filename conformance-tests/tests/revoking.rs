@@ -79,3 +79,35 @@ fn an_authority_key_is_not_revoked_but_rotated() {
     let refused = gtm.run(&["keys", "revoke", &authority, "--reason", "lost"]).unwrap();
     assert!(refused.code == 3 && refused.err.contains("keys rotate"), "{refused:?}");
 }
+
+#[test]
+fn a_replaced_key_that_still_counts_is_seen_and_can_be_revoked() {
+    let forum = TestForum::found(&["GTM"]).unwrap();
+    let gtm = &forum.nodes[0];
+    let old = keys(gtm, "witness").remove(0);
+    gtm.run(&["keys", "replace", "witness"]).unwrap().ok().unwrap();
+    let both = keys(gtm, "witness");
+    assert_eq!(both.len(), 2, "{both:#?}");
+    assert_eq!((&both[1]["key"], &both[1]["replaced"], &both[1]["ok"]), (&old["key"], &true.into(), &true.into()));
+    assert!(text(&both[1], "state").contains(&format!("keys revoke {}", text(&old, "fingerprint"))), "{both:#?}");
+    gtm.run(&["keys", "revoke", &text(&old, "fingerprint"), "--reason", "not needed"]).unwrap().ok().unwrap();
+    assert_eq!(keys(gtm, "witness"), both[..1]);
+
+    // While the successor waits for its delegation, the present key is still told.
+    let request = forum.root.path().join("request.json");
+    gtm.run(&["keys", "replace", "witness", "--request", request.to_str().unwrap()]).unwrap().ok().unwrap();
+    let waits = keys(gtm, "witness");
+    assert_eq!((waits.len(), &waits[0]["ok"], &waits[1]["key"]), (2, &false.into(), &both[0]["key"]), "{waits:#?}");
+    assert!(text(&waits[1], "state").contains("in use"), "{waits:#?}");
+}
+
+#[test]
+fn an_operator_whose_key_file_is_gone_can_be_revoked() {
+    let forum = TestForum::found(&["GTM"]).unwrap();
+    let gtm = &forum.nodes[0];
+    std::fs::remove_file(gtm.dir.join("keys/operators/approver.pem")).unwrap();
+    let operators = keys(gtm, "operator");
+    assert!(operators.iter().any(|k| k["name"] == "approver" && k["replaced"] == true), "{operators:#?}");
+    gtm.run(&["keys", "revoke", "operator/approver", "--reason", "laptop lost"]).unwrap().ok().unwrap();
+    assert!(keys(gtm, "operator").iter().all(|k| k["name"] != "approver"));
+}

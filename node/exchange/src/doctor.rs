@@ -6,11 +6,9 @@ use chancery_store::releases::ReleaseSelection;
 use serde::Serialize;
 
 use crate::error::{Doing as _, Result};
+use crate::keys::RENEW_WITHIN_S;
 use crate::node::Node;
 use crate::tiles::cosigned_note;
-
-/// Delegations that end within so many seconds are to be renewed.
-const RENEW_WITHIN_S: i64 = 14 * 24 * 3600;
 
 /// How long a head may wait for its cosignatures before that is worth an alarm, in seconds.
 const PATIENCE_S: i64 = 3600;

@@ -3,33 +3,21 @@
 //! Everything the authority key must sign is first a request: a bundle with the forum's charters and the records that lack its signature.
 //! The request is signed here, or on a machine without network, and comes back as a response.
 
+mod list;
 mod revoke;
+
+pub use list::KeyView;
 
 use chancery_ledger::charter::Member;
 use chancery_ledger::trust::Merged;
-use chancery_ledger::{Envelope, ForumBundle, KeyPair, PublicKey, Purpose, Trust, time};
-use serde::Serialize;
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, Purpose, Trust};
 
-use crate::error::{Doing as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::forum::{Amendment, amend, mandates};
 use crate::node::Node;
 
-/// A key of this node.
-#[derive(Debug, Clone, Serialize)]
-pub struct KeyView {
-    /// `authority`, or what it is delegated for.
-    pub purpose: String,
-    /// An operator's name.
-    pub name: String,
-    /// The key.
-    pub key: String,
-    /// What people compare.
-    pub fingerprint: String,
-    /// Whether it may act now.
-    pub ok: bool,
-    /// Until when, or why not, and what to do.
-    pub state: String,
-}
+/// Delegations that end within so many seconds are to be renewed.
+pub(crate) const RENEW_WITHIN_S: i64 = 14 * 24 * 3600;
 
 /// What keys of a node serve that is no operator's.
 const OWN: [Purpose; 4] = [Purpose::Log, Purpose::Witness, Purpose::Publisher, Purpose::Transport];
@@ -42,69 +30,6 @@ pub fn parse_purpose(text: &str) -> Result<Purpose> {
 }
 
 impl Node {
-    /// The authority key and every delegated key here.
-    pub fn key_list(&self) -> Result<Vec<KeyView>> {
-        let (keyring, trust) = (self.keyring(), self.trust().ok());
-        let authority: PublicKey =
-            keyring.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
-        let mut views = vec![self.authority_view(authority, trust.as_deref())?];
-        for (purpose, name, key) in crate::forum::held(&keyring)? {
-            let (ok, state) = match trust.as_deref() {
-                None => (false, "no forum joined".to_owned()),
-                Some(trust) => self.mandate_state(trust, purpose, &key.public()),
-            };
-            let name = if purpose == Purpose::Operator { name } else { String::new() };
-            views.push(view(purpose.to_string(), name, key.public(), ok, state));
-        }
-        Ok(views)
-    }
-
-    fn authority_view(&self, key: PublicKey, trust: Option<&Trust>) -> Result<KeyView> {
-        let (mut ok, mut state) = match self.keyring().authority_token() {
-            Some(_) => (true, "signs charters and delegations, on its token".to_owned()),
-            None => (true, "signs charters and delegations; keep it off this machine".to_owned()),
-        };
-        if let Some(member) = trust.and_then(|t| t.charter().member(self.member())) {
-            ok = member.authority_key == key;
-            let next = self.keyring().next_authority_public()?;
-            state = match (ok, &member.next_key_hash, next) {
-                (false, ..) => format!("the charter names another: {}", member.authority_key.fingerprint()),
-                (_, Some(hash), Some(next)) if next.commitment() == *hash => {
-                    format!("its successor {} is announced in the charter", next.fingerprint())
-                }
-                (_, Some(_), _) => "its successor is announced in the charter; its key is not here".to_owned(),
-                (_, None, Some(_)) => {
-                    "its successor is made and not announced: give your new card for `chancery forum amend --update`"
-                        .to_owned()
-                }
-                (_, None, None) => "no successor is announced: run `chancery keys announce`".to_owned(),
-            };
-            if let Some(found) = trust.and_then(|t| t.chain().endorsed(self.member(), &[])) {
-                state = match found {
-                    Ok(found) => format!("{state}; endorsed by `{}`", found.signer),
-                    Err(error) => format!("{state}; {error}"),
-                };
-            }
-            if self.keyring().authority_token().is_some() {
-                state = format!("{state}; on its token");
-            }
-        }
-        Ok(view("authority".to_owned(), String::new(), key, ok, state))
-    }
-
-    fn mandate_state(&self, trust: &Trust, purpose: Purpose, key: &PublicKey) -> (bool, String) {
-        let now = self.now();
-        match trust.key_for(self.member(), purpose, key, now) {
-            Err(error) => (false, error.to_string()),
-            Ok(_) => {
-                let longest =
-                    trust.in_force(self.member(), purpose, now).into_iter().find(|d| d.delegation.key == *key);
-                let end = longest.map_or(now, |d| d.not_after);
-                (true, format!("until {}", time::format(end)))
-            }
-        }
-    }
-
     /// What must be signed to renew every key here for 90 days. The delegations held go on beside the new ones.
     pub fn request_renewal(&self) -> Result<ForumBundle> {
         let trust = self.trust()?;
@@ -175,8 +100,4 @@ impl Node {
         self.follow_own_keys().await?;
         Ok(merged)
     }
-}
-
-fn view(purpose: String, name: String, key: PublicKey, ok: bool, state: String) -> KeyView {
-    KeyView { purpose, name, key: key.to_string(), fingerprint: key.fingerprint(), ok, state }
 }

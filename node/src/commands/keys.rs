@@ -171,10 +171,18 @@ async fn show(context: &Context) -> Result<()> {
     }
     let mut table = output::table(&["", "purpose", "name", "fingerprint", "state"]);
     for key in &keys {
-        let mark = if key.ok { "ok" } else { "!!" };
+        let mark = match (key.attention, key.ok) {
+            (true, _) => "!!",
+            (false, true) => "ok",
+            (false, false) => "",
+        };
         table.add_row([mark, &key.purpose, &key.name, &key.fingerprint, &key.state]);
     }
     output::line(table.to_string());
+    let attention = keys.iter().filter(|k| k.attention).count();
+    if attention > 0 {
+        output::line(format!("WARNING: {attention} keys marked `!!` have ended, end soon or lack a delegation"));
+    }
     output::line(
         "the authority key delegates each purpose to another key for at most 90 days; `chancery keys renew` prolongs all",
     );

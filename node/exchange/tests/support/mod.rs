@@ -45,6 +45,11 @@ pub struct World {
 
 impl World {
     pub fn found(members: &[&str]) -> Self {
+        Self::found_at(members, now())
+    }
+
+    /// Founded at `at`: every delegation ends 90 days after it.
+    pub fn found_at(members: &[&str], at: i64) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut cards = Vec::new();
         for member in members {
@@ -53,14 +58,14 @@ impl World {
             keyring.create(&["ana".to_owned(), "luis".to_owned()], AuthorityPlace::File(None)).unwrap();
             DataFolder::open(&root.path().join(member)).unwrap().signer_new().unwrap();
             let config = config(member, &format!("/ip4/127.0.0.1/tcp/{}", free_port()));
-            cards.push(card(&config, &keyring, now()).unwrap());
+            cards.push(card(&config, &keyring, at).unwrap());
         }
-        let mut bundle = draft("Test forum", 12, true, None, cards, now()).unwrap();
+        let mut bundle = draft("Test forum", 12, true, None, cards, at).unwrap();
         let mut genesis = String::new();
         for member in members {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
             let authority = keyring.authority(|_| panic!("no passphrase")).unwrap();
-            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), now(), everything).unwrap();
+            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), at, everything).unwrap();
         }
         Self { root, bundle, genesis }
     }
@@ -81,9 +86,14 @@ impl World {
         self.trust().charter().member(member).unwrap().addresses[0].clone()
     }
 
+    /// Opens an honest node, which may not have joined yet.
+    pub async fn open(&self, member: &str) -> Node {
+        Node::open(&self.folder(member), config(member, &self.address(member))).await.unwrap()
+    }
+
     /// Opens and serves an honest node.
     pub async fn serve(&self, member: &str) -> Running {
-        let node = Node::open(&self.folder(member), config(member, &self.address(member))).await.unwrap();
+        let node = self.open(member).await;
         if node.trust().is_err() {
             node.join(&self.bundle, &self.genesis).await.unwrap();
         }
