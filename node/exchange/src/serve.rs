@@ -198,10 +198,10 @@ impl Worker {
     async fn look_after_own(&mut self, known_head: &mut String) -> Result<()> {
         self.node.keep_decisions().await?;
         self.node.reload_trust().await?;
-        // What this member proposed may have been adopted elsewhere first.
+        // What this member proposed may have been adopted elsewhere first, its new authority key among it.
         let agreed = self.node.trust()?.digest();
         if agreed != self.agreed {
-            self.node.log_own_mandates().await?;
+            self.node.follow_own_keys().await?;
             self.agreed = agreed;
         }
         let peers = admitted(&self.node)?;
