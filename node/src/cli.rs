@@ -37,7 +37,8 @@ Start with `chancery demo` to see a whole forum, or `chancery init` to make a no
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 unexpected failure; 2 wrong usage; 3 invalid input; 4 not allowed; 5 not found;
 6 busy or conflicting (port, lock, other process); 7 verification failed; 8 storage failed;
-9 structures differ and need mapping; 10 structures differ and break keys or meanings.";
+9 structures differ and need mapping; 10 structures differ and break keys or meanings;
+11 the proof holds, and the release was withdrawn since.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -115,6 +116,9 @@ pub(crate) enum Command {
     /// Read published figures.
     Query(Query),
     /// Check a proof bundle or an artefact, offline.
+    ///
+    /// Says when and why the release was withdrawn, where the proof holds the withdrawal or this node knows of it. Exit code 0: it holds;
+    /// 7: it does not; 11: it holds, and the release was withdrawn since.
     Verify(Verify),
     /// Write the file that proves a release offline: a C2SP tlog-proof, which `verify` and other tools read.
     Proof(proof::Proof),

@@ -390,6 +390,7 @@ impl Node {
         let row = self.readable_release(id, Action::Read).await?;
         let (node, trust) = (self.clone(), self.trust()?);
         let timestamp = self.timestamp_of(&row).await?;
+        let withdrawal = self.withdrawal(&row).await?;
         let work = move || {
             let failed = || "cannot read the record".to_owned();
             let record = node.store().record_get(&row.id).or_storage(failed)?;
@@ -410,6 +411,7 @@ impl Node {
             let mut bundle =
                 ProofBundle::new(&trust, envelope, place).or_unverified(|| "cannot make the proof".to_owned())?;
             bundle.timestamp = timestamp.map(|(token, _)| token);
+            bundle.withdrawal = withdrawal.map(|(.., envelope)| envelope);
             serde_json::to_vec_pretty(&bundle).or_storage(|| "cannot write the proof".to_owned())
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the proof was cut off".to_owned())?

@@ -12,7 +12,7 @@ use crate::cosignature::{self, Cosignature};
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
 use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
-use crate::release::{self, VerifiedRelease};
+use crate::release::{self, ReleaseError, VerifiedRelease};
 use crate::time;
 use crate::timestamp;
 use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
@@ -47,6 +47,9 @@ pub struct ProofBundle {
     /// An RFC 3161 time-stamp of the record, DER in base64, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
+    /// The record by which the issuer has withdrawn the release, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Envelope>,
 }
 
 /// Why a bundle proves nothing.
@@ -97,6 +100,17 @@ pub struct Told<'a> {
     pub timestamp_cas: &'a [u8],
 }
 
+/// That a release was withdrawn: it was published as proved, and its issuer no longer stands by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withdrawn {
+    /// Record id of the withdrawal, if the record is known.
+    pub record: Option<String>,
+    /// RFC 3339 UTC.
+    pub at: String,
+    /// Why, in the issuer's words.
+    pub reason: String,
+}
+
 /// What a bundle proved.
 #[derive(Debug, Clone)]
 pub struct ProofReport {
@@ -114,6 +128,8 @@ pub struct ProofReport {
     pub cosignatures: Vec<Cosignature>,
     /// How many member states must have, by the charter.
     pub quorum: usize,
+    /// That the release was withdrawn, if the bundle says so.
+    pub withdrawn: Option<Withdrawn>,
     /// What was checked, and what was not, one line each.
     pub steps: Vec<Step>,
 }
@@ -172,6 +188,7 @@ impl ProofBundle {
             inclusion: encode_hashes(place.inclusion),
             checkpoint: place.checkpoint.to_owned(),
             timestamp: None,
+            withdrawal: None,
         })
     }
 
@@ -220,7 +237,7 @@ impl ProofBundle {
         fn step<T, E: std::fmt::Display>(step: &'static str, result: Result<T, E>) -> Result<T, ProofError> {
             result.map_err(|e| ProofError::Step { step, reason: e.to_string() })
         }
-        for envelope in self.forum.envelopes().chain([&self.record]) {
+        for envelope in self.forum.envelopes().chain([&self.record]).chain(&self.withdrawal) {
             step("form", envelope.check_form())?;
         }
         if !self.forum.conflicting.is_empty() {
@@ -265,6 +282,7 @@ impl ProofBundle {
         let quorum = trust.charter().witness_quorum(&issuer);
         steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
         steps.extend(self.timestamp_step(told.timestamp_cas)?);
+        let withdrawn = step("withdrawal", self.withdrawn(&trust, &issuer, &release.id))?;
         Ok(ProofReport {
             cosignatures,
             quorum,
@@ -273,8 +291,19 @@ impl ProofBundle {
             charter_expires: trust.charter().expires_s(),
             release,
             checkpoint,
+            withdrawn,
             steps,
         })
+    }
+
+    /// What the withdrawal in the bundle says, if there is one.
+    fn withdrawn(&self, trust: &Trust, issuer: &str, release: &str) -> Result<Option<Withdrawn>, ReleaseError> {
+        let Some(envelope) = &self.withdrawal else { return Ok(None) };
+        let payload = release::verify_withdrawal(trust, envelope, issuer)?;
+        if payload.body.release != release {
+            return Err(ReleaseError::Malformed("it is of another release".to_owned()));
+        }
+        Ok(Some(Withdrawn { record: Some(envelope.id()?), at: payload.issued_at, reason: payload.body.reason }))
     }
 
     /// The report's line on the time-stamp; none if there is none. One that does not hold refuses the proof only where it is asked for.

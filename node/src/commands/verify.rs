@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use chancery_exchange::Error;
 use chancery_ledger::endorsement;
-use chancery_ledger::proof::{ProofBundle, Step, Told};
+use chancery_ledger::proof::{ProofBundle, ProofReport, Step, Told, Withdrawn};
 use chancery_ledger::record::is_sha256;
 use chancery_store::artefacts::sha256_of;
 
@@ -15,6 +15,9 @@ use super::forum::now;
 use crate::cli::proof::Proof;
 use crate::cli::{Log, Verify};
 use crate::{output, settings};
+
+/// The exit code of a proof that holds, of a release that its issuer has withdrawn since.
+const WITHDRAWN: u8 = 11;
 
 pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> {
     let mut artefact: Option<PathBuf> = args.artefact.clone();
@@ -61,20 +64,36 @@ pub(crate) async fn verify(context: &Context, args: Verify) -> Result<ExitCode> 
         None => steps.push(Step::undone("the figures themselves: no artefact was given")),
     }
     let unanchored = genesis.is_none();
+    let withdrawn = withdrawn(context, &report).await?;
+    let code = withdrawn.as_ref().map_or(ExitCode::SUCCESS, |_| ExitCode::from(WITHDRAWN));
     if context.json {
         let intent = &report.release.payload.body.intent;
         output::json(&serde_json::json!({
-            "ok": true, "release": report.release.id, "issuer": intent.issuer, "dataflow": intent.dataflow, "title": intent.title,
+            "ok": withdrawn.is_none(), "withdrawn": withdrawn, "release": report.release.id, "issuer": intent.issuer, "dataflow": intent.dataflow, "title": intent.title,
             "artefacts": intent.artefacts.iter().map(|a| &a.sha256).collect::<Vec<_>>(),
             "forum": report.forum, "forum_name": report.forum_name, "genesis_given": !unanchored, "artefact_checked": artefact.is_some(),
             "cosigned_by": report.cosignatures.iter().map(|c| &c.member).collect::<Vec<_>>(), "quorum": report.quorum, "steps": steps,
         }))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(code);
     }
     for Step { done, text } in steps {
         output::line(if done { format!("ok  {text}") } else { format!("--  not checked: {text}") });
     }
-    Ok(ExitCode::SUCCESS)
+    if let Some(Withdrawn { record, at, reason }) = withdrawn {
+        let issuer = &report.release.payload.body.intent.issuer;
+        let record = record.map_or(String::new(), |id| format!(" (record {id})"));
+        output::line(format!("!!  WITHDRAWN by `{issuer}` at {at}: {reason}{record}: use these figures no more"));
+    }
+    Ok(code)
+}
+
+/// That the release was withdrawn, by the bundle or by what the node here holds.
+async fn withdrawn(context: &Context, report: &ProofReport) -> Result<Option<Withdrawn>> {
+    if report.withdrawn.is_some() || !settings::file(&context.dir).exists() {
+        return Ok(report.withdrawn.clone());
+    }
+    let tombstone = context.node().await?.tombstone_of(&report.release.id).await?;
+    Ok(tombstone.map(|t| Withdrawn { record: t.record, at: t.withdrawn_at, reason: t.reason }))
 }
 
 /// Writes a release's proof beside whatever it proves.

@@ -28,6 +28,8 @@ struct Extra {
     leaf: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     timestamp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    withdrawal: Option<Envelope>,
 }
 
 fn malformed(reason: impl Into<String>) -> ProofError {
@@ -43,6 +45,7 @@ impl ProofBundle {
             salt: self.salt.clone(),
             leaf: self.leaf.clone(),
             timestamp: self.timestamp.clone(),
+            withdrawal: self.withdrawal.clone(),
         };
         let extra = STANDARD.encode(json::to_canonical(&extra).map_err(|e| malformed(e.to_string()))?);
         let hashes: String = self.inclusion.iter().map(|hash| format!("{hash}\n")).collect();
@@ -86,7 +89,7 @@ impl ProofBundle {
             return Err(malformed(format!("the checkpoint is of `{}`, no log of a forum", excerpt(origin))));
         }
         let tree_size = Checkpoint::read(checkpoint, origin).map_err(|e| malformed(e.to_string()))?.size;
-        let Extra { forum, record, salt, leaf, timestamp } = extra;
+        let Extra { forum, record, salt, leaf, timestamp, withdrawal } = extra;
         Ok(Self {
             format: FORMAT.to_owned(),
             forum,
@@ -98,6 +101,7 @@ impl ProofBundle {
             inclusion,
             checkpoint: checkpoint.to_owned(),
             timestamp,
+            withdrawal,
         })
     }
 }

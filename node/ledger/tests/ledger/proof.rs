@@ -1,7 +1,8 @@
 //! A proof bundle proves its release to a reader who trusts nothing but the forum's id.
 
 use chancery_ledger::proof::{ProofBundle, Told};
-use chancery_ledger::{Audience, ForumBundle, Purpose, RecordKind, Trust, time};
+use chancery_ledger::release::Withdrawal;
+use chancery_ledger::{Audience, Envelope, ForumBundle, Payload, Purpose, RecordKind, Trust, time};
 use proptest::prelude::*;
 
 pub(crate) use crate::samples::proof;
@@ -23,6 +24,30 @@ fn a_bundle_proves_its_release() {
     }
     let late = proof(Audience::Public).verify_offline(told(None), START + 400 * DAY).unwrap();
     assert!(late.steps.iter().any(|step| !step.done && step.text.contains("the charter expired")), "{:?}", late.steps);
+}
+
+#[test]
+fn a_bundle_tells_of_the_withdrawal_of_its_release_alone() {
+    let with = |release: &str, signer: u8| {
+        let body = Withdrawal { release: release.to_owned(), reason: "wrong table".to_owned(), audience: None };
+        let payload = Payload {
+            forum: trust().forum().to_owned(),
+            issuer: "MEX".to_owned(),
+            issued_at: time::format(ISSUED + DAY),
+            kind: RecordKind::Withdrawal,
+            body,
+        };
+        let mut proof = proof(Audience::Public);
+        proof.withdrawal = Some(Envelope::seal(&payload, &[&key(signer)]).unwrap());
+        let text = proof.to_tlog_proof().unwrap();
+        ProofBundle::parse(text.as_bytes()).unwrap().verify(told(None)).map(|report| report.withdrawn)
+    };
+    let release = sealed(Audience::Public).id().unwrap();
+    let withdrawn = with(&release, PUBLISHER).unwrap().unwrap();
+    assert_eq!((withdrawn.at, withdrawn.reason.as_str()), (time::format(ISSUED + DAY), "wrong table"));
+    refused("of another release", with(&"a".repeat(64), PUBLISHER), "of another release");
+    refused("by an operator", with(&release, PREPARER), "withdrawal: no publisher key");
+    assert_eq!(proof(Audience::Public).verify(told(None)).unwrap().withdrawn, None);
 }
 
 #[test]
