@@ -114,6 +114,28 @@ fn a_node_that_lost_all_but_its_keys_signs_nothing_until_it_has_caught_up() {
 }
 
 #[test]
+fn a_suspended_state_holds_up_no_restored_node() {
+    let forum = TestForum::found(&["GTM", "HND", "SLV"]).unwrap();
+    let [gtm, hnd, _] = forum.nodes.as_slice() else { panic!("three nodes") };
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark"] {
+        let _ = std::fs::remove_file(gtm.dir.join(name));
+    }
+    let bundle = forum.bundle.to_str().unwrap();
+    gtm.run(&["forum", "join", bundle, "--genesis", &forum.genesis]).unwrap().ok().unwrap();
+    let doctor = gtm.run(&["doctor", "--json"]).unwrap();
+    assert!(doctor.out.contains("2 other states of `HND`, `SLV`"), "{doctor:?}");
+    // SLV's node is gone. Once it is suspended, only HND is asked.
+    let draft = forum.root.path().join("suspend.json").to_string_lossy().into_owned();
+    hnd.run(&["forum", "suspend", "SLV", "--reason", "out of reach", "--output", &draft]).unwrap().ok().unwrap();
+    hnd.sign(&draft).unwrap();
+    hnd.run(&["forum", "adopt", &draft]).unwrap().ok().unwrap();
+    let (_gtm, _hnd) = (gtm.serve().unwrap(), hnd.serve().unwrap());
+    let logged = || Ok(gtm.run(&["log", "--check"])?.ok().ok());
+    wait_for("its delegations in its log", logged).unwrap();
+    gtm.publish("figures", &[("2024-01", 10)]).unwrap();
+}
+
+#[test]
 fn keys_without_a_past_are_believed_once_the_others_know_of_none() {
     let forum = TestForum::found(&["GTM", "HND"]).unwrap();
     let [gtm, hnd] = forum.nodes.as_slice() else { panic!("two nodes") };

@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// Counts a peer among those who know no more than `size` leaves of this node's own log; how many there are.
-    pub(crate) fn confirmed(&self, size: u64, peer: &str) -> usize {
+    pub(crate) fn confirmed(&self, size: u64, peer: &str) -> std::collections::BTreeSet<String> {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
     }
 

@@ -15,7 +15,8 @@ impl Node {
     /// Why this node may not sign its log of `size` leaves now; none if it may.
     pub(crate) fn signing_doubt(&self, trust: &Trust, size: u64) -> Result<Option<String>> {
         let continuity = self.folder().continuity(trust.forum(), size);
-        let alone = others(trust, self.member()) == 0;
+        let alone = trust.charter().states().all(|m| m.id == self.member());
+        let asked = || self.asked(trust);
         Ok(match continuity.or_storage(|| "cannot read the signer's mark".to_owned())? {
             Continuity::Unbroken => None,
             Continuity::Shorter(signed) => Some(format!(
@@ -25,14 +26,14 @@ impl Node {
             // Nobody can have seen more, and nobody can be asked.
             Continuity::Unmarked | Continuity::Copied if alone => None,
             Continuity::Unmarked if size == 0 => Some(format!(
-                "the keys in this folder may have signed a log that is not here: that is known when {} other states have been asked; \
+                "the keys in this folder may have signed a log that is not here: that is known when {}; \
                  `chancery serve` asks them, and gets the log from them",
-                needed(trust, self.member())
+                asked()
             )),
             Continuity::Unmarked | Continuity::Copied => Some(format!(
-                "this folder was put back or copied: whether more than {size} leaves of its log were signed is known when {} other \
-                 states have been asked; `chancery serve` asks them",
-                needed(trust, self.member())
+                "this folder was put back or copied: whether more than {size} leaves of its log were signed is known when {}; \
+                 `chancery serve` asks them",
+                asked()
             )),
         })
     }
@@ -86,8 +87,12 @@ impl Node {
         if shorter || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState) {
             return Ok(());
         }
-        let said = self.confirmed(size, peer);
-        if said < needed(&trust, self.member()) {
+        let current = current(&trust, self.member(), self.now());
+        let peers = self.confirmed(size, peer);
+        let (said, silent): (Vec<&str>, Vec<&str>) = current.iter().copied().partition(|id| peers.contains(*id));
+        let (said, needed) = (said.len(), needed(&trust, self.member(), current.len()));
+        if said < needed {
+            tracing::warn!(said, needed, waits_for = ?silent, "whether more of this node's log was signed is not known yet");
             return Ok(());
         }
         tracing::warn!(size, said, "the peers know no more of this node's log than is here: it signs again");
@@ -99,18 +104,32 @@ impl Node {
     }
 }
 
-fn others(trust: &Trust, member: &str) -> usize {
-    trust.charter().states().filter(|m| m.id != member).count()
+impl Node {
+    /// Who must be asked before this node signs, in words.
+    fn asked(&self, trust: &Trust) -> String {
+        let current = current(trust, self.member(), self.now());
+        let needed = needed(trust, self.member(), current.len());
+        format!(
+            "{needed} other states of {} have been asked (one that does not come back can be suspended or removed by the others)",
+            current.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+        )
+    }
 }
 
-/// So many states that every quorum of witnesses has one among them.
-fn needed(trust: &Trust, member: &str) -> usize {
-    let others = others(trust, member);
-    match trust.charter().witness_quorum(member) {
-        0 => others / 2 + 1,
-        quorum => others + 1 - quorum,
+/// The other states whose nodes can answer at `at`: a suspended one's is not let in.
+fn current<'a>(trust: &'a Trust, member: &str, at: i64) -> Vec<&'a str> {
+    let states = trust.charter().states().map(|m| m.id.as_str());
+    states.filter(|id| *id != member && trust.suspended(id, at).is_none()).collect()
+}
+
+/// So many of the `current` states that every quorum of witnesses among them has one of these. What only suspended states have cosigned is not
+/// known then: by suspending them the others have said that the forum goes on without them.
+fn needed(trust: &Trust, member: &str, current: usize) -> usize {
+    match trust.charter().witness_quorum(member).min(current) {
+        0 => current / 2 + 1,
+        quorum => current + 1 - quorum,
     }
-    .min(others)
+    .min(current)
 }
 
 /// Who has said that it knows no more of this node's log than so many leaves.
@@ -121,12 +140,12 @@ pub(crate) struct Confirmations {
 }
 
 impl Confirmations {
-    /// How many have, with this one. What was said of another size counts no more.
-    pub(crate) fn add(&mut self, size: u64, peer: &str) -> usize {
+    /// Those who have, with this one. What was said of another size counts no more.
+    pub(crate) fn add(&mut self, size: u64, peer: &str) -> BTreeSet<String> {
         if self.size != size {
             *self = Self { size, peers: BTreeSet::new() };
         }
         self.peers.insert(peer.to_owned());
-        self.peers.len()
+        self.peers.clone()
     }
 }
