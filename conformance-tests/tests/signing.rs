@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_conformance::{TestForum, TestNode};
 use serde_json::Value;
 
@@ -85,4 +87,38 @@ fn a_founding_charter_is_shown_whole() {
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+}
+
+#[test]
+fn a_founding_charter_that_no_node_would_join_is_neither_drafted_nor_signed() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let [gtm, hnd] = forum.nodes.as_slice() else { panic!() };
+    let (draft, cards) = (path(&forum, "draft.json"), ["GTM.card.json", "HND.card.json"].map(|c| path(&forum, c)));
+    // HND's key under another name.
+    let other = path(&forum, "other.card.json");
+    std::fs::write(&other, std::fs::read_to_string(&cards[1]).unwrap().replace("\"HND\"", "\"SLV\"")).unwrap();
+    let faults: [(&[&str], &[&str], &str); 4] = [
+        (&[], &[&cards[0], &cards[0]], "twice there"),
+        (&[], &[&cards[1], &other], "shares its authority key"),
+        (&["--months", "0"], &[&cards[0], &cards[1]], "not after it was issued"),
+        (&["--name", ""], &[&cards[0], &cards[1]], "name is empty"),
+    ];
+    for (options, members, part) in faults {
+        let name: &[&str] = if options.contains(&"--name") { &[] } else { &["--name", "Other"] };
+        let refused = gtm.run(&[&["forum", "draft", "--output", &draft], name, options, members].concat()).unwrap();
+        assert!(refused.code == 7 && refused.err.contains(part), "{part}: {refused:?}");
+        assert!(!std::path::Path::new(&draft).exists(), "{part}");
+    }
+    let follows = gtm.run(&["forum", "amend", "--admit", &other, "--output", &draft]).unwrap();
+    assert!(follows.code == 7 && follows.err.contains("shares its authority key"), "{follows:?}");
+
+    // Whoever writes one all the same gets no signature for it.
+    gtm.run(&["forum", "draft", "--name", "Other", "--output", &draft, &cards[0], &cards[1]]).unwrap().ok().unwrap();
+    let mut bundle: Value = serde_json::from_slice(&std::fs::read(&draft).unwrap()).unwrap();
+    let payload = STANDARD.decode(bundle["charters"][0]["payload"].as_str().unwrap()).unwrap();
+    let payload = String::from_utf8(payload).unwrap().replace("\"Other\"", "\"\"");
+    bundle["charters"][0]["payload"] = STANDARD.encode(payload).into();
+    std::fs::write(&draft, bundle.to_string()).unwrap();
+    let refused = hnd.run(&["forum", "sign", &draft, "--show"]).unwrap();
+    assert!(refused.code == 7 && refused.err.contains("name is empty"), "{refused:?}");
 }

@@ -5,7 +5,7 @@ mod amend;
 mod sign;
 mod waiting;
 
-use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds, check_endorsements};
+use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds, check_draft};
 use chancery_ledger::{Envelope, ForumBundle, Payload, RecordKind, time};
 
 pub use amend::{Amendment, amend, suspend};
@@ -79,7 +79,6 @@ pub fn draft(
         },
         expires: time::format(now + i64::from(months) * 30 * 24 * 3600),
     };
-    check_endorsements(None, &charter, now).or_unverified(|| "a card is refused".to_owned())?;
     let payload = Payload {
         forum: String::new(),
         issuer,
@@ -88,5 +87,6 @@ pub fn draft(
         body: charter,
     };
     let envelope = Envelope::seal(&payload, &[]).or_invalid(|| "cannot write the draft".to_owned())?;
+    check_draft(None, &envelope).or_unverified(|| "no forum can be founded so".to_owned())?;
     Ok(ForumBundle { charters: vec![envelope], ..ForumBundle::default() })
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use acts::{Acts, Requirement};
-pub use chain::{CharterChain, check_endorsements, signed_states};
+pub use chain::{CharterChain, check_draft, signed_states};
 pub use diff::{Act, Change, diff, requirements};
 pub use thresholds::{Fraction, Thresholds};
 

@@ -1,6 +1,6 @@
 //! Drafting what follows: an amended charter, or a suspension.
 
-use chancery_ledger::charter::{Charter, Fraction, Member, Role, check_endorsements, diff};
+use chancery_ledger::charter::{Charter, Fraction, Member, Role, check_draft, diff};
 use chancery_ledger::suspension::{self, Suspension};
 use chancery_ledger::trust::Trust;
 use chancery_ledger::{Envelope, ForumBundle, Payload, RecordKind, time};
@@ -44,7 +44,6 @@ pub fn amend(bundle: &ForumBundle, wanted: Amendment, issuer: &str, now: i64) ->
     if diff(Some(old), &new).is_empty() {
         return Err(Error::invalid("the amendment changes nothing: say what, for example `--months 12`"));
     }
-    check_endorsements(Some(old), &new, now).or_unverified(|| "a card is refused".to_owned())?;
     let payload = Payload {
         forum: trust.forum().to_owned(),
         issuer: issuer.to_owned(),
@@ -53,6 +52,7 @@ pub fn amend(bundle: &ForumBundle, wanted: Amendment, issuer: &str, now: i64) ->
         body: new,
     };
     let envelope = Envelope::seal(&payload, &[]).or_invalid(|| "cannot write the draft".to_owned())?;
+    check_draft(Some(trust.chain()), &envelope).or_unverified(|| "such a charter cannot follow".to_owned())?;
     let mut draft = bundle.clone();
     draft.charters.push(envelope);
     Ok(draft)

@@ -1,7 +1,7 @@
 //! What the authority key signs, and nothing else: charters, suspensions, delegations, revocations. Each is told in words before it is signed,
 //! and only what was chosen is. Needs no node and no network, so that the key can stay on a machine that has neither.
 
-use chancery_ledger::charter::{Charter, CharterChain, check_endorsements, diff, requirements};
+use chancery_ledger::charter::{Charter, CharterChain, check_draft, diff, requirements};
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::revocation::Revocation;
 use chancery_ledger::suspension::{self, Suspension};
@@ -116,9 +116,8 @@ fn charter_waiting(envelope: &Envelope, charter: &Charter, before: Option<&Chart
         return Err(Error::unverified("the newest charter does not follow the one before it"));
     }
     let payload = envelope.payload::<Charter>(RecordKind::Charter).or_invalid(malformed)?;
-    let issued = payload.issued_at_s().or_invalid(malformed)?;
     let previous = before.map(CharterChain::current);
-    check_endorsements(previous, charter, issued).or_unverified(|| "the charter is not to be signed".to_owned())?;
+    check_draft(before, envelope).or_unverified(|| "the charter is not to be signed".to_owned())?;
     let mut text = vec![format!(
         "charter version {} of {}, proposed by `{}` at {}:",
         charter.version, charter.forum_name, payload.issuer, payload.issued_at

@@ -70,10 +70,7 @@ impl CharterChain {
         let (old, new) = (&self.current.payload.body, &next.payload.body);
         check_successor(&next.payload, version, &self.current, &self.genesis_id)?;
         let acts = Acts::of(old, new);
-        if acts.removed.len() > 1 {
-            let reason = "it removes more than one member: each removal is its own version".to_owned();
-            return Err(CharterError::Chain { version, reason });
-        }
+        check_removals(&acts, version)?;
         for (charter, by) in [(old, version - 1), (new, version)] {
             let needed = acts.requirement(charter).needed;
             check_signatures(envelope, charter, version, by, needed, acts.without())?;
@@ -224,6 +221,28 @@ impl CharterChain {
     }
 }
 
+/// Whether `envelope` could become the charter that follows `before`, or found a forum without it, once enough have signed: everything but the
+/// signatures. Whoever drafts or signs asks this, so that nobody signs what no node will adopt.
+pub fn check_draft(before: Option<&CharterChain>, envelope: &Envelope) -> Result<(), CharterError> {
+    let version = before.map_or(0, |chain| chain.envelopes.len()) + 1;
+    let next = Version::read(envelope, version)?;
+    let Some(chain) = before else {
+        check_genesis(&next.payload, &next.id, None)?;
+        return check_endorsements(None, &next.payload.body, next.issued_at);
+    };
+    check_successor(&next.payload, version, &chain.current, &chain.genesis_id)?;
+    check_removals(&Acts::of(chain.current(), &next.payload.body), version)?;
+    check_endorsements(Some(chain.current()), &next.payload.body, next.issued_at)
+}
+
+fn check_removals(acts: &Acts, version: usize) -> Result<(), CharterError> {
+    if acts.removed.len() > 1 {
+        let reason = "it removes more than one member: each removal is its own version".to_owned();
+        return Err(CharterError::Chain { version, reason });
+    }
+    Ok(())
+}
+
 /// Member states of `charter` whose signature on `envelope` holds, each once.
 pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&str>) -> Vec<String> {
     let Ok(message) = envelope.message() else {
@@ -237,7 +256,7 @@ pub fn signed_states(envelope: &Envelope, charter: &Charter, without: Option<&st
 }
 
 /// Checks the endorsements by national PKIs that `new` brings, as of its issue: those of a key or with a text that `old` has not.
-pub fn check_endorsements(old: Option<&Charter>, new: &Charter, issued_at: i64) -> Result<(), CharterError> {
+fn check_endorsements(old: Option<&Charter>, new: &Charter, issued_at: i64) -> Result<(), CharterError> {
     for member in &new.members {
         let Some(endorsement) = &member.endorsement else { continue };
         let before = old.and_then(|charter| charter.member(&member.id));
