@@ -23,6 +23,8 @@ export interface Member {
   releases: number;
   latest_release_at: string | null;
   forked_at?: string | null;
+  /** The suspension in force, if there is one. */
+  suspended?: { from: string; until: string; reason: string; signed_by: string[] } | null;
 }
 
 export interface Forum {

@@ -46,6 +46,7 @@ forum-silent-note = No release of these members has reached this node:
 member = Member
 member-role = Role
 member-line = Connection
+member-suspended = Suspended from { $from } until { $until } by { $by }: { $reason }
 member-forked = Log forked: two signed heads contradict each other (seen { $time })
 member-online = On line
 member-offline = Off line

@@ -18,7 +18,7 @@ use crate::node::Node;
 use crate::verify::salt_of;
 use crate::views::{
     ApprovalView, ArtefactView, CharterView, CorridorEnds, CorridorView, DataflowDetail, DataflowView, ForumRef,
-    ForumView, LogPosition, LogView, MemberView, NamedId, NodeView, ReleaseView,
+    ForumView, LogPosition, LogView, MemberView, NamedId, NodeView, ReleaseView, SuspensionView,
 };
 
 /// Most corridors listed for one dataflow.
@@ -113,6 +113,12 @@ impl Node {
                 last_seen: peers.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
                 log: heads.iter().find(|h| h.member == m.id).map(log_view),
                 releases: own.len() as u64,
+                suspended: trust.suspended(&m.id, self.now()).map(|s| SuspensionView {
+                    from: s.suspension.from.clone(),
+                    until: s.suspension.until.clone(),
+                    reason: s.suspension.reason.clone(),
+                    signed_by: s.signed_by.clone(),
+                }),
                 forked_at: forked.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
                 latest_release_at: own.iter().map(|r| r.issued_at).max().map(time::format),
             }

@@ -85,6 +85,21 @@ pub struct MemberView {
     pub latest_release_at: Option<String>,
     /// When its log was seen to contradict itself: two signed heads are at `/log/{forum}/{member}/evidence`.
     pub forked_at: Option<String>,
+    /// The suspension in force: its node is not let in, and what it publishes is not taken.
+    pub suspended: Option<SuspensionView>,
+}
+
+/// A suspension in force.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SuspensionView {
+    /// RFC 3339.
+    pub from: String,
+    /// RFC 3339: it ends by itself.
+    pub until: String,
+    /// Why, in the words of those who suspended.
+    pub reason: String,
+    /// The states that signed it.
+    pub signed_by: Vec<String>,
 }
 
 /// A log's verified head.

@@ -212,9 +212,11 @@ fn say_suspensions(bundle: &ForumBundle) -> Result<Vec<String>> {
         let what = envelope.payload::<Suspension>(RecordKind::Suspension)?.body;
         let (signed, needed) = suspension::signatures(envelope, &chain)?;
         let (count, by) = (signed.len(), signed.join(", "));
+        let in_force = suspension::verify(envelope, &chain).is_ok_and(|s| s.in_force(now()));
+        let mark = if in_force { "IN FORCE: " } else { "" };
         let Suspension { member, from, until, reason } = what;
         lines.push(format!(
-            "suspension of `{member}` from {from} until {until} ({reason}): {count} of {needed} signed: {by}"
+            "{mark}suspension of `{member}` from {from} until {until} ({reason}): {count} of {needed} signed: {by}"
         ));
     }
     Ok(lines)
