@@ -118,6 +118,9 @@ fn two_valid_charters_of_one_number_raise_an_alarm_everywhere() {
     wait_for("version 2 at HND", || Ok((version(hnd)? == 2).then_some(()))).unwrap();
     let alarm = gtm.run(&["forum", "adopt", &drafts[1]]).unwrap();
     assert!(alarm.code == 7 && alarm.err.contains("ALARM"), "{alarm:?}");
+    // Offered again, it is no less of an alarm.
+    let again = gtm.run(&["forum", "adopt", &drafts[1]]).unwrap();
+    assert!(again.code == 7 && again.err.contains("ALARM"), "{again:?}");
     wait_for("the evidence at HND", || Ok((hnd.json(&["forum", "show"])?["contradicted"] == true).then_some(())))
         .unwrap();
     let doctor = hnd.run(&["doctor"]).unwrap();

@@ -53,6 +53,15 @@ impl Node {
             return Err(Error::unverified(format!("nothing was adopted: {what}")));
         }
         self.follow_own_keys().await?;
+        let trust = self.trust()?;
+        let kept =
+            |e: &chancery_ledger::Envelope| trust.conflicting().iter().any(|known| known.id().ok() == e.id().ok());
+        if !merged.changed() && bundle.charters.iter().chain(&bundle.conflicting).any(kept) {
+            return Err(Error::unverified(
+                "ALARM: this bundle holds the charter that contradicts the one in force: both are kept as evidence, membership is frozen, and \
+                 neither is adopted after the first; `chancery doctor` says what settles it",
+            ));
+        }
         Ok(merged)
     }
 
