@@ -226,3 +226,35 @@ fn forward(count: usize, rows: Vec<Vector>, work: &mut u64) -> Vec<Option<Vector
     }
     echelon
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernel::Kernel;
+    use super::*;
+
+    #[test]
+    fn cell_by_cell_is_found_what_is_found_for_all_at_once() {
+        // A table of 3 × 4 with its margins, the inner cells first.
+        let minus = field::sign(-1);
+        let mut rows: Vec<Vector> = Vec::new();
+        for row in 0..3 {
+            rows.push((0..4).map(|c| (row * 4 + c, minus)).chain([(12 + row, 1)]).collect());
+        }
+        for column in 0..4 {
+            rows.push((0..3).map(|r| (r * 4 + column, minus)).chain([(15 + column, 1)]).collect());
+        }
+        rows.push((12..15).map(|c| (c, minus)).chain([(19, 1)]).collect());
+        rows.push((15..19).map(|c| (c, minus)).chain([(19, 1)]).collect());
+        for first in [0, 5, 20] {
+            let (kernel, mut work) = (Kernel::new(20, first, rows.clone()), 0);
+            let echelon = Echelon::new(20, first, rows.clone(), &mut work);
+            for place in 0..20 {
+                let movers = echelon.movers(place, &mut work);
+                assert_eq!(movers, kernel.movers(place as usize));
+                for mover in movers {
+                    assert_eq!(echelon.circuit(mover, &mut work), kernel.circuit(mover));
+                }
+            }
+        }
+    }
+}

@@ -55,7 +55,7 @@ fn cheap(pattern: &Pattern, candidates: &[u32], share: f64) -> Vec<u32> {
 }
 
 /// For each exposed cell, takes what moves with it when the cheapest cell does that moves it; then gives back what is not needed.
-fn one_by_one(pattern: &mut Pattern, scratch: &mut Scratch, mut cells: Vec<u32>) {
+pub(super) fn one_by_one(pattern: &mut Pattern, scratch: &mut Scratch, mut cells: Vec<u32>) {
     let exposed = pattern.exposed();
     if exposed.is_empty() {
         return;

@@ -243,3 +243,21 @@ fn a_small_revision_leaves_the_pattern_where_it_was() {
     assert!(outcome.unprotected.is_empty());
     assert_eq!(withheld(&table), before);
 }
+
+#[test]
+fn a_great_table_is_covered_cell_by_cell_as_well() {
+    let inner: Vec<u32> = (0..160).map(|i: u32| 1 + i * i * 7 % 23).collect();
+    let table = cube(16, 5, &inner);
+    let mut pattern = Pattern::new(&table, false);
+    let mut scratch = window::Scratch::new();
+    let cells: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    assert!(!pattern.exposed().is_empty());
+    search::one_by_one(&mut pattern, &mut scratch, cells);
+    assert!(pattern.exposed().is_empty());
+    let mut protected = table.clone();
+    for cell in protected.cells.iter_mut().filter(|cell| cell.state == State::Primary) {
+        cell.levels = Levels { upper: 1e-3, lower: 1e-3, sliding: 0.0 };
+    }
+    write(&mut protected, &pattern);
+    assert_eq!(found_out(&protected), [] as [u32; 0]);
+}
