@@ -27,9 +27,7 @@ impl Dimension {
         children.push(level.collect());
         Self { finest, children }
     }
-}
 
-impl Dimension {
     /// From the group of each of the finest codes; without groups, a total alone.
     fn grouped(finest: usize, groups: &[usize]) -> Self {
         let count = groups.iter().max().map_or(0, |most| most + 1);

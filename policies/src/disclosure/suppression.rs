@@ -160,11 +160,11 @@ fn exchanges(
     }
     let drawn = scratch.work.saturating_add(options.effort / DRAWN);
     search::improve(pattern, scratch, options.seed, &mut |work| work < drawn && go_on(work));
-    let mut least = (candidates <= MAX_PROVEN).then(|| optimal::prove(pattern, scratch, options.seed));
+    let mut least = (candidates <= MAX_PROVEN).then(|| optimal::prove(pattern, scratch, options.seed, options.bounded));
     if least.is_none_or(|least| !least.proven) {
         exchange::improve(pattern, scratch, options.seed, go_on);
         let bounded = options.bounded && candidates <= MAX_BOUNDED;
-        least = (bounded || least.is_some()).then(|| optimal::prove(pattern, scratch, options.seed));
+        least = (bounded || least.is_some()).then(|| optimal::prove(pattern, scratch, options.seed, options.bounded));
     }
     search::witness_all(pattern, scratch);
     least

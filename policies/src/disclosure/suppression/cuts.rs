@@ -14,8 +14,6 @@ use super::window::Scratch;
 
 /// A share of a cell below this counts as none, and a cut as met if this is missing.
 const TOLERANCE: f64 = 1e-6;
-/// Longest cut that is kept: longer ones say little.
-const LONGEST: usize = 2_000;
 
 /// Cells that may change while all others stand still, and the cuts known of them. Cells are named by their place here.
 pub(super) struct Region {
@@ -55,9 +53,8 @@ impl Region {
         let may = |c: &&u32| matches!(pattern.roles[**c as usize], Role::Open | Role::Taken);
         let window: Vec<u32> = window.iter().filter(may).copied().collect();
         window.iter().for_each(|c| inside[*c as usize] = true);
-        let outside =
-            (0..pattern.len() as u32).filter(|c| !inside[*c as usize] && pattern.roles[*c as usize].withheld());
-        let mut cells: Vec<u32> = outside.collect();
+        let mut cells = pattern.cells(Role::withheld);
+        cells.retain(|c| !inside[*c as usize]);
         let first = cells.len();
         cells.extend(&window);
         let kernel = scratch.kernel(pattern, &cells, first);
@@ -125,12 +122,12 @@ impl Region {
     /// Whether what is `taken` leaves a protected cell without protection. Cuts that say so are added.
     pub(super) fn lacks(&mut self, taken: &[bool], work: &mut u64) -> bool {
         let shares: Vec<f64> = taken.iter().map(|taken| if *taken { 1.0 } else { 0.0 }).collect();
-        self.separate(&shares, None, work) > 0
+        self.separate(&shares, None, work).0 > 0
     }
 
-    /// Adds cuts that these shares of cells do not meet. How many: none if the shares are all 0 or 1 and every cell is protected. With `random`, others are
-    /// found each time.
-    pub(super) fn separate(&mut self, shares: &[f64], random: Option<&mut Random>, work: &mut u64) -> usize {
+    /// Adds cuts that these shares of cells do not meet. How many they do not meet, none if the shares are all 0 or 1 and every cell is protected; and how many of
+    /// those are new. With `random`, others are found each time.
+    pub(super) fn separate(&mut self, shares: &[f64], random: Option<&mut Random>, work: &mut u64) -> (usize, usize) {
         let noise: Vec<f64> = match random {
             Some(random) => self.costs.iter().map(|cost| cost * (0.5 + random.unit())).collect(),
             None => self.costs.clone(),
@@ -140,22 +137,23 @@ impl Region {
         *work += kernel.work;
         let mut places = vec![0; order.len()];
         order.iter().enumerate().for_each(|(place, cell)| places[*cell as usize] = place);
-        let before = self.cuts.len();
+        let (before, mut missed) = (self.cuts.len(), 0);
         for cell in &self.protected {
             let place = places[*cell as usize];
             let movers = kernel.movers(place);
-            if movers.len() > LONGEST || movers.first() == Some(&(place as u32)) {
+            if movers.first() == Some(&(place as u32)) {
                 continue;
             }
             let mut cut: Vec<u32> = movers.into_iter().map(|place| order[place as usize]).collect();
             let met: f64 = cut.iter().map(|c| if self.held[*c as usize] { 1.0 } else { shares[*c as usize] }).sum();
             if met < 1.0 - TOLERANCE {
+                missed += 1;
                 cut.sort_unstable();
                 if self.known.insert(cut.clone()) {
                     self.cuts.push(cut);
                 }
             }
         }
-        self.cuts.len() - before
+        (missed, self.cuts.len() - before)
     }
 }

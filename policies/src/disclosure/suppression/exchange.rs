@@ -19,7 +19,7 @@ const CHEAPER: f64 = 1e-7;
 pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, go_on: &mut dyn FnMut(u64) -> bool) {
     let mut random = Random(seed);
     while go_on(scratch.work) {
-        let taken: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] == Role::Taken).collect();
+        let taken = pattern.cells(|role| role == Role::Taken);
         if taken.is_empty() {
             break;
         }
@@ -37,7 +37,7 @@ fn exchange(region: &mut Region, pattern: &Pattern, work: &mut u64) -> Option<Ve
     let taken = region.taken(pattern);
     let open: Vec<bool> = region.held.iter().map(|held| !held).collect();
     let before = region.cost(&taken);
-    region.separate(&vec![0.0; taken.len()], None, work);
+    region.lacks(&vec![false; taken.len()], work);
     for _ in 0..PROGRAMS {
         let solved = program::solve(region, &taken, &open, NODES)?;
         *work += solved.work;

@@ -12,10 +12,11 @@ use super::window::Scratch;
 
 /// Searches for further cuts before the integer program.
 const ROUNDS: usize = 60;
-/// Cells that the integer program may leave open, nodes it may visit, and programs solved one after the other.
+/// Cells that the integer program may leave open, programs solved one after the other, and nodes that each may visit within seconds or minutes.
 const MAX_OPEN: usize = 2_000;
-const NODES: u64 = 1_000;
 const PROGRAMS: usize = 60;
+const NODES: u64 = 50;
+const THOROUGH_NODES: u64 = 2_000;
 /// Costs that differ by less, as a share, are the same.
 const SAME: f64 = 1e-7;
 
@@ -29,9 +30,8 @@ pub struct Least {
 }
 
 /// Makes the pattern the cheapest, as far as that can be found. Its witnesses are those of the pattern before.
-pub(super) fn prove(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64) -> Least {
-    let cells: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
-    let mut region = Region::new(pattern, scratch, cells);
+pub(super) fn prove(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, thorough: bool) -> Least {
+    let mut region = Region::new(pattern, scratch, pattern.cells(|role| role != Role::Shut));
     let mut taken = region.taken(pattern);
     let relaxation = Relaxation::new(&mut region, &taken, ROUNDS, seed, &mut scratch.work);
     let cost = region.cost(&taken);
@@ -40,17 +40,24 @@ pub(super) fn prove(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64) -> 
     let cheap = |place: &usize| relaxation.bound + relaxation.reduced[*place] <= cost * (1.0 + SAME);
     let open: Vec<bool> = (0..taken.len()).map(|place| !region.held[place] && cheap(&place)).collect();
     if open.iter().filter(|open| **open).count() <= MAX_OPEN {
-        finish(&mut region, &mut taken, &open, &mut least, &mut scratch.work);
+        let nodes = if thorough { THOROUGH_NODES } else { NODES };
+        finish(&mut region, &mut taken, (&open, nodes), &mut least, &mut scratch.work);
         region.replace(pattern, &taken);
     }
     least
 }
 
 /// Solves the program of the cells left open with more and more cuts. Whatever it finds that protects all cells is `taken` if it costs less.
-fn finish(region: &mut Region, taken: &mut Vec<bool>, open: &[bool], least: &mut Least, work: &mut u64) {
+fn finish(
+    region: &mut Region,
+    taken: &mut Vec<bool>,
+    (open, nodes): (&[bool], u64),
+    least: &mut Least,
+    work: &mut u64,
+) {
     let cost = region.cost(taken);
     for _ in 0..PROGRAMS {
-        let Some(solved) = program::solve(region, taken, open, NODES) else { return };
+        let Some(solved) = program::solve(region, taken, open, nodes) else { return };
         *work += solved.work;
         least.cost = least.cost.max(solved.bound.min(cost));
         let cheaper = region.cost(&solved.taken) < cost * (1.0 - SAME);

@@ -103,6 +103,11 @@ impl Pattern {
         self.roles.len()
     }
 
+    /// The cells in such a role.
+    pub(super) fn cells(&self, role: impl Fn(Role) -> bool) -> Vec<u32> {
+        (0..self.len() as u32).filter(|cell| role(self.roles[*cell as usize])).collect()
+    }
+
     pub(super) fn witness(&self, cell: u32) -> &Witness {
         self.witnesses.get(self.witness_of[cell as usize] as usize).map_or(NO_WITNESS, |shared| &shared.witness)
     }

@@ -38,11 +38,12 @@ impl Relaxation {
             let before = found.bound;
             found.raise(region, cost, work);
             let shares = found.shares.clone();
-            let new = region.separate(&shares, None, work) + region.separate(&shares, Some(&mut random), work);
+            let (_, new) = region.separate(&shares, None, work);
+            let (_, others) = region.separate(&shares, Some(&mut random), work);
             if found.bound - before < RISE * cost {
                 patience -= 1;
             }
-            if new == 0 || patience == 0 || found.bound > cost - 1e-9 {
+            if new + others == 0 || patience == 0 || found.bound > cost - 1e-9 {
                 break;
             }
         }

@@ -22,7 +22,7 @@ const AROUND: [usize; 2] = [8_000, 30_000];
 /// Cells are given back the costliest first, so those that cost more than any that is needed change nothing but the time and the memory: in great tables the
 /// cheap ones are tried alone, then what is around each cell that they left exposed, then more; what moves those exposed still is looked for one by one.
 pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
-    let candidates: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    let candidates = pattern.cells(|role| role != Role::Shut);
     if candidates.len() > WHOLE {
         together(pattern, scratch, &cheap(pattern, &candidates, CHEAP));
         for size in AROUND {
@@ -105,10 +105,9 @@ fn together(pattern: &mut Pattern, scratch: &mut Scratch, cells: &[u32]) {
 
 /// Finds a witness for every protected cell that can have one.
 pub(super) fn witness_all(pattern: &mut Pattern, scratch: &mut Scratch) {
-    let cells = 0..pattern.len() as u32;
-    let protected: Vec<u32> = cells.clone().filter(|c| pattern.protected[*c as usize]).collect();
+    let protected: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.protected[*c as usize]).collect();
     pattern.witnessed(&protected, Witness::new());
-    let withheld: Vec<u32> = cells.filter(|c| pattern.roles[*c as usize].withheld()).collect();
+    let withheld = pattern.cells(Role::withheld);
     together(pattern, scratch, &withheld);
 }
 
@@ -140,7 +139,7 @@ pub(super) fn cover_without(pattern: &mut Pattern, scratch: &mut Scratch, cell: 
 /// Exchanges cells for cheaper ones in windows drawn at random, while `go_on` allows.
 pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, go_on: &mut dyn FnMut(u64) -> bool) {
     let mut random = Random(seed);
-    let start: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] == Role::Taken).collect();
+    let start = pattern.cells(|role| role == Role::Taken);
     if start.is_empty() {
         return;
     }

@@ -207,7 +207,7 @@ fn a_bound_holds_where_the_cheapest_pattern_is_not_found() {
     let mut pattern = Pattern::new(&table, false);
     let mut scratch = window::Scratch::new();
     search::cover(&mut pattern, &mut scratch);
-    let cells: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    let cells = pattern.cells(|role| role != Role::Shut);
     let mut region = cuts::Region::new(&pattern, &mut scratch, cells);
     let taken = region.taken(&pattern);
     let bound = relaxation::Relaxation::new(&mut region, &taken, 3, 1, &mut scratch.work).bound;
@@ -250,7 +250,7 @@ fn a_great_table_is_covered_cell_by_cell_as_well() {
     let table = cube(16, 5, &inner);
     let mut pattern = Pattern::new(&table, false);
     let mut scratch = window::Scratch::new();
-    let cells: Vec<u32> = (0..pattern.len() as u32).filter(|c| pattern.roles[*c as usize] != Role::Shut).collect();
+    let cells = pattern.cells(|role| role != Role::Shut);
     assert!(!pattern.exposed().is_empty());
     search::one_by_one(&mut pattern, &mut scratch, cells);
     assert!(pattern.exposed().is_empty());

@@ -112,7 +112,7 @@ impl Tally {
             );
         }
         if report.suppressed_secondary > 0 {
-            report.above_least_percent = self.least.map(|least| above(self.cost, least));
+            report.above_least_percent = self.least.and_then(|least| above(self.cost, least));
         }
         let mut audit = self.audit.clone();
         audit.beside = known.iter().map(|known| known.name.clone()).collect();
@@ -121,10 +121,10 @@ impl Tally {
     }
 }
 
-/// By how many per cent a cost is above another at most: whole ones, so that it gives nothing away.
-fn above(cost: f64, least: f64) -> String {
+/// By how many per cent a cost is above another at most: whole ones, so that it gives nothing away. None where that says nothing: above 100.
+fn above(cost: f64, least: f64) -> Option<String> {
     let percent = if least > 0.0 { (cost / least - 1.0) * 100.0 } else { f64::INFINITY };
-    if percent > 100.0 { "more than 100".to_owned() } else { format!("{:.0}", (percent - 1e-6).max(0.0).ceil()) }
+    (percent <= 100.0).then(|| format!("{:.0}", (percent - 1e-6).max(0.0).ceil()))
 }
 
 /// A lower bound on a ratio, so coarse that it gives nothing away: the width that a figure needs can depend on the figure, and readers can work out the width it has.

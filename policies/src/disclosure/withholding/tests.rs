@@ -95,6 +95,19 @@ fn small_counts_go_and_cannot_be_found_by_subtraction() {
 }
 
 #[test]
+fn the_report_says_how_far_above_the_least_the_loss_is() {
+    let rows = by_sex(&[("F", 2.0), ("M", 40.0), ("_T", 42.0)]);
+    for search in ["", "search = \"quick\"", "search = \"thorough\""] {
+        let report = protect("RETURNS", &format!("{PLAIN}insiders = \"ignored\"\n{search}\n"), &rows).report;
+        assert_eq!((report.suppressed_secondary, report.above_least_percent.as_deref()), (1, Some("0")), "{search}");
+    }
+    // Nothing is lost to protect others: nothing is said.
+    let report = protect("RETURNS", PLAIN, &by_sex(&[("F", 20.0), ("M", 40.0), ("_T", 60.0)])).report;
+    assert_eq!(report.above_least_percent, None);
+    assert!(Profile::parse(&format!("{PLAIN}search = \"deep\"\n")).is_err());
+}
+
+#[test]
 fn a_total_outside_the_protected_dimensions_still_gives_parts_away() {
     let profile = format!("{PLAIN}protected_dimensions = [\"SEX\", \"AGE\"]\n");
     let out = protect("TRANSITS", &profile, &by_sex(&[("F", 2.0), ("M", 40.0), ("_T", 42.0)]));
