@@ -170,7 +170,7 @@ impl Node {
         self.inner.forum_time.store(time, Ordering::Relaxed);
     }
 
-    /// Counts a peer among those who know no more than `size` leaves of this node's own log; how many there are.
+    /// Counts a peer among those who know no more than `size` leaves of this node's own log; returns those peers.
     pub(crate) fn confirmed(&self, size: u64, peer: &str) -> std::collections::BTreeSet<String> {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
     }

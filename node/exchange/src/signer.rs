@@ -102,9 +102,7 @@ impl Node {
         marked.or_storage(|| "cannot write the signer's mark".to_owned())?;
         self.log_own_mandates().await
     }
-}
 
-impl Node {
     /// Who must be asked before this node signs, in words.
     fn asked(&self, trust: &Trust) -> String {
         let current = current(trust, self.member(), self.now());

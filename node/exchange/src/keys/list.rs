@@ -50,14 +50,14 @@ impl Node {
             views.extend(self.earlier_authorities(trust, &authority));
         }
         let held = crate::forum::held(&keyring)?;
+        let delegated = trust.as_deref().map(|trust| delegated(trust, self.member())).unwrap_or_default();
         for (purpose, name, key) in &held {
             let standing = match trust.as_deref() {
                 None => lacking("no forum joined".to_owned()),
-                Some(trust) => self.mandate_standing(trust, *purpose, &key.public()),
+                Some(trust) => self.mandate_standing(trust, &delegated, *purpose, &key.public()),
             };
             views.push(view(&purpose.to_string(), operator_name(*purpose, name), &key.public(), standing));
         }
-        let delegated = trust.as_deref().map(|trust| delegated(trust, self.member())).unwrap_or_default();
         for key in delegated.iter().filter(|d| d.may_act(self.now()) && held.iter().all(|(.., h)| h.public() != d.key))
         {
             let in_use = key.purpose != Purpose::Operator && keyring.key(key.purpose)?.public() == key.key;
@@ -111,9 +111,15 @@ impl Node {
         earlier.map(|key| KeyView { replaced: true, ..view("authority", "", &key, standing()) }).collect()
     }
 
-    fn mandate_standing(&self, trust: &Trust, purpose: Purpose, key: &PublicKey) -> Standing {
+    fn mandate_standing(
+        &self,
+        trust: &Trust,
+        delegated: &[DelegatedKey],
+        purpose: Purpose,
+        key: &PublicKey,
+    ) -> Standing {
         let now = self.now();
-        let ends = delegated(trust, self.member()).into_iter().find(|d| d.key == *key && d.stands).map(|d| d.until);
+        let ends = delegated.iter().find(|d| d.key == *key && d.stands).map(|d| d.until);
         match (trust.key_for(self.member(), purpose, key, now), ends) {
             (_, Some(end)) if end <= now => Standing { until: Some(end), ..lacking(ended(end)) },
             (Err(error), _) => lacking(error.to_string()),
