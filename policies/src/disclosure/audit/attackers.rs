@@ -75,6 +75,11 @@ impl Known {
         self.groups.len()
     }
 
+    /// Whether one of them knows the cell.
+    pub(super) fn knows(&self, cell: u32) -> bool {
+        self.group_of[cell as usize].is_some()
+    }
+
     /// The cells of one.
     pub(super) fn cells(&self, group: u32) -> &[u32] {
         &self.groups[group as usize]
@@ -99,6 +104,12 @@ impl Known {
                 open.narrow(*cell, &touched);
             }
         }
+    }
+
+    /// Number of cells that need something and that one of them may find.
+    pub(super) fn unsettled(&self, open: &Open, needs: &[Option<Need>]) -> usize {
+        let needy = needs.iter().zip(0u32..).filter(|(need, _)| need.is_some());
+        needy.filter(|(_, cell)| !self.left(open, *cell).is_empty()).count()
     }
 
     /// The insiders that may still find a cell: not those whose own it is.

@@ -18,6 +18,8 @@ const SHARE: f64 = 0.1;
 const EXACT: f64 = 1e-9;
 /// Most coefficients held: beyond it directions are not used.
 const MAX_COEFFICIENTS: usize = 48 << 20;
+/// Tables that differ from the true one in more cells say little of who could know one of them.
+const FEW: usize = 2_000;
 /// How far one goes where nothing is in the way.
 const FAR: f64 = 1e6;
 
@@ -42,9 +44,10 @@ pub(super) struct Directions<'a> {
 }
 
 impl<'a> Directions<'a> {
-    /// Of a part whose `columns` are the sums of each cell; none if they would not fit into memory.
-    pub(super) fn of(part: &'a Part, columns: &'a [Vec<u32>]) -> Option<Self> {
-        let tied = Elimination::new(part, columns).run()?;
+    /// Of a part whose `columns` are the sums of each cell; cells of higher `rank` are rather left free. None if they would not fit into memory.
+    pub(super) fn of(part: &'a Part, columns: &'a [Vec<u32>], rank: impl Fn(u32) -> u32) -> Option<Self> {
+        let ranks = (0..part.len() as u32).map(rank).collect();
+        let tied = Elimination::new(part, columns, ranks).run()?;
         let mut followers = vec![Vec::new(); part.len()];
         let mut free = vec![true; part.len()];
         for (tied, place) in tied.iter().zip(0u32..) {
@@ -55,17 +58,22 @@ impl<'a> Directions<'a> {
         Some(Self { part, columns, tied, followers, free })
     }
 
-    /// Shows what follows from the directions of some free cells.
-    pub(super) fn show(&self, free: &[u32], shown: &mut Shown) {
+    /// Shows what follows from the directions of some free cells; `tell` hears of the tables that move few cells.
+    pub(super) fn show(&self, free: &[u32], shown: &mut Shown, mut tell: impl FnMut(&[(u32, f64)])) {
         let mut moves = Moves::new(self);
         for cell in free {
             if moves.follow(*cell) {
                 for (way, step) in [(1.0, moves.room(1.0)), (-1.0, moves.room(-1.0))] {
                     let (values, by) = (&self.part.values, &moves.by);
+                    if step <= 0.0 {
+                        continue;
+                    }
                     let at = |cell: u32| values[cell as usize] + way * step * by[cell as usize];
-                    moves.moved.iter().filter(|_| step > 0.0).for_each(|cell| {
-                        shown.add(*cell as usize, (at(*cell), at(*cell)));
-                    });
+                    moves.moved.iter().for_each(|cell| shown.add(*cell as usize, (at(*cell), at(*cell))));
+                    if moves.moved.len() <= FEW {
+                        let moved = moves.moved.iter().map(|cell| (*cell, way * step * by[*cell as usize]));
+                        tell(&moved.collect::<Vec<_>>());
+                    }
                 }
             }
             moves.forget();
@@ -158,16 +166,18 @@ struct Elimination {
     columns: Vec<Vec<u32>>,
     /// Sums by their number of cells, which may have changed since.
     shortest: BinaryHeap<Reverse<(u32, u32)>>,
+    /// Those of higher ranks are solved for only if there is no other.
+    ranks: Vec<u32>,
     coefficients: usize,
     buffer: Vec<(u32, f64)>,
 }
 
 impl Elimination {
-    fn new(part: &Part, columns: &[Vec<u32>]) -> Self {
+    fn new(part: &Part, columns: &[Vec<u32>], ranks: Vec<u32>) -> Self {
         let rows = part.rows.clone();
         let shortest = rows.iter().zip(0u32..).map(|(row, number)| Reverse((row.len() as u32, number))).collect();
         let coefficients = rows.iter().map(Vec::len).sum();
-        Self { rows, columns: columns.to_vec(), shortest, coefficients, buffer: Vec::new() }
+        Self { rows, columns: columns.to_vec(), shortest, ranks, coefficients, buffer: Vec::new() }
     }
 
     /// Solves one sum after the other for one of its cells. None if there are too many coefficients.
@@ -196,7 +206,7 @@ impl Elimination {
     fn chosen(&self, row: &[(u32, f64)]) -> Option<(u32, f64)> {
         let most = row.iter().fold(0.0_f64, |most, (_, a)| most.max(a.abs()));
         let great = row.iter().filter(|(_, a)| a.abs() >= SHARE * most).copied();
-        great.min_by_key(|(cell, _)| (self.columns[*cell as usize].len(), *cell))
+        great.min_by_key(|(cell, _)| (self.ranks[*cell as usize], self.columns[*cell as usize].len(), *cell))
     }
 
     /// Takes `cell` out of the sum `other` with the help of `row`.
@@ -278,9 +288,9 @@ mod tests {
             table.check(1e-9).unwrap();
             for part in parts::split(&table) {
                 let columns = part.columns();
-                let directions = Directions::of(&part, &columns).unwrap();
+                let directions = Directions::of(&part, &columns, |cell| cell % 3).unwrap();
                 let mut shown = Shown::new(&part);
-                directions.show(&directions.free, &mut shown);
+                directions.show(&directions.free, &mut shown, |_| ());
                 let mut polytope = Polytope::new(&part, u64::MAX);
                 let positive = part.values.iter().all(|value| *value > 0.0);
                 for cell in 0..part.len() {

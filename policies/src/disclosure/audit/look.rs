@@ -14,6 +14,9 @@ const SHARE: usize = 512;
 const SHARES: usize = 24;
 /// Parts beyond this size are first looked at in all directions at once: in great ones what moves a cell can be far away.
 const GREAT: usize = 3_000;
+/// Likewise where there are insiders, in so many bases at most: each direction moves the cells of a few of them.
+const INSIDERS: usize = 300;
+const BASES: u32 = 32;
 
 /// A part and what its cells need.
 pub(super) struct Look<'a> {
@@ -29,6 +32,16 @@ struct Seen {
     shown: Shown,
     open: Open,
     programs: u64,
+}
+
+impl Seen {
+    /// What was seen here and there.
+    fn and(mut self, other: Self) -> Self {
+        self.shown.merge(&other.shown);
+        self.open.merge(other.open);
+        self.programs += other.programs;
+        self
+    }
 }
 
 impl<'a> Look<'a> {
@@ -69,27 +82,48 @@ impl<'a> Look<'a> {
         audit.programs += space.programs();
     }
 
-    /// What all directions show, in a great part.
-    fn directions(&self) -> Shown {
-        let mut all = Shown::new(self.part);
-        if self.part.len() <= GREAT {
-            return all;
+    /// What all directions show, in a great part or of insiders.
+    fn directions(&self) -> Seen {
+        let nothing = || Seen { shown: Shown::new(self.part), open: Open::default(), programs: 0 };
+        let mut all = nothing();
+        let mut unsettled = usize::MAX;
+        let bases = if self.known.len() > 0 && self.part.len() > INSIDERS { BASES } else { 0 };
+        for basis in u32::from(self.part.len() <= GREAT)..=bases {
+            if basis > 1 {
+                let before = std::mem::replace(&mut unsettled, self.known.unsettled(&all.open, self.needs));
+                if unsettled == 0 || unsettled == before {
+                    break;
+                }
+            }
+            let Some(directions) = Directions::of(self.part, &self.columns, |cell| self.rank(basis, cell)) else {
+                break;
+            };
+            let seen = in_order(&shares(&directions.free), |free| {
+                let mut seen = nothing();
+                directions.show(free, &mut seen.shown, |moved| self.known.moved(&mut seen.open, self.needs, moved));
+                seen
+            });
+            all = seen.into_iter().fold(all, Seen::and);
         }
-        let Some(directions) = Directions::of(self.part, &self.columns) else { return all };
-        let shown = in_order(&shares(&directions.free), |free| {
-            let mut shown = Shown::new(self.part);
-            directions.show(free, &mut shown);
-            shown
-        });
-        shown.iter().for_each(|shown| all.merge(shown));
         all
+    }
+
+    /// How readily a cell is left free in a basis: of insiders' cells that are free a direction moves one at most, so they come before others, and beyond that
+    /// each basis has another order.
+    fn rank(&self, basis: u32, cell: u32) -> u32 {
+        let order = cell.wrapping_mul(0x9e37_79b1).rotate_left(basis) >> 30;
+        match basis {
+            0 => 0,
+            _ if self.known.knows(cell) => 4 + order,
+            _ => order,
+        }
     }
 
     /// What is shown near each sensitive cell.
     fn nearby(&self) -> Seen {
-        let shown = self.directions();
+        let all = self.directions();
         let seen = in_order(&self.shares(&[]), |cells| {
-            let mut space = self.space(shown.clone());
+            let mut space = self.space(all.shown.clone());
             let mut open = Open::default();
             for cell in cells {
                 if let Some(need) = &self.needs[*cell as usize] {
@@ -99,13 +133,7 @@ impl<'a> Look<'a> {
             let programs = space.programs();
             Seen { shown: space.shown, open, programs }
         });
-        let nothing = Seen { shown, open: Open::default(), programs: 0 };
-        seen.into_iter().fold(nothing, |mut all, one| {
-            all.shown.merge(&one.shown);
-            all.open.merge(one.open);
-            all.programs += one.programs;
-            all
-        })
+        seen.into_iter().fold(all, Seen::and)
     }
 
     /// Lets each insider that is left try each sensitive cell but the `exposed`, which anybody finds. The programs solved.
