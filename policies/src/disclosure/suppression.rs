@@ -20,6 +20,7 @@ mod pattern;
 mod program;
 mod reach;
 mod relaxation;
+mod respondents;
 mod search;
 mod window;
 
@@ -44,6 +45,8 @@ const MAX_EFFORT: u64 = 500_000_000;
 const THOROUGH: u64 = 12;
 /// Part of the effort, one of so many, that is spent on drawing.
 const DRAWN: u64 = 5;
+/// Part of it that is spent in each turn on protecting from respondents.
+const TURN: u64 = 4;
 
 /// How to protect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +123,7 @@ pub fn protect(table: &mut Table, options: &Options, mut go_on: impl FnMut() -> 
     }
     let programs = reach.programs;
     if options.respondents {
-        unprotected.extend(reach::against_respondents(table, &mut pattern, &mut scratch));
+        unprotected.extend(against_respondents(table, &mut pattern, &mut scratch, options));
     }
     unprotected.sort_unstable();
     unprotected.dedup();
@@ -142,8 +145,28 @@ pub fn improve(table: &mut Table, pinned: &[u32], options: &Options) -> Result<(
     search::witness_all(&mut pattern, &mut scratch);
     let end = scratch.work.saturating_add(options.effort);
     exchanges(&mut pattern, &mut scratch, options, &mut |work| work < end);
+    if options.respondents {
+        against_respondents(table, &mut pattern, &mut scratch, options);
+    }
     write(table, &pattern);
     Ok(())
+}
+
+/// Protects from respondents who know their own cells. Returns the cells that cannot be.
+fn against_respondents(
+    table: &Table,
+    pattern: &mut Pattern,
+    scratch: &mut window::Scratch,
+    options: &Options,
+) -> Vec<u32> {
+    let great = pattern.cells(|role| role != Role::Shut).len() > MAX_EXCHANGED;
+    let effort = options.effort / TURN;
+    respondents::protect(table, pattern, scratch, options.seed, &mut |pattern, scratch, seed| {
+        let end = scratch.work.saturating_add(effort);
+        let drawn = if great { end } else { scratch.work.saturating_add(effort / DRAWN) };
+        search::improve(pattern, scratch, seed, &mut |work| work < drawn);
+        exchange::improve(pattern, scratch, seed, &mut |work| work < end);
+    })
 }
 
 /// Makes the pattern cheaper: by drawing, then by programs. What the cheapest costs, where that was looked for.

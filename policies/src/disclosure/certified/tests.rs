@@ -50,6 +50,30 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_respondent_who_knows_a_cell_finds_no_other(inner in prop::collection::vec(0u32..7, 12)) {
+        let mut table = cube(3, 2, &inner);
+        table.same_persons();
+        let looking = audit::Options { insiders: Insiders::Exact, ..audit::Options::default() };
+        let options = suppression::Options { respondents: true, ..quick() };
+        let unsafe_cells = protect(&mut table, &options, &looking).unwrap().audit.unsafe_cells();
+        let alone = |cell: &u32| table.cells[*cell as usize].contributors == 1 && table.cells[*cell as usize].state.withheld();
+        let alone: Vec<u32> = (0..table.cells.len() as u32).filter(alone).collect();
+        for single in &alone {
+            let who = table.cells[*single as usize].contributor;
+            let known: Vec<u32> = alone.iter().copied().filter(|cell| table.cells[*cell as usize].contributor == who).collect();
+            let intervals = attack(&table, &known);
+            for (cell, of) in table.cells.iter().enumerate() {
+                let others = of.state == State::Primary && !known.contains(&(cell as u32)) && !unsafe_cells.contains(&(cell as u32));
+                prop_assert!(!others || intervals[cell].0 < intervals[cell].1, "{known:?} find {cell}");
+            }
+        }
+    }
+}
+
 #[test]
 fn cells_that_the_audit_asked_for_stay_when_others_are_exchanged() {
     // Levels that single directions do not reach: the audit asks for more, and then for less.

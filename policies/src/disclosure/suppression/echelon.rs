@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::field;
+use super::field::{self, Random};
 
 /// A sparse vector: places in ascending order with their coefficients, which are not 0.
 pub(super) type Vector = Vec<(u32, u32)>;
@@ -63,13 +63,25 @@ impl Echelon {
     pub(super) fn circuit(&self, mover: u32, work: &mut u64) -> Vec<(u32, f64)> {
         let mut change = vec![0u32; self.count];
         change[mover as usize] = 1;
+        self.follow(&mut change, work);
+        field::whole((0u32..).zip(change).filter(|(_, change)| *change != 0).collect())
+    }
+
+    /// How all places change together when those that no row was solved for change at random.
+    pub(super) fn change(&self, random: &mut Random, work: &mut u64) -> Vec<u32> {
+        let mut change: Vec<u32> = (0..self.count).map(|_| random.share()).collect();
+        self.follow(&mut change, work);
+        change
+    }
+
+    /// Works out how the solved places change from how the others do.
+    fn follow(&self, change: &mut [u32], work: &mut u64) {
         for (place, row) in self.rows.iter().rev() {
             *work += row.len() as u64;
             let others = row.iter().filter(|(at, _)| at != place && change[*at as usize] != 0);
             let sum = others.fold(0, |sum, (at, c)| field::sub(sum, field::mul(*c, change[*at as usize])));
             change[*place as usize] = sum;
         }
-        field::whole((0u32..).zip(change).filter(|(_, change)| *change != 0).collect())
     }
 
     /// Each solved place as a combination of places that no row was solved for; for those nothing.
@@ -235,7 +247,7 @@ mod tests {
     #[test]
     fn cell_by_cell_is_found_what_is_found_for_all_at_once() {
         // A table of 3 × 4 with its margins, the inner cells first.
-        let minus = field::sign(-1);
+        let minus = field::of(-1);
         let mut rows: Vec<Vector> = Vec::new();
         for row in 0..3 {
             rows.push((0..4).map(|c| (row * 4 + c, minus)).chain([(12 + row, 1)]).collect());

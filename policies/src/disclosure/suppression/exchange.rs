@@ -26,19 +26,27 @@ pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, g
         let seed = taken[random.below(taken.len())];
         let window = scratch.around(pattern, &[seed], LEAST + random.below(MOST - LEAST), Some(&mut random));
         let mut region = Region::window(pattern, scratch, &window);
-        if let Some(taken) = exchange(&mut region, pattern, &mut scratch.work) {
+        if let Some(taken) = exchange(&mut region, pattern, &mut scratch.work, go_on) {
             region.replace(pattern, &taken);
         }
     }
 }
 
 /// The cheapest cells of the window that protect all cells, if they cost less than those of now.
-fn exchange(region: &mut Region, pattern: &Pattern, work: &mut u64) -> Option<Vec<bool>> {
+fn exchange(
+    region: &mut Region,
+    pattern: &Pattern,
+    work: &mut u64,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Option<Vec<bool>> {
     let taken = region.taken(pattern);
     let open: Vec<bool> = region.held.iter().map(|held| !held).collect();
     let before = region.cost(&taken);
     region.lacks(&vec![false; taken.len()], work);
     for _ in 0..PROGRAMS {
+        if !go_on(*work) {
+            return None;
+        }
         let solved = program::solve(region, &taken, &open, NODES)?;
         *work += solved.work;
         if region.cost(&solved.taken) > before - CHEAPER * before {

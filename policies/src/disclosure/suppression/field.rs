@@ -32,9 +32,9 @@ pub(super) fn inverse(a: u32) -> u32 {
     result
 }
 
-/// 1 or −1.
-pub(super) fn sign(sign: i8) -> u32 {
-    if sign < 0 { (PRIME - 1) as u32 } else { 1 }
+/// A small whole number.
+pub(super) fn of(number: i8) -> u32 {
+    i64::from(number).rem_euclid(PRIME as i64) as u32
 }
 
 /// The number nearest to 0 that this is modulo the prime: true coefficients are small.
@@ -47,6 +47,14 @@ pub(super) fn whole(coefficients: Vec<(u32, u32)>) -> Vec<(u32, f64)> {
     let whole = |factor: &u32| coefficients.iter().all(|(_, c)| small(mul(*c, *factor)).abs() < GREAT);
     let factor = (1..=MOST_PARTS).find(whole).unwrap_or(1);
     coefficients.into_iter().map(|(cell, c)| (cell, small(mul(c, factor)))).collect()
+}
+
+/// What this is a ratio of: two whole numbers, the second positive, if they are small.
+pub(super) fn ratio(ratio: u32) -> Option<(i8, i8)> {
+    (1..=MOST_PARTS as i8).find_map(|parts| {
+        let number = small(mul(ratio, of(parts)));
+        (number.abs() <= f64::from(MOST_PARTS)).then_some((number as i8, parts))
+    })
 }
 
 /// Numbers that look random and are the same for the same seed on every machine (SplitMix64).
@@ -64,6 +72,11 @@ impl Random {
     /// A number from 0 to below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.next()) * end as u128) >> 64) as usize
+    }
+
+    /// One of the field's numbers, but 0.
+    pub(super) fn share(&mut self) -> u32 {
+        1 + self.below(PRIME as usize - 1) as u32
     }
 
     /// A number from 0 to below 1.

@@ -166,7 +166,7 @@ mod tests {
 
     /// A table of 2 × 3 with its margins: 12 cells, the inner ones first.
     fn table(first: usize) -> Kernel {
-        let minus = field::sign(-1);
+        let minus = field::of(-1);
         let mut rows: Vec<Vector> = Vec::new();
         for row in 0..2 {
             rows.push((0..3).map(|c| (row * 3 + c, minus)).chain([(6 + row, 1)]).collect());

@@ -36,15 +36,17 @@ struct Shared {
 }
 
 pub(super) struct Pattern {
-    /// The cells of each sum, with signs.
+    /// The cells of each sum, each with its share of it: 1 or −1, but for cells that were added.
     pub(super) rows: Vec<Vec<(u32, i8)>>,
-    /// The sums of each cell, with signs.
+    /// The sums of each cell, with its share of each.
     pub(super) columns: Vec<Vec<(u32, i8)>>,
     pub(super) roles: Vec<Role>,
     /// What it costs to take each cell, greater than 0.
     pub(super) costs: Vec<f64>,
     /// Cells that must be able to change.
     pub(super) protected: Vec<bool>,
+    /// Cells of the table; those after it were added.
+    own: u32,
     witnesses: Vec<Shared>,
     /// Places in `witnesses` that are empty.
     vacant: Vec<u32>,
@@ -80,6 +82,7 @@ impl Pattern {
         let cost = |before| if before == Some(true) { KEPT_SHARE } else { 1.0 };
         Self {
             rows,
+            own: table.cells.len() as u32,
             roles: roles.collect(),
             costs: table.cells.iter().map(|c| c.cost * cost(c.withheld_before) + least).collect(),
             protected: table.cells.iter().map(|c| c.state == State::Primary).collect(),
@@ -91,6 +94,21 @@ impl Pattern {
         }
     }
 
+    /// Adds a cell that is so many times each of these together, withheld for nothing, and protected.
+    pub(super) fn add(&mut self, terms: &[(u32, i8)]) -> u32 {
+        let (cell, row) = (self.len() as u32, self.rows.len() as u32);
+        self.columns.push(Vec::new());
+        let terms: Vec<(u32, i8)> = terms.iter().copied().chain([(cell, -1)]).collect();
+        terms.iter().for_each(|(of, share)| self.columns[*of as usize].push((row, *share)));
+        self.rows.push(terms);
+        self.roles.push(Role::Held);
+        self.costs.push(f64::MIN_POSITIVE);
+        self.protected.push(true);
+        self.witness_of.push(NONE);
+        self.used_by.push(Vec::new());
+        cell
+    }
+
     /// Withholds the cell for good: something that is not looked at again depends on it.
     pub(super) fn pin(&mut self, cell: u32) {
         if self.roles[cell as usize] != Role::Held {
@@ -99,8 +117,18 @@ impl Pattern {
         }
     }
 
+    /// The first cell that was added, if any was.
+    pub(super) fn first_added(&self) -> u32 {
+        self.own
+    }
+
     pub(super) fn len(&self) -> usize {
         self.roles.len()
+    }
+
+    /// What the cells cost that may be given back.
+    pub(super) fn cost(&self) -> f64 {
+        self.roles.iter().zip(&self.costs).filter(|(role, _)| **role == Role::Taken).map(|(_, cost)| cost).sum()
     }
 
     /// The cells in such a role.

@@ -7,7 +7,7 @@ use microlp::{ComparisonOp, OptimizationDirection, Problem, SolveOutcome, Variab
 
 use super::super::table::{State, Table};
 use super::field::Random;
-use super::pattern::{Pattern, Role, Witness};
+use super::pattern::{Pattern, Witness};
 use super::window::{Scratch, propose_for};
 
 /// Sizes of the windows in which programs are solved, one after the other.
@@ -231,73 +231,4 @@ fn keeps_sums(pattern: &Pattern, witness: &Witness) -> bool {
         }
     }
     sums.values().all(|(sum, greatest)| sum.abs() <= greatest * 1e-9) && witness.iter().all(|(_, s)| s.abs() < 1e6)
-}
-
-/// Protects every sensitive cell also from respondents who know their own cells: takes cells until it can change while those stand still.
-/// Returns the cells for which that cannot be.
-pub(super) fn against_respondents(table: &Table, pattern: &mut Pattern, scratch: &mut Scratch) -> Vec<u32> {
-    let mut exposed = Vec::new();
-    let knows = |cell: u32| table.cells[cell as usize].contributors == 1;
-    for cell in 0..table.cells.len() as u32 {
-        if table.cells[cell as usize].state != State::Primary {
-            continue;
-        }
-        let near =
-            pattern.columns[cell as usize].iter().flat_map(|(row, _)| &pattern.rows[*row as usize]).map(|(c, _)| *c);
-        let in_witness = pattern.witness(cell).iter().map(|(c, _)| *c);
-        let own = &table.cells[cell as usize];
-        // Nobody needs protection from themselves.
-        let same = |c: u32| {
-            own.contributors == 1 && own.contributor.is_some_and(|who| table.cells[c as usize].contributor == Some(who))
-        };
-        let near: Vec<u32> = near.chain(in_witness).filter(|c| *c != cell && knows(*c) && !same(*c)).collect();
-        for attacker in near {
-            let own = known(table, pattern, attacker, cell);
-            let used = |witness: &Witness| witness.iter().any(|(c, _)| own.contains(c));
-            if own.is_empty() || !used(pattern.witness(cell)) || still_moves(pattern, scratch, cell, &own) {
-                continue;
-            }
-            if !super::search::cover_without(pattern, scratch, cell, &own) {
-                exposed.push(cell);
-                break;
-            }
-        }
-    }
-    exposed
-}
-
-/// The withheld cells whose value the respondent of `attacker` knows.
-fn known(table: &Table, pattern: &Pattern, attacker: u32, target: u32) -> Vec<u32> {
-    if !pattern.roles[attacker as usize].withheld() {
-        return Vec::new();
-    }
-    let near =
-        pattern.columns[target as usize].iter().flat_map(|(row, _)| &pattern.rows[*row as usize]).map(|(c, _)| *c);
-    let near = near.chain(pattern.witness(target).iter().map(|(c, _)| *c));
-    let who = table.cells[attacker as usize].contributor;
-    let same = |c: &u32| {
-        *c != target && table.cells[*c as usize].contributors == 1 && table.cells[*c as usize].contributor == who
-    };
-    match who {
-        Some(_) => near.filter(same).chain([attacker]).collect(),
-        None => vec![attacker],
-    }
-}
-
-/// Whether the cell can change within a window of withheld cells while `own` stand still.
-fn still_moves(pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, own: &[u32]) -> bool {
-    let cells = scratch.around(pattern, &[cell], 500, None);
-    let withheld = |c: &u32| pattern.roles[*c as usize].withheld() && !own.contains(c);
-    let cells: Vec<u32> = cells.into_iter().filter(withheld).collect();
-    let kernel = scratch.kernel(pattern, &cells, cells.len());
-    let moves = kernel.moves(0) && cells.first() == Some(&cell);
-    if moves && let Some(free) = kernel.movers(0).into_iter().min_by_key(|f| kernel.circuit(*f).len()) {
-        for (place, _) in kernel.circuit(free) {
-            let used = cells[place as usize];
-            if pattern.roles[used as usize] == Role::Taken {
-                pattern.pin(used);
-            }
-        }
-    }
-    moves
 }

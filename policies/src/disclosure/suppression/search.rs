@@ -36,7 +36,7 @@ pub(super) fn cover(pattern: &mut Pattern, scratch: &mut Scratch) {
     // What moves with nothing of that moves with the totals above it, if at all.
     for cell in pattern.exposed() {
         if pattern.witness(cell).is_empty()
-            && let Some(witness) = alone(pattern, scratch, cell, &[])
+            && let Some(witness) = alone(pattern, scratch, cell)
         {
             take(pattern, &witness);
             pattern.witnessed(&[cell], witness);
@@ -120,20 +120,12 @@ fn take(pattern: &mut Pattern, witness: &Witness) {
     }
 }
 
-/// A witness for one cell, while `still` stand still, of which what is not withheld yet is as cheap as can be.
-fn alone(pattern: &Pattern, scratch: &mut Scratch, cell: u32, still: &[u32]) -> Option<Witness> {
-    let totals = scratch.totals(pattern, cell, still);
-    let mut cells = scratch.around(pattern, &totals, ALONE.max(totals.len()), None);
-    cells.retain(|c| !still.contains(c));
+/// A witness for one cell, of which what is not withheld yet is as cheap as can be.
+fn alone(pattern: &Pattern, scratch: &mut Scratch, cell: u32) -> Option<Witness> {
+    let totals = scratch.totals(pattern, cell, &[]);
+    let cells = scratch.around(pattern, &totals, ALONE.max(totals.len()), None);
     let keys: Vec<f64> = cells.iter().map(|c| pattern.costs[*c as usize]).collect();
     propose_for(scratch, pattern, &cells, &keys, cell)
-}
-
-/// Takes cells, for good, until `cell` can change while `still` stand still. Whether that could be.
-pub(super) fn cover_without(pattern: &mut Pattern, scratch: &mut Scratch, cell: u32, still: &[u32]) -> bool {
-    let Some(witness) = alone(pattern, scratch, cell, still) else { return false };
-    witness.iter().for_each(|(used, _)| pattern.pin(*used));
-    true
 }
 
 /// Exchanges cells for cheaper ones in windows drawn at random, while `go_on` allows.

@@ -36,7 +36,7 @@ impl Scratch {
         self.row.resize(pattern.rows.len(), NONE);
     }
 
-    /// Up to `size` cells around `seeds`: cheap ones and withheld ones first.
+    /// Up to `size` cells of the table around `seeds`, cheap ones and withheld ones first, with those that were added between.
     pub(super) fn around(
         &mut self,
         pattern: &Pattern,
@@ -46,7 +46,7 @@ impl Scratch {
     ) -> Vec<u32> {
         self.fit(pattern);
         let mut heap: BinaryHeap<(Reverse<u64>, u32)> = seeds.iter().map(|s| (Reverse(0), *s)).collect();
-        let (mut cells, mut rows) = (Vec::new(), Vec::new());
+        let (mut cells, mut rows, mut added) = (Vec::new(), Vec::new(), 0);
         let mut random = noise;
         while let Some((Reverse(distance), cell)) = heap.pop() {
             if self.place[cell as usize] != NONE {
@@ -54,7 +54,8 @@ impl Scratch {
             }
             self.place[cell as usize] = cells.len() as u32;
             cells.push(cell);
-            if cells.len() >= size {
+            added += usize::from(cell >= pattern.first_added());
+            if cells.len() >= size + added {
                 break;
             }
             for (row, _) in &pattern.columns[cell as usize] {
@@ -130,7 +131,7 @@ impl Scratch {
                     seen.push(*row);
                     rows.push(Vec::new());
                 }
-                rows[*slot as usize].push((place as u32, field::sign(*sign)));
+                rows[*slot as usize].push((place as u32, field::of(*sign)));
             }
         }
         seen.iter().for_each(|r| self.row[*r as usize] = NONE);
