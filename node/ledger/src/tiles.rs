@@ -36,7 +36,8 @@ impl TilePlace {
     /// Reads what follows `tile/` in a C2SP path: `0/x001/234`, `entries/000.p/7`.
     pub fn parse(path: &str) -> Option<Self> {
         // `tlog_tiles` panics on a width of 0 and on levels beyond 63, and writes the height into paths.
-        if path.len() > MAX_PATH || path.ends_with(".p/0") {
+        let nothing = |width: &str| width.parse::<u64>() == Ok(0);
+        if path.len() > MAX_PATH || path.rsplit_once(".p/").is_some_and(|(_, width)| nothing(width)) {
             return None;
         }
         let (level, rest) = path.split_once('/')?;
@@ -130,6 +131,8 @@ mod tests {
             "00/000",
             "+0/000",
             "0/000.p/0",
+            "0/000.p/00",
+            "0/000.p/+0",
             "0/000.p/256",
             "0/000.p/01",
             "64/000",
