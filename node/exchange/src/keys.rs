@@ -40,10 +40,13 @@ impl Node {
         })
     }
 
-    /// A delegation of every key here that was not revoked, without the authority's signature.
+    /// A delegation of every key here that was not revoked, without the authority's signature. One that an earlier authority key revoked is
+    /// left out too, unless the present one has delegated it since: that is out of the earlier one's reach, whoever has it now.
     fn own_mandates(&self, trust: &Trust) -> Result<Vec<Envelope>> {
         let mut mandates = mandates(trust.forum(), self.member(), &self.keyring(), self.now())?;
-        mandates.retain(|e| e.signers().all(|key| trust.revocation(self.member(), &key).is_none()));
+        let revoked = |key| trust.revocations().any(|r| r.member == self.member() && r.revocation.key == key);
+        let stands = |key| revoke::delegated(trust, self.member()).iter().any(|d| d.key == key && d.stands);
+        mandates.retain(|e| e.signers().all(|key| !revoked(key) || stands(key)));
         Ok(mandates)
     }
 

@@ -125,7 +125,7 @@ impl Node {
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;
         if checked.mandates.envelopes().next().is_some() {
             // They prove themselves, so they may be stored before the log is.
-            self.take_over(&checked.mandates).await?;
+            self.take_over_logged(&checked.mandates, member).await?;
         }
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
         let mut versions = self.metadata_versions(member).await?;

@@ -1,4 +1,8 @@
 //! Revocations: the authority key ends a delegated key's mandate before its time.
+//!
+//! Nobody can tell when a revocation was really signed: whoever steals an authority key after it was replaced may date one back to when it was
+//! not. So its date gives it no power; the key that signed it does. It ends what that key, or one before it, has delegated, and never what a
+//! later key has. What was revoked before the authority key was replaced stays so, and what the new key vouches for is out of the old one's reach.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +60,8 @@ pub enum RevocationError {
     /// The reason is too long or not plain text.
     #[error("the revocation's reason is longer than 300 characters or has control characters")]
     Reason,
-    /// Not by the authority key the member had then.
-    #[error("the authority key that `{0}` had at the time did not sign the revocation")]
+    /// None of the member's authority keys signed.
+    #[error("no authority key of `{0}` signed the revocation")]
     NotSigned(String),
 }
 
@@ -68,6 +72,8 @@ pub struct VerifiedRevocation {
     pub id: String,
     /// Whose key.
     pub member: String,
+    /// The authority key that signed. It reaches the delegations by this key and by those that the member had before it.
+    pub authority: PublicKey,
     /// What it says.
     pub revocation: Revocation,
     /// From when, unix seconds.
@@ -76,22 +82,22 @@ pub struct VerifiedRevocation {
     pub envelope: Envelope,
 }
 
-/// Checks `envelope` against the authority key its issuer had when it was issued.
+/// Checks `envelope` against every authority key its issuer ever had: which of them signed says how far it reaches.
 pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedRevocation, RevocationError> {
     let payload = envelope.payload::<Revocation>(RecordKind::Revocation)?;
     if payload.forum != chain.forum() {
         return Err(RevocationError::Forum(excerpt(&payload.forum)));
     }
-    let issued = payload.issued_at_s()?;
-    let from = payload.body.check(issued)?;
+    let from = payload.body.check(payload.issued_at_s()?)?;
     let message = envelope.message()?;
-    let member = chain.at(issued).member(&payload.issuer).or_else(|| chain.current().member(&payload.issuer));
-    if !member.is_some_and(|m| envelope.holds(&m.authority_key, &message)) {
+    let mut authorities = chain.authorities(&payload.issuer).into_iter();
+    let Some(authority) = authorities.find(|key| envelope.holds(key, &message)) else {
         return Err(RevocationError::NotSigned(payload.issuer));
-    }
+    };
     Ok(VerifiedRevocation {
         id: envelope.id()?,
         member: payload.issuer,
+        authority,
         revocation: payload.body,
         from,
         envelope: envelope.clone(),

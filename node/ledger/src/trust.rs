@@ -96,6 +96,11 @@ pub enum TrustError {
         /// Whose authority it is or was.
         member: String,
     },
+    /// By an authority key that was replaced, and nothing says that it was signed before.
+    #[error(
+        "the authority key of `{0}` that signed this {1} has been replaced: it counts only if it was known before, or comes in that member's log"
+    )]
+    Replaced(String, &'static str),
     /// Not a member.
     #[error("`{0}` is not a member under the charter")]
     NotAMember(String),
@@ -140,8 +145,8 @@ pub struct Trust {
     delegations: BTreeMap<String, VerifiedDelegation>,
     /// Each delegated key's one member and purpose.
     holders: BTreeMap<PublicKey, (String, Purpose)>,
-    /// By member and key, the one that reaches back furthest.
-    revocations: BTreeMap<(String, PublicKey), VerifiedRevocation>,
+    /// By member, key and the authority key that signed, the one that reaches back furthest.
+    revocations: BTreeMap<(String, PublicKey, PublicKey), VerifiedRevocation>,
     /// By record id.
     suspensions: BTreeMap<String, VerifiedSuspension>,
     /// Charters that contradict the chain.
@@ -180,8 +185,11 @@ impl Trust {
 
     /// Adds a revocation; true if it changed anything.
     pub fn revoke(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
-        let verified = revocation::verify(envelope, &self.chain)?;
-        let place = (verified.member.clone(), verified.revocation.key);
+        self.put_revocation(revocation::verify(envelope, &self.chain)?)
+    }
+
+    fn put_revocation(&mut self, verified: VerifiedRevocation) -> Result<bool, TrustError> {
+        let place = (verified.member.clone(), verified.revocation.key, verified.authority);
         // The earliest counts, and of two that are equal always the same.
         let order = |r: &VerifiedRevocation| (r.from, r.id.clone());
         if self.revocations.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
@@ -221,9 +229,16 @@ impl Trust {
         self.suspensions.values()
     }
 
-    /// The revocation of a member's key.
-    pub fn revocation(&self, member: &str, key: &PublicKey) -> Option<&VerifiedRevocation> {
-        self.revocations.get(&(member.to_owned(), *key))
+    /// What ends the mandate that `authority` has given to a member's key: the earliest revocation by that authority key or one after it.
+    pub fn revocation(&self, member: &str, key: &PublicKey, authority: &PublicKey) -> Option<&VerifiedRevocation> {
+        if self.revocations.is_empty() {
+            return None;
+        }
+        let mut authorities = self.chain.authorities(member);
+        let own = authorities.iter().position(|a| a == authority)?;
+        authorities.truncate(own + 1);
+        let found = authorities.into_iter().filter_map(|by| self.revocations.get(&(member.to_owned(), *key, by)));
+        found.min_by_key(|r| (r.from, &r.id))
     }
 
     /// Every revocation.
@@ -238,7 +253,14 @@ impl Trust {
 
     /// Adds a delegation; true if it was new.
     pub fn add(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
-        let verified = delegation::verify(envelope, self.chain.forum(), |member| self.chain.authorities(member))?;
+        self.put_delegation(self.verify_delegation(envelope)?)
+    }
+
+    fn verify_delegation(&self, envelope: &Envelope) -> Result<VerifiedDelegation, TrustError> {
+        Ok(delegation::verify(envelope, self.chain.forum(), |member| self.chain.authorities(member))?)
+    }
+
+    fn put_delegation(&mut self, verified: VerifiedDelegation) -> Result<bool, TrustError> {
         let key = verified.delegation.key;
         let reused = |first: String, first_purpose| TrustError::KeyReused {
             key,
@@ -313,10 +335,10 @@ impl Trust {
     /// Whether `delegation` is in force at `at` under an authority that the charter named then.
     fn holds(&self, delegation: &VerifiedDelegation, at: i64) -> bool {
         let member = self.charter_at(at).member(&delegation.member);
-        let revoked = self.revocation(&delegation.member, &delegation.delegation.key).is_some_and(|r| r.from <= at);
+        let revocation = || self.revocation(&delegation.member, &delegation.delegation.key, &delegation.authority);
         delegation.in_force(at)
             && member.is_some_and(|m| m.authority_key == delegation.authority)
-            && !revoked
+            && revocation().is_none_or(|r| at < r.from)
             && self.suspended(&delegation.member, at).is_none()
     }
 
@@ -351,7 +373,7 @@ impl Trust {
             let (member, reason) = (member.to_owned(), s.suspension.reason.clone());
             return Err(TrustError::Suspended { member, until: s.until, reason });
         }
-        if let Some(r) = self.revocation(member, key).filter(|r| r.from <= at) {
+        if let Some(r) = self.revocation(member, key, &named.authority_key).filter(|r| r.from <= at) {
             let (member, reason) = (member.to_owned(), r.revocation.reason.clone());
             return Err(TrustError::Revoked { member, purpose, key: *key, from: r.from, reason });
         }

@@ -31,7 +31,7 @@ async function seal(kind: string, forum: string, issuer: string, at: string, bod
 const idOf = async ({ payload }: Envelope) => hex(await sha256(new Uint8Array(Buffer.from(payload, 'base64'))));
 
 const STATES = ['XAA', 'XBB', 'XCC', 'XDD', 'XEE'];
-const [START, THEN, LATER] = ['2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z'];
+const [START, BACK, THEN, LATER] = ['2026-01-01T00:00:00Z', '2026-01-20T00:00:00Z', '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z'];
 /** All keys, made once. */
 const KEYS = Object.fromEntries(
   await Promise.all([...STATES, 'OBS', 'SEC', 'STRANGER', 'NEXT', 'log', 'publisher', 'preparer', 'approver', 'witness', 'witness2'].map(async (name) => [name, await key()] as const)),
@@ -60,6 +60,8 @@ interface World {
   publisher?: string;
   operators?: ['prepare' | 'approve', string][];
   revoked?: string;
+  /** Whose key revokes; the issuer's own otherwise. */
+  revokedBy?: string;
   suspendedBy?: string[];
   cosigned?: { key: string; as: string; at?: number }[];
 }
@@ -106,7 +108,9 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
     note += await line(`chancery/${forum}/${as}/witness`, 4, k(name), concat(time, signature));
   }
   const more: Partial<Bundle> = {};
-  if (world.revoked) more.revocations = [await seal('revocation', forum, 'XAA', LATER, { key: k(world.revoked).name, from: LATER, reason: 'lost' }, [k('XAA')])];
+  // Dated before the rotation, if there is one: so a thief would.
+  const revoked = world.revokedBy ? LATER : BACK;
+  if (world.revoked) more.revocations = [await seal('revocation', forum, 'XAA', revoked, { key: k(world.revoked).name, from: revoked, reason: 'lost' }, [k(world.revokedBy ?? 'XAA')])];
   if (world.suspendedBy) {
     const body = { member: 'XAA', from: '2026-02-28T00:00:00Z', until: '2026-03-05T00:00:00Z', reason: 'emergency' };
     more.suspensions = [await seal('suspension', forum, 'XBB', '2026-02-28T00:00:00Z', body, world.suspendedBy.map(k))];
@@ -126,6 +130,9 @@ const extend = (charter: Charter) => {
   charter.expires = '2027-06-01T00:00:00Z';
 };
 const member = (charter: Charter, id: string) => charter.members.find((one) => one.id === id) as Member;
+const rotate = (charter: Charter) => void (member(charter, 'XAA').authority_key = k('NEXT').name);
+/** All is delegated anew by the issuer's next authority key. */
+const RENEWED = ['log', 'publisher', 'preparer', 'approver'].map((key) => ({ purpose: key === 'log' || key === 'publisher' ? key : 'operator', key, by: 'NEXT' }));
 const state = (id: string): Member => ({ id, name: id, role: 'member-state', authority_key: k('STRANGER').name, addresses: [] }) as Member;
 
 describe('a proof with every signature made anew', () => {
@@ -162,6 +169,9 @@ describe('a proof with every signature made anew', () => {
     ['published by a stranger', { publisher: 'STRANGER' }, 'record'],
     ['a revoked publisher', { revoked: 'publisher' }, 'record'],
     ['a revoked approver', { revoked: 'approver' }, 'foureyes'],
+    ['revoked by another state', { revoked: 'publisher', revokedBy: 'XBB' }, 'delegations'],
+    ['revoked by the key that replaced the authority', { change: rotate, by: [...STATES, 'NEXT'], mandates: RENEWED, revoked: 'publisher', revokedBy: 'NEXT' }, 'record'],
+    ['revoked by the replaced authority, dated back or not', { change: rotate, by: [...STATES, 'NEXT'], mandates: RENEWED, revoked: 'publisher' }, null],
     ['a suspended issuer', { suspendedBy: ['XBB', 'XCC'] }, 'record'],
     ['a suspension by one too few', { suspendedBy: ['XBB'] }, 'delegations'],
     ['two eyes', { operators: [['prepare', 'preparer'], ['approve', 'preparer']] }, 'foureyes'],

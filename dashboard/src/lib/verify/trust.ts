@@ -43,10 +43,12 @@ async function revocation(envelope: Envelope, chain: Chain) {
   need(forum === chain.forum, 'a revocation is of another forum');
   const from = seconds(body.from);
   need(from <= at && from >= at - 30 * DAY, `a revocation of ${issuer} is not from within 30 days before it was issued`);
-  const owner = member(chain.at(at), issuer) ?? member(chain.current, issuer);
-  need(owner !== undefined && signers.has(owner.authority_key), `a revocation was not signed by ${issuer}`);
-  return { member: issuer, key: body.key, from };
+  const authority = chain.authorities(issuer).find((key) => signers.has(key));
+  need(authority !== undefined, `a revocation was not signed by ${issuer}`);
+  return { member: issuer, key: body.key, authority, from };
 }
+
+type Revocation = Awaited<ReturnType<typeof revocation>>;
 
 async function suspension(envelope: Envelope, chain: Chain) {
   const { forum, body, signers, at } = await open<{ member: string; from: string; until: string }>(envelope, 'suspension');
@@ -64,7 +66,7 @@ export class Trust {
   private constructor(
     readonly chain: Chain,
     readonly delegations: readonly Delegation[],
-    private readonly revocations: readonly { member: string; key: string; from: number }[],
+    private readonly revocations: readonly Revocation[],
     private readonly suspensions: readonly { member: string; from: number; until: number }[],
   ) {}
 
@@ -89,7 +91,10 @@ export class Trust {
   inForce(of: string, purpose: Purpose, key: string, at: number): Delegation | undefined {
     const authority = member(this.chain.at(at), of)?.authority_key;
     if (this.suspensions.some((one) => one.member === of && one.from <= at && at < one.until)) return undefined;
-    if (this.revocations.some((one) => one.member === of && one.key === key && one.from <= at)) return undefined;
+    // A date can be invented: a key that was replaced does not reach what its successor delegates.
+    const authorities = this.chain.authorities(of);
+    const reaches = (by: string): boolean => authority !== undefined && authorities.indexOf(by) <= authorities.indexOf(authority);
+    if (this.revocations.some((one) => one.member === of && one.key === key && one.from <= at && reaches(one.authority))) return undefined;
     return this.delegations.find(
       (one) => one.member === of && one.purpose === purpose && one.key === key && one.authority === authority && one.from <= at && at < one.to,
     );

@@ -78,17 +78,38 @@ impl Node {
         self.take_over_if(bundle, |_| Ok(())).await
     }
 
+    /// Takes over the delegations and revocations in `bundle`, which stand in the log of `owner`.
+    pub(crate) async fn take_over_logged(&self, bundle: &ForumBundle, owner: &str) -> Result<Merged> {
+        self.take_over_as(bundle, Some(owner), |_| Ok(())).await
+    }
+
     /// [`Node::take_over`], but nothing is stored if `accept` refuses what would be taken over.
     pub(crate) async fn take_over_if(
         &self,
         bundle: &ForumBundle,
         accept: impl Fn(&Merged) -> Result<()>,
     ) -> Result<Merged> {
+        self.take_over_as(bundle, None, accept).await
+    }
+
+    async fn take_over_as(
+        &self,
+        bundle: &ForumBundle,
+        logged_by: Option<&str>,
+        accept: impl Fn(&Merged) -> Result<()>,
+    ) -> Result<Merged> {
         for _ in 0..ATTEMPTS {
             let stored = self.reload_trust().await?;
             let (Some(stored), trust) = (stored, self.trust()?) else { break };
             let (offered, now, mut next) = (bundle.clone(), self.now(), (*trust).clone());
-            let work = move || next.merge(&offered, now).map(|merged| (next, merged));
+            let owner = logged_by.map(str::to_owned);
+            let work = move || {
+                let merged = match owner {
+                    Some(owner) => Ok(next.merge_logged(&offered, &owner)),
+                    None => next.merge(&offered, now),
+                };
+                merged.map(|merged| (next, merged))
+            };
             let merged = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?;
             let (next, merged) = merged.or_unverified(|| "the bundle is refused".to_owned())?;
             accept(&merged)?;

@@ -64,7 +64,7 @@ pub(super) fn delegated(trust: &Trust, member: &str) -> Vec<DelegatedKey> {
             until: i64::MIN,
             stands: false,
         });
-        let stands = Some(d.authority) == authority && trust.revocation(member, &key).is_none();
+        let stands = Some(d.authority) == authority && trust.revocation(member, &key, &d.authority).is_none();
         // What does not stand says nothing of how long the rest does.
         if (stands && !found.stands) || (stands == found.stands && d.not_after > found.until) {
             found.until = d.not_after;

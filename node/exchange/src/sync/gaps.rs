@@ -79,7 +79,7 @@ impl Node {
             RecordKind::Suspension | RecordKind::Charter => self.take_agreed(member, &record).await?,
         }
         if mandates.envelopes().next().is_some() {
-            self.take_over(&mandates).await?;
+            self.take_over_logged(&mandates, member).await?;
         }
         let row = row_of(&record, trust.forum(), member, now)?;
         let what = format!("{} {}", record.kind.as_str(), record.id);

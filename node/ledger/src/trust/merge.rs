@@ -2,8 +2,10 @@
 
 use super::{ForumBundle, Trust, TrustError};
 use crate::charter::{Charter, CharterChain, CharterError};
+use crate::keys::PublicKey;
 use crate::record::{Envelope, RecordKind};
 use crate::release::CLOCK_SKEW_S;
+use crate::revocation;
 use crate::time;
 
 /// What a merge took over, and what it refused.
@@ -30,9 +32,18 @@ impl Merged {
     }
 }
 
+/// Counts what was new, and keeps why something was refused.
+fn keep(result: Result<bool, TrustError>, count: &mut usize, refused: &mut Vec<TrustError>) {
+    match result {
+        Ok(new) => *count += usize::from(new),
+        Err(error) => refused.push(error),
+    }
+}
+
 impl Trust {
     /// Takes over from `bundle`, at `at` (unix seconds), whatever holds. An older chain changes nothing; one that
-    /// contradicts the chain held is kept as evidence and freezes membership.
+    /// contradicts the chain held is kept as evidence and freezes membership. Of delegations and revocations by an authority key that was
+    /// replaced only those known already count: see [`Trust::merge_logged`].
     ///
     /// # Errors
     /// The bundle is another forum's.
@@ -47,23 +58,61 @@ impl Trust {
                 merged.refused.push(error);
             }
         }
-        let keep = |result: Result<bool, TrustError>, count: &mut usize, refused: &mut Vec<TrustError>| match result {
-            Ok(new) => *count += usize::from(new),
-            Err(error) => refused.push(error),
-        };
         for envelope in &bundle.conflicting {
             keep(self.add_conflicting(envelope), &mut merged.conflicting, &mut merged.refused);
         }
-        for envelope in &bundle.revocations {
-            keep(self.revoke(envelope), &mut merged.revocations, &mut merged.refused);
-        }
+        self.merge_mandates(bundle, None, &mut merged);
         for envelope in &bundle.suspensions {
             keep(self.suspend(envelope), &mut merged.suspensions, &mut merged.refused);
         }
-        for envelope in &bundle.delegations {
-            keep(self.add(envelope), &mut merged.delegations, &mut merged.refused);
-        }
         Ok(merged)
+    }
+
+    /// Takes over the delegations and revocations in `bundle`, which stand in the log of `owner` and were proved to. Its log key, which its
+    /// present authority key has delegated, then vouches for what its earlier authority keys signed.
+    pub fn merge_logged(&mut self, bundle: &ForumBundle, owner: &str) -> Merged {
+        let mut merged = Merged::default();
+        self.merge_mandates(bundle, Some(owner), &mut merged);
+        merged
+    }
+
+    fn merge_mandates(&mut self, bundle: &ForumBundle, logged_by: Option<&str>, merged: &mut Merged) {
+        for envelope in &bundle.revocations {
+            keep(self.hear_revocation(envelope, logged_by), &mut merged.revocations, &mut merged.refused);
+        }
+        for envelope in &bundle.delegations {
+            keep(self.hear_delegation(envelope, logged_by), &mut merged.delegations, &mut merged.refused);
+        }
+    }
+
+    fn hear_revocation(&mut self, envelope: &Envelope, logged_by: Option<&str>) -> Result<bool, TrustError> {
+        let verified = revocation::verify(envelope, &self.chain)?;
+        if self.revocations.values().any(|known| known.id == verified.id) {
+            return Ok(false);
+        }
+        let (member, authority) = (&verified.member, &verified.authority);
+        if logged_by != Some(member.as_str()) && self.is_replaced(member, authority) {
+            return Err(TrustError::Replaced(verified.member, "revocation"));
+        }
+        self.put_revocation(verified)
+    }
+
+    fn hear_delegation(&mut self, envelope: &Envelope, logged_by: Option<&str>) -> Result<bool, TrustError> {
+        let verified = self.verify_delegation(envelope)?;
+        if self.delegations.contains_key(&verified.id) {
+            return Ok(false);
+        }
+        let (member, authority) = (&verified.member, &verified.authority);
+        if logged_by != Some(member.as_str()) && self.is_replaced(member, authority) {
+            return Err(TrustError::Replaced(verified.member, "delegation"));
+        }
+        self.put_delegation(verified)
+    }
+
+    /// Whether `member` has another authority key than `authority` now. Who stole one that was replaced can still sign with it and write a
+    /// date before: a node that runs believes only what it knew in time, or what the member itself has put into its log.
+    fn is_replaced(&self, member: &str, authority: &PublicKey) -> bool {
+        self.charter().member(member).is_some_and(|m| m.authority_key != *authority)
     }
 
     fn merge_charters(&mut self, offered: &[Envelope], at: i64, merged: &mut Merged) -> Result<(), TrustError> {
