@@ -149,6 +149,7 @@ verified-unknown = Not checked
 check-passed = passed
 check-failed = failed
 check-unknown = not checked
+check-withdrawn = withdrawn
 checks-failed = Failed: { $names }
 checks-at = Checked { $time }
 checks-of = Verification of the release by { $member }, { $time }
@@ -285,6 +286,8 @@ own-failed = Do not use these figures: { $count ->
     [one] one check was refused.
    *[other] { $count } checks were refused.
   }
+own-withdrawn = Use these figures no more: { $how }
+own-withdrawn-newer = This node says that another release has replaced it.
 own-none = Your browser could not check this release: nothing here is proven to you.
 own-no-proof = The node gave no proof of this release: { $reason }
 own-code = The program that checks came from this node, like the page. Whoever must not trust the node at all runs chancery verify, or a program of others, on the proof bundle.
@@ -300,6 +303,8 @@ own-delegations = Keys
 own-delegations-what = Each key was delegated by its member’s authority key, and none was revoked or suspended when it signed.
 own-record = Signature
 own-record-what = The member’s publisher key signed the release.
+own-withdrawal = Withdrawal
+own-withdrawal-what = The member’s publisher key signed the record by which the member takes the release back.
 own-foureyes = Four eyes
 own-foureyes-what = Two different operators prepared and approved it.
 own-head = Log
@@ -322,6 +327,7 @@ compare-same = { $count ->
   }
 compare-differs = shown otherwise than signed: { $what }
 compare-refused = the release is refused: { $reason }
+compare-withdrawn = Use them no more: { $how }
 compare-too-long = the file is too large to compare in a browser: run chancery verify on it.
 compare-failed = Do not use these figures: they are not what was signed.
 

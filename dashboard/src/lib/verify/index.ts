@@ -8,7 +8,7 @@ import { base64, CannotCheck, equal, need, Refused, type Bytes } from './bytes';
 import { Chain, member, states } from './charter';
 import { checkHead, checkInclusion, cosigners, readHead } from './log';
 import type { Envelope } from './record';
-import { checkOperators, checkRecord, leafOf, type Release, type SignedArtefact } from './release';
+import { checkOperators, checkRecord, checkWithdrawal, leafOf, type Release, type SignedArtefact } from './release';
 import { differences } from './shown';
 import { Trust } from './trust';
 
@@ -26,15 +26,17 @@ export interface Bundle {
   inclusion: string[];
   checkpoint: string;
   timestamp?: string;
+  withdrawal?: Envelope;
 }
 
 /** In the order in which they are made and shown. */
-export const STEPS = ['charter', 'genesis', 'delegations', 'record', 'foureyes', 'head', 'inclusion', 'cosignatures', 'shown', 'file', 'outside'] as const;
+export const STEPS = ['charter', 'genesis', 'delegations', 'record', 'withdrawal', 'foureyes', 'head', 'inclusion', 'cosignatures', 'shown', 'file', 'outside'] as const;
 export type StepName = (typeof STEPS)[number];
 
 export interface Step {
   name: StepName;
-  state: 'ok' | 'failed' | 'undone';
+  /** `withdrawn`: the release was published as proved, and its issuer no longer stands by it. */
+  state: 'ok' | 'failed' | 'undone' | 'withdrawn';
   /** What was found, or why not. */
   detail: string;
 }
@@ -54,11 +56,17 @@ class Undone {
   constructor(readonly why: string) {}
 }
 
+/** What is proved, and is no reason to use the figures. */
+class Withdrawn {
+  constructor(readonly how: string) {}
+}
+
 /** What each check rests on: it is not made where that did not hold. */
 const RESTS_ON: Partial<Record<StepName, StepName>> = {
   genesis: 'charter',
   delegations: 'charter',
   record: 'delegations',
+  withdrawal: 'record',
   foureyes: 'record',
   head: 'record',
   inclusion: 'head',
@@ -72,7 +80,7 @@ const RESTS_ON: Partial<Record<StepName, StepName>> = {
 export async function verify(asked: Asked): Promise<Step[]> {
   const steps: Step[] = [];
   const sound = new Set<StepName>();
-  const step = async (name: StepName, check: () => Promise<string | Undone>): Promise<void> => {
+  const step = async (name: StepName, check: () => Promise<string | Undone | Withdrawn>): Promise<void> => {
     const ground = RESTS_ON[name];
     if (ground && !sound.has(ground)) {
       steps.push({ name, state: 'undone', detail: 'not reached: what it rests on did not hold' });
@@ -81,7 +89,9 @@ export async function verify(asked: Asked): Promise<Step[]> {
     try {
       const found = await check();
       sound.add(name);
-      steps.push(found instanceof Undone ? { name, state: 'undone', detail: found.why } : { name, state: 'ok', detail: found });
+      if (found instanceof Undone) steps.push({ name, state: 'undone', detail: found.why });
+      else if (found instanceof Withdrawn) steps.push({ name, state: 'withdrawn', detail: found.how });
+      else steps.push({ name, state: 'ok', detail: found });
     } catch (cause) {
       const unable = cause instanceof CannotCheck;
       // A bundle with fields of other types than it should have fails somewhere: it proves nothing.
@@ -114,6 +124,15 @@ export async function verify(asked: Asked): Promise<Step[]> {
     release = found.release;
     return `signed at ${release.issued_at} by ${found.publisher}, the publisher of ${release.issuer}`;
   });
+  const { withdrawal } = bundle;
+  if (withdrawal) {
+    await step('withdrawal', async () => {
+      const { issuer, issued_at, id, body } = await checkWithdrawal(withdrawal, release, trust);
+      return new Withdrawn(`withdrawn by ${issuer} at ${issued_at}: ${body.reason} (record ${id})`);
+    });
+  } else if (shown.state === 'withdrawn') {
+    await step('withdrawal', () => Promise.resolve(new Undone('this page says that it was withdrawn, but its issuer’s record of that is not in the proof')));
+  }
   await step('foureyes', async () => {
     const { prepared, approved } = await checkOperators(release, trust);
     return `prepared by ${prepared.join(', ')}, approved by ${approved.join(', ') || 'nobody: the charter does not ask for it'}`;
@@ -144,6 +163,7 @@ export async function verify(asked: Asked): Promise<Step[]> {
     return 'title, member, dataflow, time, audience, sizes and file hashes on this page are the signed ones';
   });
   await step('file', async () => {
+    if (steps.some(({ state }) => state === 'withdrawn')) return new Undone('the files of a release that was withdrawn are handed out no more');
     if (!asked.file) return new Undone('the file was not fetched');
     for (const artefact of release.body.intent.artefacts) await checkArtefact(await asked.file(artefact), artefact);
     return 'every byte that this node serves is the signed one';

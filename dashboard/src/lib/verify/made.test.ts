@@ -63,6 +63,8 @@ interface World {
   /** Whose key revokes; the issuer's own otherwise. */
   revokedBy?: string;
   suspendedBy?: string[];
+  /** Whose key signs a withdrawal, and how it differs from a sound one. */
+  withdrawn?: { by?: string; as?: string; release?: string; at?: string };
   cosigned?: { key: string; as: string; at?: number }[];
 }
 
@@ -114,6 +116,10 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
   if (world.suspendedBy) {
     const body = { member: 'XAA', from: '2026-02-28T00:00:00Z', until: '2026-03-05T00:00:00Z', reason: 'emergency' };
     more.suspensions = [await seal('suspension', forum, 'XBB', '2026-02-28T00:00:00Z', body, world.suspendedBy.map(k))];
+  }
+  if (world.withdrawn) {
+    const { by = 'publisher', as = 'XAA', release = id, at = '2026-03-02T00:00:00Z' } = world.withdrawn;
+    more.withdrawal = await seal('withdrawal', forum, as, at, { release, reason: 'a column was shifted' }, [k(by)]);
   }
   const shown = { id, member: 'XAA', title: 'Made up', dataflow: 'RETURNS', issued_at: LATER, audience: 'public', replaces: null, rows: 0, bytes: 0, artefacts: [] } as unknown as Shown;
   return {
@@ -196,6 +202,28 @@ describe('a proof with every signature made anew', () => {
     const steps = await verify(await bundle(world));
     expect(steps.find(({ name }) => name === 'cosignatures')?.state).toBe(expected);
     expect(steps.some((step) => step.state === 'failed')).toBe(false);
+  });
+
+  it.each<[string, NonNullable<World['withdrawn']>, 'withdrawn' | 'failed']>([
+    ['by the publisher', {}, 'withdrawn'],
+    ['by the log key', { by: 'log' }, 'failed'],
+    ['by a stranger', { by: 'STRANGER' }, 'failed'],
+    ['by the publisher after its time', { at: '2026-05-02T00:00:00Z' }, 'failed'],
+    ['in another’s name', { as: 'XBB' }, 'failed'],
+    ['of another release', { release: '0'.repeat(64) }, 'failed'],
+  ])('withdrawn %s', async (_, withdrawn, expected) => {
+    const steps = await verify(await bundle({ withdrawn }));
+    const found = steps.find(({ name }) => name === 'withdrawal');
+    expect(found?.state, JSON.stringify(steps, null, 1)).toBe(expected);
+    if (expected === 'withdrawn') expect(found?.detail).toMatch(/^withdrawn by XAA at 2026-03-02T00:00:00Z: a column was shifted \(record [0-9a-f]{64}\)$/);
+    else expect(found?.detail).toMatch(/withdrawal/);
+  });
+
+  it('says that a withdrawal which the page tells of was not proved', async () => {
+    const world = await bundle({});
+    expect((await verify(world)).some(({ name }) => name === 'withdrawal')).toBe(false);
+    const steps = await verify({ ...world, shown: { ...world.shown, state: 'withdrawn' } });
+    expect(steps.find(({ name }) => name === 'withdrawal')?.state).toBe('undone');
   });
 
   it('says that what came from outside the forum was not looked at', async () => {

@@ -43,6 +43,21 @@ export async function checkRecord(envelope: Envelope, trust: Trust): Promise<{ r
   return { release, publisher };
 }
 
+export interface SignedWithdrawal {
+  release: string;
+  reason: string;
+}
+
+/** Reads the record by which the issuer has withdrawn the release; it must be of this one, and signed by the issuer's publisher. */
+export async function checkWithdrawal(envelope: Envelope, { id, issuer, forum }: Release, trust: Trust): Promise<Opened<SignedWithdrawal>> {
+  const withdrawal = await open<SignedWithdrawal>(envelope, 'withdrawal');
+  need(withdrawal.forum === forum && withdrawal.issuer === issuer, 'the withdrawal is by another member or of another forum');
+  need(withdrawal.body.release === id, 'the withdrawal is of another release');
+  const publisher = [...withdrawal.signers].find((key) => trust.inForce(issuer, 'publisher', key, withdrawal.at));
+  need(publisher !== undefined, `no publisher key of ${issuer} in force at ${withdrawal.issued_at} signed the withdrawal`);
+  return withdrawal;
+}
+
 /** Checks the operators' signatures. Returns their names, as delegated. */
 export async function checkOperators({ body, issuer, at }: Release, trust: Trust): Promise<{ prepared: string[]; approved: string[] }> {
   const message = pae(payloadType('intent'), utf8(canonical(body.intent)));
