@@ -24,7 +24,12 @@ impl Node {
         let forum = trust.forum().to_owned();
         let rows = self.store().run(move |s| s.cosignature_list(&forum)).await;
         let rows = rows.or_storage(|| "cannot read the cosignatures".to_owned())?;
-        let state = |id: &str| trust.charter().member(id).is_some_and(|m| m.role == Role::MemberState);
+        let now = self.now();
+        // What a suspended state said last is as old as its suspension, and would hold every embargo back as long.
+        let state = |id: &str| {
+            trust.charter().member(id).is_some_and(|m| m.role == Role::MemberState)
+                && trust.suspended(id, now).is_none()
+        };
         let mut newest: BTreeMap<String, i64> = BTreeMap::new();
         for row in rows.into_iter().filter(|r| r.witness != self.member() && state(&r.witness)) {
             let at = newest.entry(row.witness).or_insert(row.at);

@@ -72,7 +72,9 @@ impl Node {
     /// What tools without this program need to judge a log's heads: a C2SP tlog-policy.
     pub async fn log_policy(&self, forum: &str, member: &str) -> Result<String> {
         self.log_head(forum, member).await?;
-        Ok(witness::policy(&*self.trust()?, member))
+        witness::policy(&*self.trust()?, member, self.now()).ok_or_else(|| {
+            Error::unavailable(format!("fewer states have a witness key than must cosign the log of `{member}`"))
+        })
     }
 
     /// Pairs of signed heads by which a log contradicts itself.

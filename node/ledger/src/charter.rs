@@ -221,7 +221,8 @@ impl Charter {
         self.members.iter().filter(|m| m.role == Role::MemberState)
     }
 
-    /// How many member states other than `owner` must have cosigned a head of its log.
+    /// How many member states other than `owner` must have cosigned a head of its log. Suspensions, which few states can decide, do not lower it:
+    /// while fewer can cosign, for 14 days at most, no head is published.
     pub fn witness_quorum(&self, owner: &str) -> usize {
         let others = self.states().filter(|m| m.id != owner).count();
         others.min(self.rules.witness_quorum.unwrap_or(0) as usize)

@@ -26,7 +26,8 @@ pub const FORMAT: &str = "chancery-proof/1";
 pub struct ProofBundle {
     /// [`FORMAT`].
     pub format: String,
-    /// The charter versions, and the delegations, revocations and suspensions of the issuer.
+    /// The charter versions, the delegations and revocations of the issuer and the witnesses, and every suspension: a suspended state's
+    /// cosignature does not count.
     #[serde(flatten)]
     pub forum: ForumBundle,
     /// The release's record.
@@ -170,14 +171,10 @@ impl ProofBundle {
                 delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
                 revocations: trust
                     .revocations()
-                    .filter(|r| r.member == payload.issuer)
+                    .filter(|r| r.member == payload.issuer || cosigned.iter().any(|c| c.member == r.member))
                     .map(|r| r.envelope.clone())
                     .collect(),
-                suspensions: trust
-                    .suspensions()
-                    .filter(|s| s.suspension.member == payload.issuer)
-                    .map(|s| s.envelope.clone())
-                    .collect(),
+                suspensions: trust.suspensions().map(|s| s.envelope.clone()).collect(),
                 conflicting: Vec::new(),
             },
             record,

@@ -135,8 +135,9 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 /// What a verifier without this program needs to judge heads of `owner`'s log, as C2SP tlog-policy: the log's keys, the witnesses'
-/// and the quorum. A member counts once, whatever keys it has.
-pub fn policy(trust: &Trust, owner: &str) -> String {
+/// and the quorum. A member counts once, whatever keys it has, and not if it is suspended at `at` (unix seconds). None while fewer have a
+/// witness's key than must cosign: no policy could say so, and one that asks for fewer would be wrong.
+pub fn policy(trust: &Trust, owner: &str, at: i64) -> Option<String> {
     let keys = |member: &str, purpose| {
         let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == purpose);
         let mut keys: Vec<PublicKey> = of.map(|d| d.delegation.key).collect();
@@ -150,7 +151,7 @@ pub fn policy(trust: &Trust, owner: &str) -> String {
         .map(|key| format!("log {}\n", checkpoint::verifier_key(&origin, key)))
         .collect();
     let mut groups = Vec::new();
-    for state in trust.charter().states().filter(|m| m.id != owner) {
+    for state in trust.charter().states().filter(|m| m.id != owner && trust.suspended(&m.id, at).is_none()) {
         let name = cosignature::witness_name(trust.forum(), &state.id);
         let witnesses = keys(&state.id, Purpose::Witness);
         for (number, key) in (1..).zip(&witnesses) {
@@ -162,11 +163,11 @@ pub fn policy(trust: &Trust, owner: &str) -> String {
             groups.push(state.id.clone());
         }
     }
-    let quorum = trust.charter().witness_quorum(owner).min(groups.len());
-    if quorum == 0 {
-        return text + "quorum none\n";
+    match trust.charter().witness_quorum(owner) {
+        0 => Some(text + "quorum none\n"),
+        quorum if quorum > groups.len() => None,
+        quorum => Some(text + &format!("group witnesses {quorum} {}\nquorum witnesses\n", groups.join(" "))),
     }
-    text + &format!("group witnesses {quorum} {}\nquorum witnesses\n", groups.join(" "))
 }
 
 #[cfg(test)]

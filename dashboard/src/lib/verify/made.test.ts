@@ -63,6 +63,8 @@ interface World {
   /** Whose key revokes; the issuer's own otherwise. */
   revokedBy?: string;
   suspendedBy?: string[];
+  /** Who is suspended; the issuer otherwise. */
+  suspended?: string[];
   /** Whose key signs a withdrawal, and how it differs from a sound one. */
   withdrawn?: { by?: string; as?: string; release?: string; at?: string };
   cosigned?: { key: string; as: string; at?: number }[];
@@ -114,8 +116,12 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
   const revoked = world.revokedBy ? LATER : BACK;
   if (world.revoked) more.revocations = [await seal('revocation', forum, 'XAA', revoked, { key: k(world.revoked).name, from: revoked, reason: 'lost' }, [k(world.revokedBy ?? 'XAA')])];
   if (world.suspendedBy) {
-    const body = { member: 'XAA', from: '2026-02-28T00:00:00Z', until: '2026-03-05T00:00:00Z', reason: 'emergency' };
-    more.suspensions = [await seal('suspension', forum, 'XBB', '2026-02-28T00:00:00Z', body, world.suspendedBy.map(k))];
+    const signers = world.suspendedBy.map(k);
+    const suspend = (member: string) => {
+      const body = { member, from: '2026-02-28T00:00:00Z', until: '2026-03-05T00:00:00Z', reason: 'emergency' };
+      return seal('suspension', forum, 'XBB', '2026-02-28T00:00:00Z', body, signers);
+    };
+    more.suspensions = await Promise.all((world.suspended ?? ['XAA']).map(suspend));
   }
   if (world.withdrawn) {
     const { by = 'publisher', as = 'XAA', release = id, at = '2026-03-02T00:00:00Z' } = world.withdrawn;
@@ -139,6 +145,7 @@ const member = (charter: Charter, id: string) => charter.members.find((one) => o
 const rotate = (charter: Charter) => void (member(charter, 'XAA').authority_key = k('NEXT').name);
 /** All is delegated anew by the issuer's next authority key. */
 const RENEWED = ['log', 'publisher', 'preparer', 'approver'].map((key) => ({ purpose: key === 'log' || key === 'publisher' ? key : 'operator', key, by: 'NEXT' }));
+const three = (charter: Charter) => void (charter.rules = { ...charter.rules, witness_quorum: 3 });
 const state = (id: string): Member => ({ id, name: id, role: 'member-state', authority_key: k('STRANGER').name, addresses: [] }) as Member;
 
 describe('a proof with every signature made anew', () => {
@@ -198,6 +205,9 @@ describe('a proof with every signature made anew', () => {
     ['in another’s name', { cosigned: [{ key: 'witness', as: 'XCC' }] }, 'undone'],
     ['by a key that witnesses nothing', { cosigned: [{ key: 'publisher', as: 'XBB' }] }, 'undone'],
     ['after its time', { cosigned: [{ key: 'witness', as: 'XBB', at: Date.parse('2026-06-01T00:00:00Z') / 1000 }] }, 'undone'],
+    ['by one of the three that must', { change: three }, 'undone'],
+    ['by all that were not suspended', { change: three, suspended: ['XCC', 'XDD', 'XEE'], suspendedBy: ['XAA', 'XBB'] }, 'undone'],
+    ['by one who was suspended', { suspended: ['XBB'], suspendedBy: ['XAA', 'XCC'] }, 'undone'],
   ])('cosigned %s', async (_, world, expected) => {
     const steps = await verify(await bundle(world));
     expect(steps.find(({ name }) => name === 'cosignatures')?.state).toBe(expected);

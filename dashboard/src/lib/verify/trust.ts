@@ -87,10 +87,14 @@ export class Trust {
     return new Trust(chain, delegations, revocations, suspensions);
   }
 
+  suspended(of: string, at: number): boolean {
+    return this.suspensions.some((one) => one.member === of && one.from <= at && at < one.until);
+  }
+
   /** The delegation by which `key` could act then. */
   inForce(of: string, purpose: Purpose, key: string, at: number): Delegation | undefined {
     const authority = member(this.chain.at(at), of)?.authority_key;
-    if (this.suspensions.some((one) => one.member === of && one.from <= at && at < one.until)) return undefined;
+    if (this.suspended(of, at)) return undefined;
     // A date can be invented: a key that was replaced does not reach what its successor delegates.
     const authorities = this.chain.authorities(of);
     const reaches = (by: string): boolean => authority !== undefined && authorities.indexOf(by) <= authorities.indexOf(authority);

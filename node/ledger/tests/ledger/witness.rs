@@ -4,8 +4,9 @@ use chancery_ledger::checkpoint::{Checkpoint, contradict, origin};
 use chancery_ledger::cosignature::{cosign, counted, joined, verified, witness_name};
 use chancery_ledger::log::{Hash, HashStore, LogError, Tree, leaf_hash};
 use chancery_ledger::proof::ProofBundle;
+use chancery_ledger::suspension::Suspension;
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed, policy};
-use chancery_ledger::{Audience, Purpose, Trust, time};
+use chancery_ledger::{Audience, Envelope, Payload, Purpose, RecordKind, Trust, time};
 
 use crate::proof::told;
 use crate::world::*;
@@ -162,12 +163,79 @@ fn two_signed_heads_of_one_size_contradict() {
 
 #[test]
 fn a_policy_names_log_witnesses_and_quorum() {
-    let text = policy(&with_witnesses(), "MEX");
+    let text = policy(&with_witnesses(), "MEX", START + DAY).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with(&format!("log {}+", head(1, 0).origin)), "{text}");
     assert_eq!(lines.iter().filter(|line| line.starts_with("witness ")).count(), 3, "{text}");
     assert_eq!(&lines[lines.len() - 2..], ["group witnesses 2 GTM HND", "quorum witnesses"]);
-    assert!(policy(&trust(), "MEX").ends_with("quorum none\n"));
+    assert_eq!(policy(&trust(), "MEX", START + DAY), None, "two must cosign, and nobody's key is known");
+    let mut suspended = with_witnesses();
+    suspend(&mut suspended, &["HND"], FROM);
+    assert_eq!(policy(&suspended, "MEX", FROM), None, "one of two keys is out");
+    assert_eq!(policy(&suspended, "MEX", FROM + 10 * DAY).as_deref(), Some(text.as_str()));
+}
+
+/// When suspensions begin, which last ten days.
+const FROM: i64 = START + 10 * DAY;
+
+fn suspend(trust: &mut Trust, members: &[&str], from: i64) {
+    for member in members {
+        let payload = Payload {
+            forum: trust.forum().to_owned(),
+            issuer: "SEC".to_owned(),
+            issued_at: time::format(from),
+            kind: RecordKind::Suspension,
+            body: Suspension {
+                member: (*member).to_owned(),
+                from: time::format(from),
+                until: time::format(from + 10 * DAY),
+                reason: "an emergency".to_owned(),
+            },
+        };
+        let signers = [key(1), key(if *member == "GTM" { 3 } else { 2 })];
+        trust.suspend(&Envelope::seal(&payload, &[&signers[0], &signers[1]]).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn a_suspended_state_counts_only_for_what_it_cosigned_before() {
+    let (mut trust, note) = (with_witnesses(), note(5, 0));
+    suspend(&mut trust, &["HND", "PAN", "SLV"], FROM);
+    let judge = |lines: &[(&str, u8, i64)]| {
+        let lines: Vec<String> = lines.iter().map(|(of, seed, at)| line(&note, of, *seed, *at)).collect();
+        counted(&trust, "MEX", &verified(&trust, &joined(&note, lines.iter().map(String::as_str))).unwrap())
+    };
+    assert_eq!(judge(&[("GTM", 32, FROM), ("HND", 33, FROM)]), 1);
+    assert_eq!(judge(&[("GTM", 32, FROM), ("HND", 33, FROM - 1)]), 2);
+    assert_eq!(judge(&[("GTM", 32, FROM), ("HND", 33, FROM + 10 * DAY)]), 2);
+    // What few states can decide does not lower the number that must.
+    assert_eq!(trust.charter().witness_quorum("MEX"), 2);
+}
+
+#[test]
+fn a_proof_holds_who_was_suspended() {
+    let mut trust = with_witnesses();
+    suspend(&mut trust, &["HND"], FROM);
+    let sealed = crate::samples::sealed(Audience::Public);
+    let whole = crate::proof::proof(Audience::Public);
+    let lines = [("GTM", 32), ("HND", 33)].map(|(of, seed)| line(&whole.checkpoint, of, seed, FROM));
+    let cosigned = joined(&whole.checkpoint, lines.iter().map(String::as_str));
+    let inclusion = chancery_ledger::proof::decode_hashes(&whole.inclusion).unwrap();
+    let place = chancery_ledger::proof::LogPlace {
+        salt: None,
+        index: whole.index,
+        tree_size: whole.tree_size,
+        inclusion: &inclusion,
+        checkpoint: &cosigned,
+    };
+    let mut proof = ProofBundle::new(&trust, sealed, place).unwrap();
+    assert_eq!(proof.forum.suspensions.len(), 1);
+    let hnd = trust.delegations().filter(|d| d.member == "HND").map(|d| d.envelope.clone());
+    proof.forum.delegations.extend(hnd);
+    let report = proof.verify(told(None)).unwrap();
+    assert_eq!((report.cosignatures.len(), report.quorum), (1, 2));
+    proof.forum.suspensions.clear();
+    assert_eq!(proof.verify(told(None)).unwrap().cosignatures.len(), 2);
 }
 
 #[test]
