@@ -53,6 +53,33 @@ describe.each(CONDITIONS)('at $width px, $colorScheme', (condition) => {
     }, condition));
 });
 
+describe('alarms', () => {
+  beforeEach(() => {
+    server.state.mode = 'alarm';
+  });
+
+  it.each(CONDITIONS)('are sound at $width px, $colorScheme', (condition) => at('', expectSound, condition));
+
+  it('show both heads, who saw them, and what to do', () =>
+    at('', async ({ page }) => {
+      const alarm = page.getByRole('region', { name: /Alarm: the log of Sample Republic/ });
+      const text = await alarm.innerText();
+      const roots = await alarm.locator('dd.code').allInnerTexts();
+      expect(new Set(roots.filter((root) => /^[0-9a-f]{64}$/.test(root))).size).toBe(2);
+      expect(text).toMatch(/7 records[\s\S]*nobody[\s\S]*7 records[\s\S]*Testland, 3 Feb 2026/);
+      expect(text).toMatch(/Do not rely on[\s\S]*Ask Sample Republic[\s\S]*chancery log XBB --evidence[\s\S]*cosigns no more/);
+      await page.getByRole('link', { name: /Log forked/ }).click();
+      expect(new URL(page.url()).hash).toBe('#alarm-XBB');
+    }));
+
+  it('show both charters and who signed both', () =>
+    at('', async ({ page }) => {
+      const text = await page.getByRole('region', { name: /two valid charters have the number 2/ }).innerText();
+      expect(text).toMatch(/Sample Republic did[\s\S]*In force at this node[\s\S]*Testland, Sample Republic[\s\S]*The other[\s\S]*XDD/);
+      expect(text).toMatch(/every member state signs[\s\S]*keeps both charters/);
+    }));
+});
+
 describe('forum', () => {
   it('names who has published nothing and who is off line', () =>
     at('', async ({ page }) => {

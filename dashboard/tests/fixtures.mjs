@@ -253,3 +253,18 @@ export function answer(path, params) {
   if (path === 'figures') return figures(params);
   return null;
 }
+
+/** The forum when a member has signed two heads of its log, and two charters of one number are known. */
+export function alarmed() {
+  const forum = answer('forum', new URLSearchParams());
+  const head = (size, root, cosigned_by) => ({ size, root: hex(root), signed_by: ['3f2a9c0d11e4b786'], cosigned_by });
+  const fork = { seen_at: '2026-02-03T11:00:00Z', heads: [head(7, 21, []), head(7, 22, [{ member: 'XAA', at: '2026-02-03T10:00:00Z' }])] };
+  forum.members = forum.members.map((one) => (one.id === 'XBB' ? { ...one, forked_at: fork.seen_at, fork } : one));
+  const rival = (seed, signed_by, in_force, changes) => ({ id: hex(seed), issued_at: '2026-01-20T09:00:00Z', drafted_by: 'SEC', signed_by, in_force, changes });
+  forum.rival_charters = {
+    version: 2,
+    signed_both: ['XBB'],
+    charters: [rival(9, ['XAA', 'XBB'], true, ['the charter expires at 2027-01-01T00:00:00Z']), rival(31, ['XBB', 'XCC'], false, ['`XDD` is admitted', 'four eyes are not needed'])],
+  };
+  return forum;
+}

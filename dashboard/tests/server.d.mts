@@ -1,6 +1,6 @@
 export interface FixtureServer {
   url: string;
-  state: { mode: 'ok' | 'empty' | 'broken' };
+  state: { mode: 'ok' | 'empty' | 'broken' | 'alarm' };
   close(): void;
 }
 export function serve(port?: number): Promise<FixtureServer>;

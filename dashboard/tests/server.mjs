@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { answer, recordedFile } from './fixtures.mjs';
+import { alarmed, answer, recordedFile } from './fixtures.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -11,7 +11,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 const POLICY =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
-/** Starts on `port` (0: any). `mode` may be set to `ok`, `empty` or `broken` while it runs. */
+/** Starts on `port` (0: any). `mode` may be set to `ok`, `empty`, `broken` or `alarm` while it runs. */
 export async function serve(port = 0) {
   const state = { mode: 'ok' };
   const server = createServer(async (request, response) => {
@@ -23,6 +23,7 @@ export async function serve(port = 0) {
     if (url.pathname.startsWith('/api/v1/')) {
       const path = url.pathname.slice('/api/v1/'.length);
       if (state.mode === 'broken') return json(500, { error: { code: 'internal', message: 'the database is locked' } });
+      if (state.mode === 'alarm' && path === 'forum') return json(200, alarmed());
       if (state.mode === 'empty' && path === 'releases') return json(200, { releases: [] });
       if (state.mode === 'empty' && path === 'dataflows') return json(200, []);
       const body = answer(path, url.searchParams);

@@ -385,6 +385,9 @@ pub(crate) struct Log {
     /// Recompute every hash and compare with the signed head.
     #[arg(long)]
     pub(crate) check: bool,
+    /// Show instead the signed heads by which the log contradicts itself, as JSON that proves it to anybody. Exit code 7 if there are any.
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) evidence: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,25 @@ export interface NodeInfo {
   version: string;
 }
 
+/** A log's head: it has no other time than those of its cosignatures. */
+export interface SignedHead {
+  size: number;
+  root: string;
+  /** Fingerprints of the log keys that signed it. */
+  signed_by: string[];
+  cosigned_by: { member: string; at: string }[];
+}
+
+/** One of two valid charters of one number. */
+export interface RivalCharter {
+  id: string;
+  issued_at: string;
+  drafted_by: string;
+  signed_by: string[];
+  in_force: boolean;
+  changes: string[];
+}
+
 export interface Member {
   id: string;
   name: string;
@@ -23,6 +42,8 @@ export interface Member {
   releases: number;
   latest_release_at: string | null;
   forked_at?: string | null;
+  /** Two signed heads of its log that contradict each other. */
+  fork?: { seen_at: string; heads: SignedHead[] } | null;
   /** The suspension in force, if there is one. */
   suspended?: { from: string; until: string; reason: string; signed_by: string[] } | null;
 }
@@ -39,6 +60,8 @@ export interface Forum {
     signed_by: string[];
   };
   members: Member[];
+  /** Two valid charters of one number, if two are known. */
+  rival_charters?: { version: number; signed_both: string[]; charters: RivalCharter[] } | null;
 }
 
 export interface Code {

@@ -71,7 +71,11 @@ impl Node {
         let detail = if forked.is_empty() {
             "no log was seen to contradict itself".to_owned()
         } else {
-            format!("forked logs: {}", forked.join(", "))
+            format!(
+                "forked logs: {}; both heads are kept, and no more of them is cosigned: ask the member, and show the others what `chancery log \
+                 MEMBER --evidence` writes",
+                forked.join(", ")
+            )
         };
         findings.push(Finding { check: "evidence", ok: forked.is_empty(), detail });
         Ok(findings)

@@ -7,6 +7,7 @@
 //! The only place that joins store, query, network and policies. Functions authorise, then act.
 
 mod access;
+mod alarms;
 mod approve;
 mod budget;
 mod compare;

@@ -13,6 +13,7 @@ use chancery_store::logs::{HeadRow, RecordRow};
 use chancery_store::releases::{ReleaseArtefactRow, ReleaseRow, ReleaseSelection};
 use serde::Serialize;
 
+use crate::alarms;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::verify::salt_of;
@@ -97,7 +98,7 @@ impl Node {
         let forum = trust.forum().to_owned();
         let read = move |s: &Store| {
             let releases = s.release_list(&forum, &ReleaseSelection::default())?;
-            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, releases, s.evidence_list(&forum)?))
+            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, releases, s.evidence_pairs(&forum)?))
         };
         let (heads, peers, releases, forked) =
             self.store().run(read).await.or_storage(|| "cannot read the forum".to_owned())?;
@@ -119,7 +120,8 @@ impl Node {
                     reason: s.suspension.reason.clone(),
                     signed_by: s.signed_by.clone(),
                 }),
-                forked_at: forked.iter().find(|(id, _)| *id == m.id).map(|(_, at)| time::format(*at)),
+                forked_at: forked.iter().find(|row| row.member == m.id).map(|row| time::format(row.seen_at)),
+                fork: alarms::fork(&trust, &forked, &m.id),
                 latest_release_at: own.iter().map(|r| r.issued_at).max().map(time::format),
             }
         });
@@ -128,6 +130,7 @@ impl Node {
             id: trust.forum().to_owned(),
             name: charter.forum_name.clone(),
             members: members.collect(),
+            rival_charters: alarms::rivals(&trust),
             charter: CharterView {
                 version: charter.version,
                 id: chain.current_id().to_owned(),

@@ -42,6 +42,36 @@ pub struct ForumView {
     pub charter: CharterView,
     /// Members in the charter's order.
     pub members: Vec<MemberView>,
+    /// Two valid charters of one number, if two are known: membership is frozen.
+    pub rival_charters: Option<RivalChartersView>,
+}
+
+/// Two valid charters that follow the same one.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RivalChartersView {
+    /// The number that both have.
+    pub version: u64,
+    /// States that signed both: none may.
+    pub signed_both: Vec<String>,
+    /// The one in force here, and the other.
+    pub charters: Vec<RivalCharterView>,
+}
+
+/// One of two charters that contradict each other.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RivalCharterView {
+    /// Record id.
+    pub id: String,
+    /// When it was drafted.
+    pub issued_at: String,
+    /// Whose draft it is.
+    pub drafted_by: String,
+    /// States of the version before whose signature holds.
+    pub signed_by: Vec<String>,
+    /// Whether this node goes by it.
+    pub in_force: bool,
+    /// What it changes of the version before.
+    pub changes: Vec<String>,
 }
 
 /// The charter in force.
@@ -85,8 +115,41 @@ pub struct MemberView {
     pub latest_release_at: Option<String>,
     /// When its log was seen to contradict itself: two signed heads are at `/log/{forum}/{member}/evidence`.
     pub forked_at: Option<String>,
+    /// Those two heads, read.
+    pub fork: Option<ForkView>,
     /// The suspension in force: its node is not let in, and what it publishes is not taken.
     pub suspended: Option<SuspensionView>,
+}
+
+/// Two signed heads of one log that no append-only log can both have had.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ForkView {
+    /// When this node saw it.
+    pub seen_at: String,
+    /// Both heads.
+    pub heads: Vec<SignedHeadView>,
+}
+
+/// A log's head, with who signed it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SignedHeadView {
+    /// Leaves.
+    pub size: u64,
+    /// Root hash, hexadecimal.
+    pub root: String,
+    /// Fingerprints of the member's log keys whose signature holds.
+    pub signed_by: Vec<String>,
+    /// Members that cosigned it: a head has no other time than theirs.
+    pub cosigned_by: Vec<CosignerView>,
+}
+
+/// A member that cosigned a head.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CosignerView {
+    /// Member id.
+    pub member: String,
+    /// When it saw the head, RFC 3339.
+    pub at: String,
 }
 
 /// A suspension in force.

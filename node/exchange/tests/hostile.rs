@@ -436,7 +436,11 @@ async fn equivocate(more: usize) {
         let findings = node.node.doctor().await.unwrap();
         assert!(findings.iter().any(|f| f.check == "evidence" && !f.ok && f.detail.contains("GTM")), "{findings:?}");
         let view = node.node.forum_view().await.unwrap();
-        assert!(view.members.iter().any(|m| m.id == "GTM" && m.forked_at.is_some()));
+        let gtm = view.members.iter().find(|m| m.id == "GTM" && m.forked_at.is_some()).unwrap();
+        let heads = &gtm.fork.as_ref().unwrap().heads;
+        assert!(heads.len() == 2 && heads.iter().all(|head| head.signed_by.len() == 1), "{heads:?}");
+        assert_ne!(heads[0].root, heads[1].root);
+        assert!(view.members.iter().all(|m| m.id == "GTM" || m.fork.is_none()) && view.rival_charters.is_none());
     }
     println!("both nodes had the proof after {:.1} s", began.elapsed().as_secs_f32());
     // Nothing of that log is cosigned any more.

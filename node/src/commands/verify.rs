@@ -128,6 +128,11 @@ fn check_artefact(path: &Path, release: &chancery_ledger::release::VerifiedRelea
 pub(crate) async fn log(context: &Context, args: Log) -> Result<ExitCode> {
     let node = context.node().await?;
     let member = args.member.unwrap_or_else(|| node.member().to_owned());
+    if args.evidence {
+        let found: Vec<_> = node.evidence().await?.into_iter().filter(|e| e.member == member).collect();
+        output::json(&found)?;
+        return Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(7) });
+    }
     let listing = node.log_listing(&member, args.check).await?;
     let failed = listing.checked == Some(false);
     if context.json {
