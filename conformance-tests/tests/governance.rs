@@ -107,19 +107,28 @@ fn two_valid_charters_of_one_number_raise_an_alarm_everywhere() {
     let forum = TestForum::found(&["GTM", "HND", "MEX"]).unwrap();
     let [gtm, hnd, mex] = forum.nodes.as_slice() else { panic!() };
     let _serving = (gtm.serve().unwrap(), hnd.serve().unwrap());
-    let mut drafts = Vec::new();
+    let mut drafts: Vec<(String, String)> = Vec::new();
     for name in ["One", "Other"] {
         let draft = path(&forum, name);
         gtm.run(&["forum", "amend", "--name", name, "--output", &draft]).unwrap().ok().unwrap();
-        sign(&[gtm, hnd, mex], &draft);
-        drafts.push(draft);
+        for node in [gtm, hnd, mex] {
+            let mut command = vec!["forum", "sign", draft.as_str()];
+            if let Some(first) = drafts.first() {
+                // Nobody signs two by mistake.
+                let refused = node.sign_by(&command).unwrap();
+                assert!(refused.code != 0 && refused.err.contains("--instead-of"), "{refused:?}");
+                command.extend(["--instead-of", first.1.as_str()]);
+            }
+            node.sign_by(&command).unwrap().ok().unwrap();
+        }
+        drafts.push((draft.clone(), gtm.json(&["forum", "show", &draft]).unwrap()["id"].as_str().unwrap().to_owned()));
     }
-    gtm.run(&["forum", "adopt", &drafts[0]]).unwrap().ok().unwrap();
+    gtm.run(&["forum", "adopt", &drafts[0].0]).unwrap().ok().unwrap();
     wait_for("version 2 at HND", || Ok((version(hnd)? == 2).then_some(()))).unwrap();
-    let alarm = gtm.run(&["forum", "adopt", &drafts[1]]).unwrap();
+    let alarm = gtm.run(&["forum", "adopt", &drafts[1].0]).unwrap();
     assert!(alarm.code == 7 && alarm.err.contains("ALARM"), "{alarm:?}");
     // Offered again, it is no less of an alarm.
-    let again = gtm.run(&["forum", "adopt", &drafts[1]]).unwrap();
+    let again = gtm.run(&["forum", "adopt", &drafts[1].0]).unwrap();
     assert!(again.code == 7 && again.err.contains("ALARM"), "{again:?}");
     wait_for("the evidence at HND", || Ok((hnd.json(&["forum", "show"])?["contradicted"] == true).then_some(())))
         .unwrap();

@@ -12,7 +12,7 @@ pub(crate) mod timestamp;
 use std::path::PathBuf;
 
 pub(crate) use forum::{Amend, Forum};
-pub(crate) use keys::{Endorse, Keys, Signing};
+pub(crate) use keys::{Chosen, Endorse, Keys, Signing};
 pub(crate) use metadata::Metadata;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -198,7 +198,15 @@ async fn found(dir: &Path, dirs: &[PathBuf], script: &Script, port: u16) -> Resu
     for (node_dir, member) in dirs.iter().zip(&script.member) {
         let keyring = chancery_exchange::Keyring::new(node_dir.join("keys"));
         let authority = keyring.authority(|_| Err(Error::invalid("the demo's keys have no passphrase")))?;
-        (genesis, _) = sign(&mut bundle, &member.id, &keyring, authority.as_ref(), forum::now(), everything)?;
+        (genesis, _) = sign(
+            &mut bundle,
+            &member.id,
+            &keyring,
+            authority.as_ref(),
+            forum::now(),
+            &mut keyring.signed_charters()?,
+            everything,
+        )?;
     }
     for node_dir in dirs {
         let node = Node::open(node_dir, settings::load(node_dir)?).await?;

@@ -3,10 +3,11 @@
 //! ```text
 //! keys/authority.pem, or keys/authority.uri where it is on a token   keys/endorsement.json (what the national PKI said of it)   keys/log.pem   keys/witness.pem   keys/publisher.pem   keys/transport.pem   keys/operators/NAME.pem
 //! keys/next-authority.pem (announced, never used)   keys/log.next.pem (waits for its delegation)   keys/retired/ (what was replaced)
-//! keys/disclosure.secret
+//! keys/disclosure.secret   keys/signed-charters.json (what the authority key has signed)
 //! ```
 
 mod authority;
+mod signed;
 
 use std::fs;
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use authority::{AuthorityPlace, SecretKind};
 use chancery_ledger::{KeyPair, PublicKey, Purpose, Trust};
 use chancery_policies::disclosure::cell_key::{SECRET_BYTES, Secret};
+pub use signed::SignedCharters;
 
 use crate::error::{Doing as _, Error, Result};
 
@@ -51,6 +53,11 @@ impl Keyring {
     /// A purpose's key.
     pub fn key(&self, purpose: Purpose) -> Result<KeyPair> {
         read(&self.path(&purpose.to_string()))
+    }
+
+    /// The charters that this member's authority keys have signed here.
+    pub fn signed_charters(&self) -> Result<SignedCharters> {
+        SignedCharters::beside(&self.dir)
     }
 
     /// What draws disclosure control's noise; made when it is first needed. Without it every figure would get other noise, from which the true one

@@ -54,7 +54,7 @@ pub use import::{
     AcceptedWarning, Checks, Findings, Found, ImportOutcome, ImportRequest, Marked, Phase, Progress, Trial, mark,
     propose_mapping, try_mapping,
 };
-pub use keyring::{AuthorityPlace, Keyring, SecretKind};
+pub use keyring::{AuthorityPlace, Keyring, SecretKind, SignedCharters};
 pub use keys::{KeyView, parse_purpose};
 pub use metadata::{HeldMetadata, MetadataDraft, MetadataFilter};
 pub use node::Node;

@@ -4,6 +4,8 @@
 
 mod support;
 
+use chancery_exchange::{Amendment, SignedCharters, amend, everything, sign_chosen, waiting};
+use chancery_ledger::ForumBundle;
 use support::{World, now};
 
 const DAY_S: i64 = 24 * 3600;
@@ -31,4 +33,73 @@ async fn a_delegation_that_ends_soon_is_told_before_it_has_ended() {
         assert!(!ok && attention, "{state}");
         assert!(state.contains("ended 20") && state.contains("chancery keys renew"), "{state}");
     }
+}
+
+#[tokio::test]
+async fn a_second_successor_is_signed_only_in_place_of_one_given_up() {
+    let world = World::found(&["GTM", "HND", "MEX"]);
+    let keyring = world.keyring("GTM");
+    let authority = keyring.authority(|_| unreachable!()).unwrap();
+    let drafted = |name: &str| {
+        let wanted = Amendment { name: Some(name.to_owned()), ..Amendment::default() };
+        amend(&world.bundle, wanted, "GTM", now()).unwrap()
+    };
+    let id = |bundle: &ForumBundle| bundle.charters.last().unwrap().id().unwrap();
+    let try_sign = |bundle: &ForumBundle, given_up: &[String]| {
+        // Read anew each time: what was signed is on disk.
+        let mut signed = keyring.signed_charters().unwrap();
+        given_up.iter().for_each(|id| signed.give_up(id));
+        let mut bundle = bundle.clone();
+        sign_chosen(&mut bundle, authority.as_ref(), false, now(), &mut signed, everything).map(|_| bundle)
+    };
+    let (one, other) = (drafted("One"), drafted("Other"));
+    try_sign(&one, &[]).unwrap();
+    try_sign(&one, &[]).unwrap();
+    let refused = try_sign(&other, &[]).unwrap_err().to_string();
+    assert!(refused.contains(&id(&one)) && refused.contains("--instead-of"), "{refused}");
+    assert!(try_sign(&other, &[id(&other)]).is_err(), "the one that is signed is not the one given up");
+    let waits = waiting(&other, &authority.public_key(), false, now(), &keyring.signed_charters().unwrap()).unwrap();
+    assert_eq!(waits[0].instead_of, [id(&one)]);
+    assert!(waits[0].to_string().contains("WARNING"), "{}", waits[0]);
+    try_sign(&other, &[id(&one)]).unwrap();
+    assert!(try_sign(&one, &[]).is_err(), "now that one is the second");
+    // Where the memory was lost, a charter that is held says it as well.
+    let (held, mut learnt) = (try_sign(&one, &[id(&other)]).unwrap(), fresh());
+    learnt.learn(&held.charters, &authority.public_key());
+    let mut again = other.clone();
+    assert!(sign_chosen(&mut again, authority.as_ref(), false, now(), &mut learnt, everything).is_err());
+    assert!(again.charters.last().unwrap().signatures.is_empty(), "nothing was signed");
+}
+
+fn fresh() -> SignedCharters {
+    SignedCharters::beside(std::path::Path::new("/nonexistent")).unwrap()
+}
+
+#[tokio::test]
+async fn two_charters_of_one_number_are_shown_side_by_side() {
+    let world = World::found(&["GTM", "HND", "MEX", "PAN"]);
+    let signed = |name: &str, members: &[&str]| {
+        let wanted = Amendment { name: Some(name.to_owned()), ..Amendment::default() };
+        let mut bundle = amend(&world.bundle, wanted, "GTM", now()).unwrap();
+        for member in members {
+            let authority = world.keyring(member).authority(|_| unreachable!()).unwrap();
+            sign_chosen(&mut bundle, authority.as_ref(), false, now(), &mut fresh_of(&world, member, name), everything)
+                .unwrap();
+        }
+        bundle
+    };
+    let node = world.open("GTM").await;
+    node.join(&world.bundle, &world.genesis).await.unwrap();
+    assert!(node.forum_view().await.unwrap().rival_charters.is_none());
+    node.adopt(&signed("One", &["GTM", "HND", "MEX"])).await.unwrap();
+    node.adopt(&signed("Other", &["HND", "MEX", "PAN"])).await.unwrap();
+    let rivals = node.forum_view().await.unwrap().rival_charters.unwrap();
+    assert_eq!((rivals.version, rivals.signed_both), (2, vec!["HND".to_owned(), "MEX".to_owned()]));
+    let told: Vec<_> = rivals.charters.iter().map(|c| (c.in_force, c.signed_by.join(" "), c.changes.len())).collect();
+    assert_eq!(told, [(true, "GTM HND MEX".to_owned(), 1), (false, "HND MEX PAN".to_owned(), 1)]);
+}
+
+/// A memory of its own for each draft: as of somebody who signs two on two machines.
+fn fresh_of(world: &World, member: &str, draft: &str) -> SignedCharters {
+    SignedCharters::beside(&world.folder(member).join(draft)).unwrap()
 }

@@ -73,6 +73,9 @@ pub(crate) enum Keys {
         /// Do not sign here: the draft is signed on the machine that has the next authority key, by `keys sign`.
         #[arg(long)]
         unsigned: bool,
+        /// The charter of this id was signed and is given up by all: this draft, which follows the same version, is signed instead.
+        #[arg(long, value_name = "ID")]
+        instead_of: Vec<String>,
     },
     /// Show what waits in a request and sign what you agree to with an authority key. Needs no node and no network: made for a machine that
     /// has neither.
@@ -129,6 +132,9 @@ pub(crate) struct Chosen {
     /// Sign the record of this id, without asking. May be given several times; whatever else waits is left unsigned.
     #[arg(long, value_name = "ID")]
     pub(crate) record: Vec<String>,
+    /// The charter of this id was signed and is given up by all: one that follows the same version may be signed instead.
+    #[arg(long, value_name = "ID")]
+    pub(crate) instead_of: Vec<String>,
     /// Show what waits, with the ids, and sign nothing.
     #[arg(long, conflicts_with = "record")]
     pub(crate) show: bool,

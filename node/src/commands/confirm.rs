@@ -3,13 +3,17 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Result;
-use chancery_exchange::{Error, Waiting};
+use chancery_exchange::{Error, SignedCharters, Waiting};
 
 use super::Context;
 use crate::output;
 
 /// Which of `waiting` are to be signed: those of `named` if any are, else those that a person at the terminal agrees to.
-pub(crate) fn choose(waiting: &[Waiting], named: &[String]) -> chancery_exchange::Result<Vec<String>> {
+pub(crate) fn choose(
+    waiting: &[Waiting],
+    named: &[String],
+    signed: &mut SignedCharters,
+) -> chancery_exchange::Result<Vec<String>> {
     for record in waiting {
         output::note(shown(record));
     }
@@ -28,6 +32,11 @@ pub(crate) fn choose(waiting: &[Waiting], named: &[String]) -> chancery_exchange
     let (votes, own): (Vec<_>, Vec<_>) = waiting.iter().partition(|w| w.vote);
     let mut chosen = Vec::new();
     for vote in votes {
+        for rival in &vote.instead_of {
+            if agreed(&format!("have all given up the charter {rival}, which this key has signed?"))? {
+                signed.give_up(rival);
+            }
+        }
         if agreed(&format!("sign the {} {}?", vote.kind, vote.id))? {
             chosen.push(vote.id.clone());
         }

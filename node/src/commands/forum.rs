@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
-use chancery_exchange::{Amendment, Error, Keyring, SecretKind, amend, card, draft, sign, suspend, waiting_for};
+use chancery_exchange::{
+    Amendment, Error, Keyring, SecretKind, SignedCharters, amend, card, draft, sign, suspend, waiting_for,
+};
 use chancery_ledger::charter::{Charter, CharterChain, Fraction, Member, Role, diff, requirements, signed_states};
 use chancery_ledger::suspension::{self, Suspension};
 use chancery_ledger::trust::Merged;
@@ -29,13 +31,19 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
         Forum::Sign { bundle, output, chosen } => {
             let mut read = read_bundle(&bundle)?;
             let member = settings::load(&context.dir)?.member.id;
-            let waiting = waiting_for(&read, &member, &keyring(context), now())?;
+            let mut signed = signed_charters(context, &chosen.instead_of)?;
+            if let Ok(held) = async { context.node().await?.forum_bundle().await.map_err(anyhow::Error::from) }.await {
+                let key = keyring(context).authority_public()?.parse()?;
+                signed.learn(&held.charters, &key);
+                signed.learn(&held.conflicting, &key);
+            }
+            let waiting = waiting_for(&read, &member, &keyring(context), now(), &signed)?;
             if chosen.show {
                 return confirm::show(context, &waiting);
             }
             // Asked before the key is opened: who does not agree needs no passphrase.
-            let ids = confirm::choose(&waiting, &chosen.record)?;
-            sign(&mut read, &member, &keyring(context), authority(context)?.as_ref(), now(), |_| Ok(ids))?;
+            let ids = confirm::choose(&waiting, &chosen.record, &mut signed)?;
+            sign(&mut read, &member, &keyring(context), authority(context)?.as_ref(), now(), &mut signed, |_| Ok(ids))?;
             write(output.as_ref().unwrap_or(&bundle), &serde_json::to_vec_pretty(&read)?)?;
             say(context, &read)
         }
@@ -228,6 +236,13 @@ pub(crate) fn now() -> i64 {
 
 pub(crate) fn keyring(context: &Context) -> Keyring {
     Keyring::new(context.dir.join("keys"))
+}
+
+/// What this node's authority keys have signed, but for what is given up.
+pub(crate) fn signed_charters(context: &Context, given_up: &[String]) -> Result<SignedCharters> {
+    let mut signed = keyring(context).signed_charters()?;
+    given_up.iter().for_each(|id| signed.give_up(id));
+    Ok(signed)
 }
 
 /// Asks for what opens a key, unless the environment gives it.

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chancery_exchange::{Error, Keyring, Node, parse_purpose, sign_chosen, waiting};
+use chancery_exchange::{Error, Keyring, Node, SignedCharters, parse_purpose, sign_chosen, waiting};
 use chancery_ledger::endorsement::Endorsement;
 use chancery_ledger::{ForumBundle, Signer, time};
 
-use super::forum::{ask_secret, authority, keyring, now, read_bundle, say_merged, write};
+use super::forum::{ask_secret, authority, keyring, now, read_bundle, say_merged, signed_charters, write};
 use super::node::with_place;
 use super::{Context, confirm};
-use crate::cli::{Endorse, Keys, Signing};
+use crate::cli::{Chosen, Endorse, Keys, Signing};
 use crate::{output, settings};
 
 pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
@@ -49,13 +49,14 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
         }
         Keys::Announce { no_passphrase, token } => announce(context, no_passphrase, token.as_deref()),
         Keys::Endorse(args) => endorse(context, &args),
-        Keys::Rotate { announce, output, unsigned } => {
+        Keys::Rotate { announce, output, unsigned, instead_of } => {
             let node = context.node().await?;
             let mut draft = node.request_rotation(announce)?;
             if !unsigned {
                 let next = keyring(context).next_authority(ask_secret)?;
                 // The draft and the delegations in it were made just now; a suspension was not.
-                confirm::say_signed(&sign_chosen(&mut draft, next.as_ref(), false, now(), |waiting| {
+                let mut signed = signed_charters(context, &instead_of)?;
+                confirm::say_signed(&sign_chosen(&mut draft, next.as_ref(), false, now(), &mut signed, |waiting| {
                     Ok(waiting.iter().filter(|w| w.kind != "suspension").map(|w| w.id.clone()).collect())
                 })?);
             }
@@ -64,7 +65,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
             Ok(())
         }
         Keys::Sign { request, authority: file, output, chosen } => {
-            sign(context, &request, file.as_deref(), output.filter(|_| !chosen.show), &chosen.record)
+            sign(context, &request, file.as_deref(), output.filter(|_| !chosen.show), &chosen)
         }
         Keys::Accept { response } => {
             let merged = context.node().await?.accept(&read_bundle(&response)?).await?;
@@ -79,20 +80,27 @@ fn sign(
     request: &Path,
     place: Option<&str>,
     output: Option<PathBuf>,
-    named: &[String],
+    chosen: &Chosen,
 ) -> Result<()> {
     let mut bundle = read_bundle(request)?;
+    // Where the key is a file of its own, so is the memory of what it has signed.
+    let beside = place.map(Path::new).filter(|path| path.is_file()).and_then(Path::parent);
+    let mut signed = match beside {
+        Some(dir) => SignedCharters::beside(dir)?,
+        None => keyring(context).signed_charters()?,
+    };
+    chosen.instead_of.iter().for_each(|id| signed.give_up(id));
     let key: Box<dyn Signer> = match place {
         Some(place) => Keyring::authority_at(place, ask_secret)?,
         None => authority(context)?,
     };
-    let there = waiting(&bundle, &key.public_key(), false, now())?;
+    let there = waiting(&bundle, &key.public_key(), false, now(), &signed)?;
     let Some(output) = output else { return confirm::show(context, &there) };
     if there.is_empty() {
         return Err(Error::invalid("nothing in it waits for this key's signature").into());
     }
-    let ids = confirm::choose(&there, named)?;
-    confirm::say_signed(&sign_chosen(&mut bundle, key.as_ref(), false, now(), |_| Ok(ids))?);
+    let ids = confirm::choose(&there, &chosen.record, &mut signed)?;
+    confirm::say_signed(&sign_chosen(&mut bundle, key.as_ref(), false, now(), &mut signed, |_| Ok(ids))?);
     write(&output, &serde_json::to_vec_pretty(&bundle)?)
 }
 
@@ -107,7 +115,8 @@ async fn settle(context: &Context, node: &Node, mut request: ForumBundle, signin
         return Ok(());
     }
     // The request was made just now, of this member's own keys: it holds nothing to vote on.
-    let signed = sign_chosen(&mut request, authority(context)?.as_ref(), false, now(), |waiting| {
+    let mut memory = keyring(context).signed_charters()?;
+    let signed = sign_chosen(&mut request, authority(context)?.as_ref(), false, now(), &mut memory, |waiting| {
         Ok(waiting.iter().filter(|w| !w.vote).map(|w| w.id.clone()).collect())
     })?;
     confirm::say_signed(&signed);

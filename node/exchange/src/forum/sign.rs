@@ -2,11 +2,12 @@
 
 use chancery_ledger::charter::signed_states;
 use chancery_ledger::delegation::{Delegation, MAX_LIFE_S};
+use chancery_ledger::revocation::Revocation;
 use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, PublicKey, Purpose, RecordKind, Signer, time};
 
 use super::waiting::{Waiting, newest, sign_chosen, waiting};
 use crate::error::{Doing as _, Error, Result};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, SignedCharters};
 
 /// Seconds by which delegations begin early, for peers whose clock is behind.
 const EARLY_S: i64 = 600;
@@ -21,12 +22,13 @@ pub fn sign(
     keyring: &Keyring,
     authority: &dyn Signer,
     now: i64,
+    signed: &mut SignedCharters,
     choose: impl FnOnce(&[Waiting]) -> Result<Vec<String>>,
 ) -> Result<(String, Vec<String>)> {
     check_named(bundle, member, &authority.public_key())?;
     let (forum, charter) = newest(bundle)?;
     let made = delegate_held(bundle, &forum, member, keyring, &authority.public_key(), now)?;
-    sign_chosen(bundle, authority, true, now, |waiting| {
+    sign_chosen(bundle, authority, true, now, signed, |waiting| {
         let (own, others): (Vec<_>, Vec<_>) = waiting.iter().cloned().partition(|w| made.contains(&w.id));
         let mut ids = choose(&others)?;
         ids.extend(own.into_iter().map(|w| w.id));
@@ -37,11 +39,17 @@ pub fn sign(
 }
 
 /// What [`sign`] would ask about.
-pub fn waiting_for(bundle: &ForumBundle, member: &str, keyring: &Keyring, now: i64) -> Result<Vec<Waiting>> {
+pub fn waiting_for(
+    bundle: &ForumBundle,
+    member: &str,
+    keyring: &Keyring,
+    now: i64,
+    signed: &SignedCharters,
+) -> Result<Vec<Waiting>> {
     let authority: PublicKey =
         keyring.authority_public()?.parse().or_invalid(|| "the authority's public key is damaged".to_owned())?;
     check_named(bundle, member, &authority)?;
-    waiting(bundle, &authority, true, now)
+    waiting(bundle, &authority, true, now, signed)
 }
 
 fn check_named(bundle: &ForumBundle, member: &str, authority: &PublicKey) -> Result<()> {
@@ -73,8 +81,15 @@ fn delegate_held(
             p.body.key == key.public() && end > now + RENEW_WITHIN_S && envelope.signed_by(authority).is_ok()
         })
     };
+    let revoked = |key: &KeyPair| {
+        let payloads = bundle.revocations.iter().filter_map(|e| e.payload::<Revocation>(RecordKind::Revocation).ok());
+        payloads.into_iter().any(|p| p.issuer == member && p.body.key == key.public())
+    };
+    let mut keys = held_keys(keyring)?;
+    // A revoked key comes back by no signature of a charter, only by one that names it.
+    keys.retain(|(.., key)| !revoked(key));
     let mut made = Vec::new();
-    for (purpose, name, key) in held_keys(keyring)? {
+    for (purpose, name, key) in keys {
         if !bundle.delegations.iter().any(|envelope| lasts(envelope, &key)) {
             let mandate = mandate(forum, member, purpose, name, &key, now)?;
             made.push(mandate.id().or_invalid(|| "cannot write a delegation".to_owned())?);

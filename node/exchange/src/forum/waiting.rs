@@ -9,6 +9,7 @@ use chancery_ledger::{Envelope, ForumBundle, PublicKey, RecordKind, Signer, time
 use serde::Serialize;
 
 use crate::error::{Doing as _, Error, Result};
+use crate::keyring::SignedCharters;
 
 /// A record that waits for an authority key's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +22,9 @@ pub struct Waiting {
     pub vote: bool,
     /// What it says, a line each.
     pub text: Vec<String>,
+    /// Charters signed earlier that follow the same version: who signs this one must have given them up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instead_of: Vec<String>,
 }
 
 impl std::fmt::Display for Waiting {
@@ -34,24 +38,31 @@ pub fn everything(waiting: &[Waiting]) -> Result<Vec<String>> {
     Ok(waiting.iter().map(|w| w.id.clone()).collect())
 }
 
-/// Signs with `authority` what `choose` names, by record id, of that which waits for it. Returns what was signed.
+/// Signs with `authority` what `choose` names, by record id, of that which waits for it. Returns what was signed. `signed` remembers charters.
 ///
 /// # Errors
-/// The key is no member's, something else is named than waits, or the newest charter contradicts those before it. Nothing is signed then.
+/// The key is no member's, something else is named than waits, the newest charter contradicts those before it, or another one that follows the
+/// same version was signed and not given up. Nothing is signed then.
 pub fn sign_chosen(
     bundle: &mut ForumBundle,
     authority: &dyn Signer,
     late: bool,
     now: i64,
+    signed: &mut SignedCharters,
     choose: impl FnOnce(&[Waiting]) -> Result<Vec<String>>,
 ) -> Result<Vec<Waiting>> {
-    let waiting = waiting(bundle, &authority.public_key(), late, now)?;
+    let waiting = waiting(bundle, &authority.public_key(), late, now, signed)?;
     let ids = choose(&waiting)?;
     if let Some(id) = ids.iter().find(|id| waiting.iter().all(|w| w.id != **id)) {
         let there = waiting.iter().map(|w| format!("{} ({})", w.id, w.kind)).collect::<Vec<_>>();
         let there =
             if there.is_empty() { "nothing does".to_owned() } else { format!("these do: {}", there.join(", ")) };
         return Err(Error::not_found(format!("no record `{id}` waits for this key's signature; {there}")));
+    }
+    if let Some(charter) = bundle.charters.last()
+        && ids.contains(&charter.id().or_invalid(malformed)?)
+    {
+        signed.remember(charter, now)?;
     }
     let ForumBundle { charters, delegations, revocations, suspensions, .. } = bundle;
     let records = charters.last_mut().into_iter().chain(suspensions).chain(delegations).chain(revocations);
@@ -65,7 +76,13 @@ pub fn sign_chosen(
 
 /// What in `bundle` waits for the signature of the authority key `key` at `now`. A charter that enough have signed already waits only if
 /// `late`: a request to renew keys is no vote.
-pub fn waiting(bundle: &ForumBundle, key: &PublicKey, late: bool, now: i64) -> Result<Vec<Waiting>> {
+pub fn waiting(
+    bundle: &ForumBundle,
+    key: &PublicKey,
+    late: bool,
+    now: i64,
+    signed: &SignedCharters,
+) -> Result<Vec<Waiting>> {
     let (_, charter) = newest(bundle)?;
     let (last, earlier) = bundle.charters.split_last().ok_or_else(|| Error::invalid("no charter"))?;
     // All but the newest must hold already: nobody signs on a broken chain.
@@ -81,7 +98,7 @@ pub fn waiting(bundle: &ForumBundle, key: &PublicKey, late: bool, now: i64) -> R
     let whole = CharterChain::verify(None, &bundle.charters);
     let mut waiting = Vec::new();
     if (late || whole.is_err()) && last.signed_by(key).is_err() {
-        waiting.push(charter_waiting(last, &charter, before.as_ref())?);
+        waiting.push(charter_waiting(last, &charter, before.as_ref(), signed)?);
     }
     if let Some(chain) = whole.as_ref().ok().or(before.as_ref()) {
         for envelope in bundle.suspensions.iter().filter(|e| e.signed_by(key).is_err()) {
@@ -108,7 +125,12 @@ fn malformed() -> String {
     "the bundle is malformed".to_owned()
 }
 
-fn charter_waiting(envelope: &Envelope, charter: &Charter, before: Option<&CharterChain>) -> Result<Waiting> {
+fn charter_waiting(
+    envelope: &Envelope,
+    charter: &Charter,
+    before: Option<&CharterChain>,
+    signed: &SignedCharters,
+) -> Result<Waiting> {
     let payload = envelope.payload::<Charter>(RecordKind::Charter).or_invalid(malformed)?;
     let previous = before.map(CharterChain::current);
     check_draft(before, envelope).or_unverified(|| "the charter is not to be signed".to_owned())?;
@@ -118,7 +140,15 @@ fn charter_waiting(envelope: &Envelope, charter: &Charter, before: Option<&Chart
     )];
     text.extend(diff(previous, charter).into_iter().map(|c| format!("{}: {}", c.act.as_str(), c.text)));
     text.extend(requirements(previous, charter).into_iter().map(|line| format!("needs {line}")));
-    Ok(Waiting { id: envelope.id().or_invalid(malformed)?, kind: "charter", vote: true, text })
+    let mut instead_of = Vec::new();
+    for (rival, at) in signed.rivals(envelope)? {
+        text.push(format!(
+            "WARNING: at {at} this member's key has signed another charter that follows the same version, {rival}: two that are valid fork the \
+             forum, so sign this one only if all have given that one up"
+        ));
+        instead_of.push(rival);
+    }
+    Ok(Waiting { id: envelope.id().or_invalid(malformed)?, kind: "charter", vote: true, text, instead_of })
 }
 
 /// A suspension that lacks signatures; none where this member has no vote, or where enough have signed or it is over.
@@ -148,7 +178,7 @@ fn suspension_waiting(
         format!("needs {needed} other member states; signed by {by}"),
     ];
     let id = envelope.id().or_invalid(malformed)?;
-    Ok(Some(Waiting { id, kind: RecordKind::Suspension.as_str(), vote: true, text }))
+    Ok(Some(Waiting { id, kind: RecordKind::Suspension.as_str(), vote: true, text, instead_of: Vec::new() }))
 }
 
 /// A delegation or revocation by `member`, in words; none for another's.
@@ -166,5 +196,6 @@ fn own_mandate(envelope: &Envelope, member: &str) -> Result<Option<Waiting>> {
         (payload.issuer, RecordKind::Delegation, text)
     };
     let id = envelope.id().or_invalid(malformed)?;
-    Ok((issuer == member).then(|| Waiting { id, kind: kind.as_str(), vote: false, text: vec![text] }))
+    let waiting = || Waiting { id, kind: kind.as_str(), vote: false, text: vec![text], instead_of: Vec::new() };
+    Ok((issuer == member).then(waiting))
 }

@@ -65,7 +65,16 @@ impl World {
         for member in members {
             let keyring = Keyring::new(root.path().join(member).join("keys"));
             let authority = keyring.authority(|_| panic!("no passphrase")).unwrap();
-            (genesis, _) = sign(&mut bundle, member, &keyring, authority.as_ref(), at, everything).unwrap();
+            (genesis, _) = sign(
+                &mut bundle,
+                member,
+                &keyring,
+                authority.as_ref(),
+                at,
+                &mut keyring.signed_charters().unwrap(),
+                everything,
+            )
+            .unwrap();
         }
         Self { root, bundle, genesis }
     }

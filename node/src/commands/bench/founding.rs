@@ -25,7 +25,15 @@ pub(super) async fn found(dir: &Path) -> Result<Node> {
     let keyring = Keyring::new(dir.join("keys"));
     let mut bundle = draft("Benchmark", 12, true, None, vec![card(&config, &keyring, forum::now())?], forum::now())?;
     let authority = keyring.authority(|_| Err(Error::invalid("these keys have no passphrase")))?;
-    let (genesis, _) = sign(&mut bundle, &config.member.id, &keyring, authority.as_ref(), forum::now(), everything)?;
+    let (genesis, _) = sign(
+        &mut bundle,
+        &config.member.id,
+        &keyring,
+        authority.as_ref(),
+        forum::now(),
+        &mut keyring.signed_charters()?,
+        everything,
+    )?;
     let node = Node::open(dir, settings::load(dir)?).await?;
     node.join(&bundle, &genesis).await?;
     Ok(node)
