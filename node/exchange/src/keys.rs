@@ -97,6 +97,9 @@ impl Node {
     pub async fn accept(&self, response: &ForumBundle) -> Result<Merged> {
         let whole = |merged: &Merged| match merged.refused.first() {
             Some(error) => Err(Error::unverified(format!("nothing of the response was accepted: {error}"))),
+            None if merged.unvouched > 0 => Err(Error::unverified(
+                "nothing of the response was accepted: the authority key that signed it has been replaced",
+            )),
             None => Ok(()),
         };
         let merged = self.take_over_if(response, whole).await?;

@@ -152,6 +152,7 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
         output::json(&serde_json::json!({
             "charters": merged.charters, "delegations": merged.delegations, "revocations": merged.revocations,
             "suspensions": merged.suspensions, "conflicting": merged.conflicting, "refused": refused,
+            "unvouched": merged.unvouched,
         }))?;
     } else {
         let counts = [
@@ -162,6 +163,12 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
         ];
         let new: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         output::line(if new.is_empty() { "nothing new".to_owned() } else { format!("adopted: {}", new.join(", ")) });
+        if merged.unvouched > 0 {
+            output::line(format!(
+                "left for the members' logs to bring: {} delegations and revocations by authority keys that were replaced",
+                merged.unvouched
+            ));
+        }
     }
     if merged.conflicting > 0 {
         bail!(Error::unverified(

@@ -21,6 +21,8 @@ pub struct Merged {
     pub suspensions: usize,
     /// New charters that contradict the chain held: an alarm.
     pub conflicting: usize,
+    /// Delegations and revocations by an authority key that was replaced, which count once that member's log brings them.
+    pub unvouched: usize,
     /// What was refused and why.
     pub refused: Vec<TrustError>,
 }
@@ -83,6 +85,10 @@ impl Trust {
         for envelope in &bundle.delegations {
             keep(self.hear_delegation(envelope, logged_by), &mut merged.delegations, &mut merged.refused);
         }
+        // Any bundle of a forum holds such, and there is nothing wrong with most.
+        let all = merged.refused.len();
+        merged.refused.retain(|error| !matches!(error, TrustError::Replaced(..)));
+        merged.unvouched += all - merged.refused.len();
     }
 
     fn hear_revocation(&mut self, envelope: &Envelope, logged_by: Option<&str>) -> Result<bool, TrustError> {
