@@ -4,8 +4,9 @@
 
 mod support;
 
-use chancery_exchange::{Amendment, SignedCharters, amend, everything, sign_chosen, waiting};
-use chancery_ledger::ForumBundle;
+use chancery_exchange::{Amendment, SignedCharters, amend, everything, mandates, sign_chosen, waiting};
+use chancery_ledger::revocation::Revocation;
+use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Trust, time};
 use support::{World, now};
 
 const DAY_S: i64 = 24 * 3600;
@@ -102,4 +103,46 @@ async fn two_charters_of_one_number_are_shown_side_by_side() {
 /// A memory of its own for each draft: as of somebody who signs two on two machines.
 fn fresh_of(world: &World, member: &str, draft: &str) -> SignedCharters {
     SignedCharters::beside(&world.folder(member).join(draft)).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_that_an_earlier_authority_key_revoked_is_told_where_it_acts_again() {
+    let at = now() - DAY_S;
+    let world = World::found_at(&["GTM"], at);
+    let keyring = world.keyring("GTM");
+    let (old, new) = (keyring.authority(|_| unreachable!()).unwrap(), KeyPair::from_seed(&[7; 32]));
+    let member = world.trust().charter().member("GTM").unwrap().clone();
+    let card = chancery_ledger::charter::Member { authority_key: new.public(), ..member };
+    let wanted = Amendment { update: vec![card], ..Amendment::default() };
+    let mut forum = amend(&world.bundle, wanted, "GTM", at).unwrap();
+    for authority in [old.as_ref(), &new] {
+        forum.charters.last_mut().unwrap().sign(authority).unwrap();
+    }
+    let revocation = |key, signer: &dyn chancery_ledger::Signer| {
+        let body = Revocation { key, from: time::format(at), reason: "said to be lost".to_owned() };
+        let (forum, issuer) = (world.genesis.clone(), "GTM".to_owned());
+        let issued_at = time::format(at);
+        Envelope::seal(&Payload { forum, issuer, issued_at, kind: RecordKind::Revocation, body }, &[signer]).unwrap()
+    };
+    let publisher = keyring.key(Purpose::Publisher).unwrap().public();
+    let luis = keyring.operator("luis").unwrap().public();
+    forum.revocations = vec![revocation(publisher, old.as_ref()), revocation(luis, old.as_ref())];
+    // The new key delegates all but the operator.
+    let mut anew = mandates(&world.genesis, "GTM", &keyring, now()).unwrap();
+    anew.retain(|e| e.signers().all(|key| key != luis));
+    anew.iter_mut().for_each(|e| e.sign(&new).unwrap());
+    forum.delegations.extend(anew);
+    Trust::verify(Some(&world.genesis), &forum).unwrap();
+    let node = world.open("GTM").await;
+    node.join(&forum, &world.genesis).await.unwrap();
+    let keys = node.key_list().unwrap();
+    let of = |purpose: &str, name: &str| keys.iter().find(|k| k.purpose == purpose && k.name == name).unwrap();
+    let (told, quiet, gone) = (of("publisher", ""), of("log", ""), of("operator", "luis"));
+    assert!(told.ok && told.attention && told.state.contains("if the revocation was yours"), "{told:?}");
+    assert!(quiet.ok && !quiet.attention, "{quiet:?}");
+    assert!(!gone.ok, "{gone:?}");
+    // What is revoked is not delegated anew, but for what the present key vouches for.
+    let renewed: Vec<_> = node.request_renewal().unwrap().delegations;
+    let holds = |key| renewed.iter().any(|e| e.signers().any(|signer| signer == key));
+    assert!(holds(publisher) && !holds(luis));
 }

@@ -125,7 +125,13 @@ impl Node {
             (Err(error), _) => lacking(error.to_string()),
             (Ok(_), end) => {
                 let end = end.unwrap_or(now);
-                let (attention, state) = lasting(end, now);
+                let (mut attention, mut state) = lasting(end, now);
+                // It acts all the same, so it was an earlier authority key's, out of whose reach it is.
+                if trust.revocations().any(|r| r.member == self.member() && r.revocation.key == *key) {
+                    attention = true;
+                    state += "; revoked by an authority key that was replaced since, and delegated by the present one: if the revocation was \
+                              yours, run `chancery keys revoke` again";
+                }
                 Standing { ok: true, attention, until: Some(end), state }
             }
         }
