@@ -6,10 +6,13 @@ mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chancery_exchange::{Amendment, amend, mandates};
+use chancery_ledger::charter::Member;
+use chancery_ledger::delegation::Delegation;
 use chancery_ledger::log::Tree;
 use chancery_ledger::release::Withdrawal;
 use chancery_ledger::witness::AddCheckpoint;
-use chancery_ledger::{Envelope, KeyPair, Payload, RecordKind, time};
+use chancery_ledger::{Envelope, KeyPair, Payload, Purpose, RecordKind, time};
 use chancery_network::message::{
     ChunkRequest, ChunkResponse, EvidenceItem, ForumPage, HeadInfo, RecordPage, SyncRequest, SyncResponse,
 };
@@ -483,5 +486,65 @@ async fn a_shrunk_log_with_another_past_is_evidence() {
     assert_eq!(mex.size_of(&forum, "GTM"), size);
     let SyncResponse::Evidence(items) = hostile.ask("MEX", &request).await else { panic!("no evidence") };
     assert!(items.iter().any(|item| item.member == "GTM" && item.root.is_some()));
+    mex.stop().await;
+}
+
+/// Gives GTM another authority key and everything delegated anew by it. Returns what the old key, stolen since, has dated back.
+fn rotate(world: &mut World) -> Envelope {
+    let (keyring, new) = (world.keyring("GTM"), KeyPair::from_seed(&[7; 32]));
+    let old = keyring.authority(|_| unreachable!()).unwrap();
+    let member = world.trust().charter().member("GTM").unwrap().clone();
+    let wanted = Amendment { update: vec![Member { authority_key: new.public(), ..member }], ..Amendment::default() };
+    let mut forum = amend(&world.bundle, wanted, "GTM", now()).unwrap();
+    let charter = forum.charters.last_mut().unwrap();
+    for member in ["GTM", "HND", "MEX"] {
+        charter.sign(world.keyring(member).authority(|_| unreachable!()).unwrap().as_ref()).unwrap();
+    }
+    charter.sign(&new).unwrap();
+    let anew = mandates(&world.genesis, "GTM", &keyring, now()).unwrap();
+    forum.delegations.extend(anew.into_iter().map(|mut mandate| {
+        mandate.sign(&new).unwrap();
+        mandate
+    }));
+    world.bundle = forum;
+    let stolen = KeyPair::from_seed(&[9; 32]);
+    let body = Delegation {
+        purpose: Purpose::Log,
+        key: stolen.public(),
+        name: "log".to_owned(),
+        not_before: time::format(now() - 3600),
+        not_after: time::format(now() + 3600),
+    };
+    let (forum, issuer, issued_at) = (world.genesis.clone(), "GTM".to_owned(), time::format(now() - 3600));
+    let payload = Payload { forum, issuer, issued_at, kind: RecordKind::Delegation, body };
+    Envelope::seal(&payload, &[old.as_ref(), &stolen]).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_replaced_key_signed_is_believed_from_its_members_log_alone() {
+    let mut world = World::found(&["GTM", "HND", "MEX"]);
+    let late = rotate(&mut world);
+    let (id, forum, log) = (late.id().unwrap(), world.genesis.clone(), Log::new(&world, "GTM"));
+    let (honest, text) = (log.clone(), String::from_utf8(late.to_bytes().unwrap()).unwrap());
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    let offer = move |_: &str, q: &SyncRequest| match q {
+        SyncRequest::Forum { .. } => {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let envelopes = vec![text.clone()];
+            let digest = "0b".repeat(32);
+            SyncResponse::Forum(Box::new(ForumPage { digest, envelopes, conflicting: Vec::new(), more: false }))
+        }
+        other => honest.answer(other),
+    };
+    let hostile = Hostile::start(&world, "GTM", Box::new(offer)).await;
+    let mex = world.serve("MEX").await;
+    let known = || mex.node.trust().unwrap().delegations().any(|d| d.id == id);
+    wait_for(|| (asked.load(std::sync::atomic::Ordering::SeqCst) > 1).then_some(())).await.expect("not asked");
+    wait_for(|| (mex.size_of(&forum, "GTM") > 0).then_some(())).await.expect("MEX took no log");
+    assert!(!known(), "by hearsay");
+    let logged = log.with(RecordKind::Delegation, &late);
+    hostile.say(move |_, q| logged.answer(q));
+    wait_for(|| known().then_some(())).await.expect("not taken from the log");
     mex.stop().await;
 }
