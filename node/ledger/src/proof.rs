@@ -278,6 +278,8 @@ impl ProofBundle {
         let cosignatures = step("cosignatures", cosignature::verified(&trust, &self.checkpoint))?;
         let quorum = trust.charter().witness_quorum(&issuer);
         steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
+        let witnessed = quorum > 0 && cosignature::counted(&trust, &issuer, &cosignatures) >= quorum;
+        steps.extend(replaced_step(&trust, &release, &issuer).filter(|_| !witnessed));
         steps.extend(self.timestamp_step(told.timestamp_cas)?);
         let withdrawn = step("withdrawal", self.withdrawn(&trust, &issuer, &release.id))?;
         Ok(ProofReport {
@@ -360,6 +362,18 @@ fn endorsement_step(trust: &Trust, issuer: &str, crls: &[Vec<u8>]) -> Result<Ste
             "a national PKI: none endorses the authority key of `{issuer}`; the states that signed the charter vouch for it"
         ))),
     }
+}
+
+/// The report's line on a publisher that an authority key has delegated which was replaced since; none if it is the present one.
+fn replaced_step(trust: &Trust, release: &VerifiedRelease, issuer: &str) -> Option<Step> {
+    let mandate = trust.key_for(issuer, Purpose::Publisher, &release.publisher, release.issued_at).ok()?;
+    let present = trust.charter().member(issuer)?.authority_key;
+    (mandate.authority != present).then(|| {
+        Step::undone(format!(
+            "whether it was signed before the authority key of `{issuer}` was replaced: who has stolen the old one could date all of this back, and \
+             not enough states have cosigned the log; ask a node"
+        ))
+    })
 }
 
 /// The report's line on who cosigned.

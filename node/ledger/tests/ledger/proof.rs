@@ -51,6 +51,22 @@ fn a_bundle_tells_of_the_withdrawal_of_its_release_alone() {
 }
 
 #[test]
+fn a_bundle_by_a_replaced_authority_says_that_its_date_is_not_proved() {
+    let mut rotated = proof(Audience::Public);
+    let next = successor(|p| {
+        p.body.members[0].authority_key = key(11).public();
+        p.issued_at = time::format(ISSUED + DAY);
+    });
+    let told_of = |proof: &ProofBundle| {
+        let report = proof.verify(told(None)).unwrap();
+        report.steps.iter().any(|step| !step.done && step.text.contains("was replaced"))
+    };
+    assert!(!told_of(&rotated));
+    rotated.forum.charters.push(seal(&next, &[1, 2, 3, 11]));
+    assert!(told_of(&rotated));
+}
+
+#[test]
 fn a_bundle_is_refused_for_each_fault() {
     let cases: &[(&str, fn(&mut ProofBundle), &str)] = &[
         ("another format", |p| p.format = "chancery-proof/2".into(), "format"),
