@@ -40,13 +40,13 @@ const MAX_PROVEN: usize = 2_500;
 const MAX_BOUNDED: usize = 10_000;
 /// Work spent on cheaper patterns for each cell of a table, at least and at most; and how many times that in a thorough search.
 const EFFORT: u64 = 3_500;
-const LEAST_EFFORT: u64 = 16_000_000;
+const LEAST_EFFORT: u64 = 2_000_000;
 const MAX_EFFORT: u64 = 500_000_000;
 const THOROUGH: u64 = 12;
 /// Part of the effort, one of so many, that is spent on drawing.
 const DRAWN: u64 = 5;
 /// Part of it that is spent in each turn on protecting from respondents.
-const TURN: u64 = 4;
+const TURN: u64 = 2;
 
 /// How to protect.
 #[derive(Debug, Clone, PartialEq, Eq)]
