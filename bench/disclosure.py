@@ -1,150 +1,97 @@
-"""Secondary suppression beside tau-Argus (`pytauargus`) on the same made-up migration tables, in the same run.
+"""Disclosure control beside tau-Argus (`pytauargus`) on the same tables of migrants, in the same run.
 
-    python bench/disclosure.py [--tables 540,2205,4860,37485] [--timeout 120]
+    python bench/disclosure.py [--tables 540,2205,4860,37485] [--data FOLDER] [--timeout 120] [--thorough]
 
-Needs `pip install pytauargus==0.6.0` in the Python that runs it. DISCLOSURE_EXAMPLE names the example if it is built already. The tables come from `policies/examples/disclosure/tables.rs`: citizenship in
-regions x age x sex (x month in quarters), counts of 1 and 2 are sensitive, each must be open by 1 % in both directions. Every run of tau-Argus
-gets an empty folder of its own, as it reads files that earlier runs left in the current one; it is stopped after `--timeout` seconds.
+Needs `pip install pytauargus==0.6.0` in the Python that runs it. DISCLOSURE_EXAMPLE and ROUNDING_EXAMPLE name the examples if they are built already. Tables are
+citizenship in regions x age x sex (x month in quarters), made up by `policies/examples/disclosure/tables.rs`, in which counts of 1 and 2 are sensitive; and, with
+`--data`, tables cut from UNHCR's figures (`bench/tables.py`). Each sensitive count must be open by 1 % in both directions. tau-Argus is stopped after
+`--timeout` seconds.
 
 All patterns, ours and theirs, are looked at by the same audit (`policies/src/disclosure/audit`). Printed for each: cells withheld to protect others, their
 value, seconds, sensitive cells that are not safe, and the narrowest interval relative to the width it must have; then value and time as ratios to tau-Argus.
-Singletons are not protected against, on neither side.
+First all are protected against readers alone, then against those as well who are alone in a cell and know it (singletons). `--thorough` looks minutes for what
+seconds find. At the end counts are rounded, beside what R's SmallCountRounding 1.2.5 reached.
 """
 
 import argparse
 import json
-import multiprocessing
 import os
 import pathlib
 import subprocess
 import tempfile
-import time
+
+import tables
+import tau_argus
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The finest codes of each dimension, and how many codes of a level make one of the next, as in tables.rs.
-SHAPES = {
-    "540": [(15, [4]), (8, []), (2, [])],
-    "2205": [(96, [12]), (6, []), (2, [])],
-    "4860": [(15, [4]), (8, []), (2, []), (6, [3])],
-    "37485": [(96, [12]), (6, []), (2, []), (12, [3])],
-}
 METHODS = {"optimal": "OPT(1)", "modular": "MOD(1,5,0,0,0)"}
-NAMES = ["citizenship", "age", "sex", "month"]
+SINGLETONS = {"modular": "MOD(1,5,1,1,1)"}
+FIRST = ["540", "2205", "4860", "37485"]
 
 
-BUILT = ["cargo", "run", "--release", "--quiet", "-p", "chancery-policies", "--example", "disclosure", "--"]
-
-
-def example(*arguments):
-    command = [os.environ["DISCLOSURE_EXAMPLE"]] if "DISCLOSURE_EXAMPLE" in os.environ else BUILT
+def example(name, *arguments):
+    built = os.environ.get(f"{name.upper()}_EXAMPLE")
+    command = [built] if built else ["cargo", "run", "--release", "--quiet", "-p", "chancery-policies", "--example", name, "--"]
     return subprocess.run([*command, *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-
-
-def code(number):
-    return f"k{number:04}"
-
-
-def hierarchy(finest, groups, path):
-    """Writes tau-Argus's file of a dimension with groups; None for one without."""
-    if not groups:
-        return None
-    (group,) = groups
-    lines = []
-    for first in range(0, finest, group):
-        lines.append(code(finest + first // group))
-        lines += ["@" + code(child) for child in range(first, min(first + group, finest))]
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
-
-
-def tau_argus(name, cells, method, queue):
-    """One run, in a process and a folder of its own."""
-    from pytauargus import protect
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        shape = SHAPES[name]
-        columns = {NAMES[axis]: [] for axis in range(len(shape))}
-        for line in cells.splitlines():
-            *codes, count = line.split(";")
-            for axis, number in enumerate(codes):
-                columns[NAMES[axis]] += [code(int(number))] * round(float(count))
-        columns["persons"] = [1.0] * len(columns["sex"])
-        hrc = {NAMES[axis]: hierarchy(*shape[axis], pathlib.Path(folder, f"{axis}.hrc")) for axis in range(len(shape))}
-        hrc = {axis: path for axis, path in hrc.items() if path}
-        start = time.monotonic()
-        result = protect(
-            columns, NAMES[: len(shape)], response="persons", safety_rules="FREQ(3,1)", suppress=method,
-            hrc=hrc, hierleadstring="@", workdir=folder,
-        )
-        seconds = time.monotonic() - start
-        table = result.tables[0]
-        queue.put((seconds, statuses(table, shape)))
-
-
-def statuses(table, shape):
-    """`code;code;...;status` of each withheld cell."""
-    frame, lines = table.dataframe(), []
-    records = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
-    totals = [finest + len(range(0, finest, groups[0])) if groups else finest for finest, groups in shape]
-    for record, status in zip(records, table.status()):
-        if status not in ("U", "M", "B", "A", "D"):
-            continue
-        codes = []
-        for axis, total in enumerate(totals):
-            text = str(record[NAMES[axis]]).strip().lstrip("@")
-            codes.append(str(int(text[1:]) if text.startswith("k") else total))
-        lines.append(";".join([*codes, "U" if status in ("U", "B", "A") else "M"]))
-    return "\n".join(lines) + "\n"
-
-
-def run_tau_argus(name, cells, method, timeout):
-    queue = multiprocessing.Queue()
-    process = multiprocessing.Process(target=tau_argus, args=(name, cells, method, queue))
-    process.start()
-    try:
-        seconds, found = queue.get(timeout=timeout)
-    except Exception:
-        found = None
-    process.kill()
-    process.join()
-    if found is None:
-        return None
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(found)
-        file.flush()
-        outcome = json.loads(example("--audit", file.name, name))
-    return outcome | {"seconds": seconds}
 
 
 def show(method, outcome, timeout, ours=None):
     if outcome is None:
-        return print(f"  {method:<22} did not end in {timeout} s")
+        return print(f"  {method:<22} did not end in {timeout} s", flush=True)
     text = f"  {method:<22} {outcome['secondary']:>6} cells {outcome['value']:>9.0f} value {outcome['seconds']:>8.2f} s"
     text += f"  {outcome['unsafe']} unsafe, narrowest {outcome['narrowest']}"
+    if outcome.get("least") is not None:
+        text += f", at least {outcome['least']}"
     if ours:
         ratios = ours["value"] / max(outcome["value"], 1), ours["seconds"] / max(outcome["seconds"], 1e-3)
         text += f"  (ours: value x {ratios[0]:.2f}, time with audit x {ratios[1]:.3f})"
     print(text, flush=True)
 
 
+def compare(table, folder, methods, options, flags):
+    """Ours, with its audit, then each of theirs."""
+    own = ["--own", table.own] if table.own else [table.name]
+    ours = json.loads(example("disclosure", "--json", *options, *own))
+    print(f"{table.name}: {ours['cells']} cells, {ours['primary']} sensitive{', singletons' if '--singletons' in options else ''}")
+    ours["seconds"] += ours["audit_seconds"]
+    show("Chancery, with audit", ours, flags.timeout)
+    if not table.dimensions:
+        return
+    cells, withheld = folder / "cells.txt", folder / "withheld.txt"
+    example("disclosure", "--cells", str(cells), *own)
+    for method, suppress in methods.items():
+        found = tau_argus.run(table, cells.read_text(), suppress, flags.timeout)
+        outcome = None
+        if found:
+            withheld.write_text(found[1])
+            audit = [option for option in options if option != "--thorough"]
+            outcome = json.loads(example("disclosure", "--audit", str(withheld), *audit, *own)) | {"seconds": found[0]}
+        show("tau-Argus, " + method, outcome, flags.timeout, ours)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(SHAPES))
+    parser.add_argument("--tables", default=None)
+    parser.add_argument("--data", type=pathlib.Path, default=None, help="a folder with UNHCR's files")
     parser.add_argument("--timeout", type=float, default=120)
-    options = parser.parse_args()
-    for name in options.tables.split(","):
-        ours = json.loads(example("--json", name))
-        print(f"{ours['cells']} cells, {ours['primary']} sensitive")
-        ours["seconds"] += ours["audit_seconds"]
-        show("Chancery, with audit", ours, options.timeout)
-        if name not in SHAPES:
-            continue
-        with tempfile.NamedTemporaryFile("r", suffix=".txt") as file:
-            example("--cells", file.name, name)
-            cells = pathlib.Path(file.name).read_text()
-        for method, suppress in METHODS.items():
-            show("tau-Argus, " + method, run_tau_argus(name, cells, suppress, options.timeout), options.timeout, ours)
+    parser.add_argument("--thorough", action="store_true")
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        known = dict(tables.MADE_UP)
+        if flags.data:
+            known |= tables.unhcr(flags.data)
+        names = flags.tables.split(",") if flags.tables else FIRST + [name for name in known if name.startswith("unhcr")]
+        chosen = [known[name] for name in names]
+        for table in filter(lambda table: table.own, chosen):
+            path = folder / f"{table.name}.txt"
+            path.write_text(table.own)
+            table.own = str(path)
+        thorough = ["--thorough"] if flags.thorough else []
+        for options, methods in ([], METHODS), (["--singletons"], SINGLETONS):
+            for table in chosen:
+                compare(table, folder, methods, thorough + options, flags)
+    print(example("rounding"), end="")
 
 
 if __name__ == "__main__":
