@@ -82,6 +82,8 @@ def main():
         if flags.data:
             known |= tables.unhcr(flags.data)
         names = flags.tables.split(",") if flags.tables else FIRST + [name for name in known if name.startswith("unhcr")]
+        if unknown := [name for name in names if name not in known]:
+            parser.error(f"no table {', '.join(unknown)}: there are {', '.join(known)}")
         chosen = [known[name] for name in names]
         for table in filter(lambda table: table.own, chosen):
             path = folder / f"{table.name}.txt"

@@ -45,8 +45,8 @@ MADE_UP = {
         "2205": [evenly(96, 12), evenly(6), evenly(2)],
         "4860": [evenly(15, 4), evenly(8), evenly(2), evenly(6, 3)],
         "37485": [evenly(96, 12), evenly(6), evenly(2), evenly(12, 3)],
-        "397005": [],
-        "975498": [],
+        "399000": [],
+        "980400": [],
     }.items()
 }
 
