@@ -12,22 +12,27 @@ const MOST: usize = 300;
 /// Nodes of one integer program, and programs of one exchange.
 const NODES: u64 = 200;
 const PROGRAMS: usize = 60;
+/// Exchanges in a row that find nothing cheaper, for each cell that may be given back, after which there is nothing left to find.
+const IDLE: usize = 2;
 /// A pattern is cheaper if it costs less by this share.
 const CHEAPER: f64 = 1e-7;
 
 /// Improves the pattern while `go_on` allows. Its witnesses are those of the pattern before.
 pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, go_on: &mut dyn FnMut(u64) -> bool) {
     let mut random = Random(seed);
+    let mut idle = 0;
     while go_on(scratch.work) {
         let taken = pattern.cells(|role| role == Role::Taken);
-        if taken.is_empty() {
+        if idle >= IDLE * taken.len() {
             break;
         }
+        idle += 1;
         let seed = taken[random.below(taken.len())];
         let window = scratch.around(pattern, &[seed], LEAST + random.below(MOST - LEAST), Some(&mut random));
         let mut region = Region::window(pattern, scratch, &window);
         if let Some(taken) = exchange(&mut region, pattern, &mut scratch.work, go_on) {
             region.replace(pattern, &taken);
+            idle = 0;
         }
     }
 }

@@ -16,6 +16,8 @@ const CHEAP: f64 = 0.2;
 const LESS_CHEAP: f64 = 0.5;
 /// Cells around an exposed one that are eliminated together between the two.
 const AROUND: [usize; 2] = [8_000, 30_000];
+/// Windows in a row that make nothing cheaper, for each cell that may be given back, after which nothing is left to find.
+const IDLE: usize = 20;
 
 /// Takes cells until every protected one has a witness, as far as it can have one.
 ///
@@ -132,10 +134,8 @@ fn alone(pattern: &Pattern, scratch: &mut Scratch, cell: u32) -> Option<Witness>
 pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, go_on: &mut dyn FnMut(u64) -> bool) {
     let mut random = Random(seed);
     let start = pattern.cells(|role| role == Role::Taken);
-    if start.is_empty() {
-        return;
-    }
-    while go_on(scratch.work) {
+    let mut idle = 0;
+    while idle < IDLE * start.len() && go_on(scratch.work) {
         let seed = start[random.below(start.len())];
         let size = 60 + random.below(240);
         let cells = scratch.around(pattern, &[seed], size, Some(&mut random));
@@ -143,6 +143,7 @@ pub(super) fn improve(pattern: &mut Pattern, scratch: &mut Scratch, seed: u64, g
         let keys: Vec<f64> =
             cells.iter().map(|c| pattern.costs[*c as usize] * (spread * (random.unit() - 0.5) * 2.0).exp()).collect();
         let proposal = propose(scratch, pattern, &cells, &keys, false);
+        idle = if proposal.change < 0.0 { 0 } else { idle + 1 };
         if proposal.change <= 0.0 {
             accept(pattern, proposal);
         }
