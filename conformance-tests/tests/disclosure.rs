@@ -91,6 +91,29 @@ fn every_planted_failure_is_caught() {
 }
 
 #[test]
+fn tables_of_tau_argus_are_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    let table = |last: char| {
+        format!(
+            "region,sex,persons,freq,cost,status,lower,upper\n\
+             N,F,2.0,2,2.0,U,1.0,1.0\nN,M,20.0,20,20.0,M,0,0\nN,O,0.0,0,0,E,0,0\nN,_T,22.0,22,22.0,S,0,0\n\
+             S,F,31.0,31,31.0,M,0,0\nS,M,40.0,40,40.0,{last},0,0\nS,O,5.0,5,5.0,P,0,0\nS,_T,76.0,76,76.0,S,0,0\n\
+             _T,F,33.0,33,33.0,S,0,0\n_T,M,60.0,60,60.0,S,0,0\n_T,O,5.0,5,5.0,S,0,0\n_T,_T,98.0,98,98.0,S,0,0\n"
+        )
+    };
+    for (last, code) in [('M', 0), ('S', 7), ('P', 7)] {
+        std::fs::write(&path, table(last)).unwrap();
+        let (found, answer, error) = audit(&path, &["--value", "persons"]);
+        assert_eq!((found, answer["safe"].as_bool()), (code, Some(code == 0)), "{last}: {error}");
+    }
+    let (code, _, error) = audit(&path, &[]);
+    assert!(code != 0 && error.contains("--value"), "{error}");
+    let (code, _, error) = audit(&path, &["--value", "people"]);
+    assert!(code != 0 && error.contains("no column `people`"), "{error}");
+}
+
+#[test]
 fn sums_that_do_not_hold_are_no_safety() {
     let folder = tempfile::tempdir().unwrap();
     let mut cells = protected(&mut Random(3));

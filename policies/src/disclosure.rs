@@ -81,7 +81,7 @@ pub enum ProtectionError {
     #[error("the figures cannot be protected: {0}")]
     Table(String),
     /// The audit refuses.
-    #[error("{count} withheld figures are not safe from readers who put together all that is published: {}", cells.join("; "))]
+    #[error("{count} withheld figures are not safe from readers who put together all that is published:\n  {}", cells.join("\n  "))]
     Unsafe {
         /// How many.
         count: usize,

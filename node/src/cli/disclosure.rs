@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 const FILE: &str = "\
 FILE is a table as CSV or Parquet, one cell a row. These columns mean something, in capital or small letters; all others are dimensions:
   value        the true figure; empty where the cell is withheld and its figure is not at hand
-  status       empty, V, S, F or published; A, B, U, P or primary; D, M or secondary (tau-Argus: S, U, M);
-               C or withheld: withheld, and nobody says why
+  status       empty, V, S, F, E, Z or published; A, B, U, P or primary; D, M, X or secondary; C or withheld: withheld, and nobody says why
   upper, lower, sliding   protection of a primary cell; without them that of --threshold
   contributors how many respondents; contributor, who the single one is
+A table with a column `cost` is tau-Argus's, as `dataframe()` gives it: `freq` are its respondents, status P is published. Its figures are in the column
+that --value names.
 SDMX data (CSV or Parquet, a release of this program among them) has OBS_VALUE and CONF_STATUS instead; what is left of OBS_VALUE are its dimensions.
 The code --total of a dimension is the sum of all others; --hierarchy tells sums between them. A sum that does not hold is an error.
 Without true values, and where nobody says why, the intervals must be as wide as the threshold.
@@ -31,6 +32,9 @@ pub(crate) struct AuditFile {
     /// Counts below this are small: 0 and this number must be possible values of each primary cell.
     #[arg(long, default_value_t = 3)]
     pub(crate) threshold: u32,
+    /// The column of the figures, if it is not `value`.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) value: Option<String>,
     /// The code that stands for the sum of all others of a dimension.
     #[arg(long, default_value = "_T")]
     pub(crate) total: String,

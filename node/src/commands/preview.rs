@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chancery_exchange::{Error, Node, Stage};
 use chancery_policies::disclosure::Report;
 use chancery_policies::disclosure::report::html;
@@ -17,7 +17,15 @@ pub(crate) async fn otherwise(node: &Node, stage: &Stage, args: &PreviewOther) -
     }
     let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Error::file("read the profile", path, e));
     let profile = args.profile.as_ref().map(read).transpose()?;
-    Ok(Some(node.disclose_otherwise(stage, profile, args.mirror).await?))
+    let report = node.disclose_otherwise(stage, profile, args.mirror).await;
+    Ok(Some(report.with_context(|| format!("this is what would happen {}", other_name(args)))?))
+}
+
+/// What is otherwise.
+fn other_name(args: &PreviewOther) -> String {
+    let profile = args.profile.as_ref().map(|path| format!("under `{}`", path.display()));
+    let mirror = args.mirror.then(|| "beside other members".to_owned());
+    profile.into_iter().chain(mirror).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes the report as a page, if that is asked for.
@@ -70,8 +78,8 @@ pub(crate) fn more(report: &Report) {
 }
 
 /// What would change.
-pub(crate) fn difference(now: &Report, other: &Report) {
-    let mut table = output::table(&["", &format!("`{}`", now.profile), &format!("`{}`", other.profile)]);
+pub(crate) fn difference(now: &Report, other: &Report, args: &PreviewOther) {
+    let mut table = output::table(&["", &format!("`{}`", now.profile), &other_name(args)]);
     let rows = [
         ("published", now.published, other.published),
         ("withheld by a rule", now.suppressed_primary, other.suppressed_primary),

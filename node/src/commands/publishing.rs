@@ -149,9 +149,9 @@ pub(crate) async fn preview(context: &Context, args: Preview) -> Result<()> {
     let stage = node.find_stage(args.stage.as_deref(), None).await?;
     let compared = node.compare_stage(&stage).await?;
     let (_, batches) = node.stage_figures(&stage, PREVIEW_ROWS).await?;
-    let other = preview::otherwise(&node, &stage, &args.other).await?;
     preview::page(&stage, &args.other)?;
     if context.json {
+        let other = preview::otherwise(&node, &stage, &args.other).await?;
         return output::json(&serde_json::json!({
             "otherwise": other,
             "stage": stage.id, "state": stage.state, "source": stage.source, "intent": stage.intent,
@@ -165,8 +165,9 @@ pub(crate) async fn preview(context: &Context, args: Preview) -> Result<()> {
         output::line("the figures themselves, private:");
         show(&node.stage_own_figures(&stage, PREVIEW_ROWS).await?);
     }
-    if let Some(other) = &other {
-        preview::difference(&stage.report, other);
+    // Last, as it may be refused.
+    if let Some(other) = preview::otherwise(&node, &stage, &args.other).await? {
+        preview::difference(&stage.report, &other, &args.other);
     }
     Ok(())
 }

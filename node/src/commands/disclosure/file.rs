@@ -12,6 +12,9 @@ use crate::cli::AuditFile;
 
 /// Columns that are no dimensions.
 const MEANT: [&str; 7] = ["value", "status", "upper", "lower", "sliding", "contributors", "contributor"];
+/// What tau-Argus's tables have besides: respondents under another name, and a cost, which says nothing of what is published.
+const TAU_RESPONDENTS: &str = "freq";
+const TAU_COST: &str = "cost";
 /// Columns of SDMX-CSV before the dimensions.
 const SDMX_FIRST: [&str; 6] = ["DATAFLOW", "STRUCTURE", "STRUCTURE_ID", "STRUCTURE_NAME", "ACTION", "SERIES_KEY"];
 /// Most columns.
@@ -38,40 +41,64 @@ struct Columns {
     dimensions: Vec<usize>,
     /// In the order of [`MEANT`].
     meant: [Option<usize>; 7],
-    sdmx: bool,
+    tool: Tool,
+}
+
+/// Whose words a table uses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    Sdmx,
+    TauArgus,
+    Other,
 }
 
 impl Columns {
-    fn of(headings: &[String]) -> Result<Self, String> {
+    fn of(headings: &[String], figure: Option<&str>) -> Result<Self, String> {
         if headings.len() > MAX_COLUMNS {
             return Err(format!("more than {MAX_COLUMNS} columns"));
         }
         let place = |name: &str| headings.iter().position(|heading| heading.eq_ignore_ascii_case(name));
         let mut meant = MEANT.map(place);
+        if let Some(figure) = figure {
+            meant[0] = Some(place(figure).ok_or_else(|| format!("there is no column `{figure}`"))?);
+        }
+        let cost = place(TAU_COST);
+        meant[5] = meant[5].or(place(TAU_RESPONDENTS).filter(|_| cost.is_some()));
         let measure = place("OBS_VALUE").filter(|_| meant[0].is_none());
         if let Some(measure) = measure {
             (meant[0], meant[1]) = (Some(measure), place("CONF_STATUS"));
         }
         let (Some(value), Some(_)) = (meant[0], meant[1]) else {
-            return Err("the columns `value` and `status`, or `OBS_VALUE` and `CONF_STATUS`, are needed".to_owned());
+            return Err(
+                "the columns `value` and `status`, or `OBS_VALUE` and `CONF_STATUS`, are needed; --value names another \
+                 column of figures"
+                    .to_owned(),
+            );
         };
         let key = |i: &usize| match measure {
             Some(_) => *i < value && !SDMX_FIRST.contains(&headings[*i].as_str()),
-            None => !meant.contains(&Some(*i)),
+            None => !meant.contains(&Some(*i)) && cost != Some(*i),
         };
-        Ok(Self { dimensions: (0..headings.len()).filter(key).collect(), meant, sdmx: measure.is_some() })
+        let tool = match (measure, cost) {
+            (Some(_), _) => Tool::Sdmx,
+            (None, Some(_)) => Tool::TauArgus,
+            (None, None) => Tool::Other,
+        };
+        Ok(Self { dimensions: (0..headings.len()).filter(key).collect(), meant, tool })
     }
 }
 
 /// What a status says of a cell: how it is, and whether somebody says why it is withheld.
-fn state(text: &str, sdmx: bool) -> Option<(State, bool)> {
-    let text = text.to_ascii_lowercase();
+fn state(text: &str, tool: Tool) -> Option<(State, bool)> {
+    let (text, sdmx) = (text.to_ascii_lowercase(), tool == Tool::Sdmx);
     let state = match text.as_str() {
         "" | "v" | "f" | "safe" | "published" => State::Published,
-        "s" if !sdmx => State::Published,
+        "s" | "e" | "z" if !sdmx => State::Published,
+        // Protected by hand: it must not be withheld.
+        "p" if tool == Tool::TauArgus => State::Published,
         "a" | "b" | "o" | "t" | "g" | "u" | "p" | "primary" | "unsafe" => State::Primary,
         "m" if sdmx => State::Primary,
-        "d" | "m" | "s" | "secondary" => State::Secondary,
+        "d" | "m" | "s" | "x" | "secondary" => State::Secondary,
         "c" | "n" | "withheld" => return Some((State::Primary, false)),
         _ => return None,
     };
@@ -137,7 +164,7 @@ struct Rows {
 
 impl Rows {
     fn new(headings: &[String], args: &AuditFile) -> Result<Self, String> {
-        let columns = Columns::of(headings)?;
+        let columns = Columns::of(headings, args.value.as_deref())?;
         let dimensions = columns.dimensions.iter().map(|i| headings[*i].clone()).collect();
         let file = File { dimensions, keys: Vec::new(), table: Table::default(), whole: true };
         Ok(Self { file, columns, threshold: f64::from(args.threshold) })
@@ -152,16 +179,17 @@ impl Rows {
         };
         let status = meant(1).unwrap_or_default();
         let (mut state, told) =
-            state(status, self.columns.sdmx).ok_or_else(|| format!("`{status}` is no status of a cell"))?;
+            state(status, self.columns.tool).ok_or_else(|| format!("`{status}` is no status of a cell"))?;
+        let sdmx = self.columns.tool == Tool::Sdmx;
         let figure = number(0)?;
         // A release of a node marks figures of two members; one without figure that is free has none at all.
         if figure.is_none() && !state.withheld() {
-            if !self.columns.sdmx {
+            if !sdmx {
                 return Err("a published cell needs its value".to_owned());
             }
             return Ok(());
         }
-        if self.columns.sdmx && figure.is_some() && !told {
+        if sdmx && figure.is_some() && !told {
             state = State::Primary;
         }
         let value = figure.unwrap_or(0.0);

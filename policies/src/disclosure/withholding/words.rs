@@ -1,5 +1,7 @@
 //! What an audit found, in words, without values.
 
+use std::collections::BTreeMap;
+
 use crate::disclosure::audit::{Attacker, Finding};
 use crate::disclosure::tables::{Built, Coders, Known};
 
@@ -27,13 +29,15 @@ impl Words<'_> {
             (Attacker::Insider(_), ..) => "could be found by a person in the table",
         };
         let mut text = format!("`{}` {how}", self.key(finding.cell));
-        let published = finding.beside.iter().filter_map(|cell| {
-            let by = self.known.get(*self.built.public.get(cell)?)?;
-            Some(format!("`{}`, published by {}", self.key(*cell), by.name))
-        });
-        let published: Vec<String> = published.take(NAMED_BESIDE).collect();
-        if !published.is_empty() {
-            text.push_str(&format!(" beside {}", published.join(", ")));
+        let mut published: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let public = finding.beside.iter().filter_map(|cell| Some((*cell, self.built.public.get(cell)?)));
+        for (cell, by) in public.take(NAMED_BESIDE) {
+            if let Some(known) = self.known.get(*by) {
+                published.entry(&known.name).or_default().push(format!("`{}`", self.key(cell)));
+            }
+        }
+        for (by, cells) in published {
+            text.push_str(&format!(" beside {}, published by {by}", cells.join(", ")));
         }
         let now = finding.beside.iter().filter(|cell| {
             let cell = &self.built.table.cells[**cell as usize];
