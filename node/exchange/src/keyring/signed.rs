@@ -36,11 +36,10 @@ impl SignedCharters {
     /// Reads what the folder of a key remembers; nothing if it has never signed one.
     pub fn beside(dir: &Path) -> Result<Self> {
         let path = dir.join("signed-charters.json");
-        let signed = if path.exists() {
-            let bytes = fs::read(&path).map_err(|e| Error::file("read", &path, e))?;
-            serde_json::from_slice(&bytes).or_invalid(|| format!("`{}` is damaged", path.display()))?
-        } else {
-            Vec::new()
+        let signed = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).or_invalid(|| format!("`{}` is damaged", path.display()))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(Error::file("read", &path, e)),
         };
         Ok(Self { path, signed, given_up: Vec::new() })
     }
@@ -90,14 +89,14 @@ impl SignedCharters {
 
     fn write(&self) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(&self.signed).or_storage(|| "cannot write what was signed".to_owned())?;
-        if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
-        }
+        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(dir).map_err(|e| Error::file("create", dir, e))?;
         let new = self.path.with_extension("json.new");
         let failed = |e| Error::file("write", &new, e);
         let mut file = fs::File::create(&new).map_err(failed)?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&new, &self.path).map_err(|e| Error::file("put in place", &self.path, e))
+        fs::rename(&new, &self.path).map_err(|e| Error::file("put in place", &self.path, e))?;
+        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| Error::file("sync", dir, e))
     }
 }
 
