@@ -174,7 +174,12 @@ fn a_node_protects_reports_and_refuses() {
     let loose =
         node.write("loose.toml", "name = \"loose\"\ndescription = \"a test\"\nminimum_frequency = 2\n").unwrap();
     let text = node.run(&["preview", "--own", "--profile", &loose, "--html", &page]).unwrap().ok().unwrap();
-    assert!(text.contains("audit: 1 sensitive figures") && text.contains("`loose`"), "{text}");
+    assert!(text.contains("audit: 1 sensitive figures") && text.contains("loose.toml`"), "{text}");
+    let careless = "name = \"careless\"\ndescription = \"a test\"\nminimum_frequency = 3\nsecondary = false\n";
+    let careless_file = node.write("careless.toml", careless).unwrap();
+    let refused = node.run(&["preview", "--profile", &careless_file]).unwrap();
+    let refused = refused.ok().unwrap_err().to_string();
+    assert!(refused.contains("careless.toml`") && refused.contains("could be found exactly"), "{refused}");
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("Withheld by a rule") && !page.contains(">40<"));
     node.run(&["approve"]).unwrap().ok().unwrap();
@@ -202,9 +207,23 @@ fn a_node_protects_reports_and_refuses() {
     // A profile that withholds small counts alone gives them away: the node refuses, and names them.
     let own = node.dir.join("disclosure");
     std::fs::create_dir_all(&own).unwrap();
-    let careless = "name = \"careless\"\ndescription = \"a test\"\nminimum_frequency = 3\nsecondary = false\n";
     std::fs::write(own.join("RETURNS.toml"), careless).unwrap();
     let refused = stage(node, "2024-02", [1, 50]).ok().unwrap_err().to_string();
     assert!(refused.contains("could be found exactly") && refused.contains(".F._T.2024-02"), "{refused}");
     assert!(!refused.contains("50"), "{refused}");
+    // Rounded instead, it is published, and its sums hold.
+    let rounding =
+        "name = \"rounded\"\ndescription = \"a test\"\n[perturbation]\nmethod = \"controlled-rounding\"\nbase = 3\n";
+    std::fs::write(own.join("RETURNS.toml"), rounding).unwrap();
+    stage(node, "2024-02", [1, 50]).json().unwrap();
+    let shown = node.json(&["preview"]).unwrap();
+    let figures: Vec<f64> = shown["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["OBS_VALUE"].as_str().unwrap().parse().unwrap())
+        .collect();
+    let [women, men, all] = figures[..] else { panic!("{shown}") };
+    assert!((women == 0.0 || women == 3.0) && men == 50.0 && all == women + men, "{figures:?}");
+    assert!(shown["report"]["loss"].as_str().unwrap().contains("all sums hold"), "{shown}");
 }

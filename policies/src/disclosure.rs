@@ -129,7 +129,7 @@ pub fn protection(
         }
     }
     if let Some(rules) = &profile.perturbation {
-        return Ok(Box::new(perturbation::Perturbed::new(profile, rules, schema, secret)?));
+        return perturbation::protection(profile, rules, schema, structures, secret);
     }
     Ok(Box::new(withholding::Withholding::new(profile, schema, structures)?))
 }

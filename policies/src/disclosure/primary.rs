@@ -63,6 +63,16 @@ pub struct NeverTold {
     pub reason: String,
 }
 
+/// What is published whatever it protects, unless it is sensitive itself.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlwaysTold {
+    /// Figures with this code in each of these dimensions.
+    pub codes: std::collections::BTreeMap<String, String>,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// Places with few inhabitants.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +260,9 @@ pub(super) fn check(profile: &Profile) -> Result<(), String> {
             return Err(format!("`never_told` of `{}`: give either `below`, a level, or `codes`", rule.dimension));
         }
     }
+    if profile.always_told.iter().any(|rule| rule.codes.is_empty()) {
+        return Err("`always_told`: give the code of at least one dimension".to_owned());
+    }
     if let Some(sum) = profile.sums.iter().find(|sum| sum.parts.is_empty() || sum.parts.contains(&sum.total)) {
         return Err(format!("`sums`: `{}` needs parts other than itself", sum.total));
     }
@@ -286,6 +299,10 @@ pub(super) fn in_words(profile: &Profile) -> Vec<String> {
     for rule in &profile.never_told {
         let what = rule.below.as_ref().map_or_else(|| rule.codes.join(", "), |level| format!("below {level}"));
         rules.push(format!("{} {what} is never told: {}", rule.dimension, rule.reason));
+    }
+    for rule in &profile.always_told {
+        let codes: Vec<String> = rule.codes.iter().map(|(dimension, code)| format!("{dimension} {code}")).collect();
+        rules.push(format!("{} is never withheld to protect others: {}", codes.join(", "), rule.reason));
     }
     if let Some(rule) = &profile.minimum_population {
         rules.push(format!("{} with fewer than {} inhabitants is never told", rule.dimension, rule.minimum));

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::Perturbation;
 use super::audit::Insiders;
 use super::primary::{
-    self, Cost, DeclaredSum, Dominance, GroupDisclosure, MinimumPopulation, NeverTold, PPercent, PriorPosterior,
+    self, AlwaysTold, Cost, DeclaredSum, Dominance, GroupDisclosure, MinimumPopulation, NeverTold, PPercent,
+    PriorPosterior,
 };
 
 /// Whether counts of zero are published.
@@ -72,6 +73,9 @@ pub struct Profile {
     /// What is never told.
     #[serde(default)]
     pub never_told: Vec<NeverTold>,
+    /// What is never withheld to protect others.
+    #[serde(default)]
+    pub always_told: Vec<AlwaysTold>,
     /// Places with few inhabitants.
     pub minimum_population: Option<MinimumPopulation>,
     /// Sums that the code lists do not tell.

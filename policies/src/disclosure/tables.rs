@@ -42,6 +42,8 @@ pub(super) struct Judged {
     pub(super) levels: Option<Levels>,
     /// Withheld in any case.
     pub(super) forced: bool,
+    /// Published unless it is withheld for its own sake.
+    pub(super) told: bool,
     /// Whether it may be withheld though it is zero.
     pub(super) zero_may_go: bool,
 }
@@ -61,7 +63,7 @@ pub(super) struct Built {
 }
 
 /// The sums among keys: axis, total, parts.
-fn sums_of(axes: &[Axis], coders: &Coders, keys: &[&[u16]], mut tell: impl FnMut(usize, u32, Vec<u32>)) {
+pub(super) fn sums_of(axes: &[Axis], coders: &Coders, keys: &[&[u16]], mut tell: impl FnMut(usize, u32, Vec<u32>)) {
     for (number, axis) in axes.iter().enumerate() {
         let coder = &coders.0[axis.place];
         let there: HashSet<u16> = keys.iter().map(|key| key[axis.place]).collect();
@@ -102,6 +104,23 @@ pub(super) fn periods_nest(coders: &Coders) -> bool {
     let Some(time) = coders.0.last() else { return false };
     let there: HashSet<&str> = time.codes.iter().map(|code| &**code).collect();
     time.codes.iter().any(|code| axes::wider(code).iter().any(|wider| there.contains(wider.as_str())))
+}
+
+/// The rows of each table: of a period, or of a year.
+pub(super) fn groups(coders: &Coders, rows: &Rows, nest: bool) -> BTreeMap<String, Vec<u32>> {
+    let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let Some((time, periods)) = coders.0.iter().enumerate().next_back() else { return groups };
+    for row in 0..rows.len() {
+        let period = rows.key(row).get(time).map_or("", |number| periods.code(*number));
+        let name = if nest { period.get(..4).unwrap_or(period) } else { period };
+        match groups.get_mut(name) {
+            Some(group) => group.push(row as u32),
+            None => {
+                groups.insert(name.to_owned(), vec![row as u32]);
+            }
+        }
+    }
+    groups
 }
 
 /// Makes the table of some rows.
@@ -154,7 +173,7 @@ impl Maker<'_> {
             Some(_) => State::Primary,
             None if judged.forced => State::Forced,
             // A zero that is published is known to be one, and hides nothing.
-            None if value == 0.0 && !judged.zero_may_go => State::Kept,
+            None if judged.told || (value == 0.0 && !judged.zero_may_go) => State::Kept,
             None => State::Published,
         };
         let bounds = (value.min(0.0), f64::INFINITY);

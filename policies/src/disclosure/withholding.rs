@@ -7,8 +7,6 @@ mod protect;
 mod tally;
 mod words;
 
-use std::collections::BTreeMap;
-
 use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::Float64Type;
 use chancery_schema::dataset::DatasetSchema;
@@ -133,7 +131,9 @@ impl Withholding {
     fn judge(&self) -> Result<Vec<Judged>, ProtectionError> {
         let judge = |row: usize| {
             let key = self.rows.key(row);
-            let mut judged = Judged { counted: self.counted[row], levels: None, forced: false, zero_may_go: false };
+            let mut judged =
+                Judged { counted: self.counted[row], levels: None, forced: false, told: false, zero_may_go: false };
+            judged.told = self.is_always_told(key);
             let (Some(value), true) = (self.rows.values[row], self.subject[row]) else { return Ok(judged) };
             let respondents = self.respondents.get(self.coders.texts(key));
             match primary::judge(&self.profile, value, respondents) {
@@ -170,6 +170,14 @@ impl Withholding {
         self.profile.never_told.iter().any(told) || self.profile.minimum_population.iter().any(few)
     }
 
+    fn is_always_told(&self, key: &[u16]) -> bool {
+        let has = |(dimension, code): (&String, &String)| {
+            let place = self.schema.dimension_index(dimension);
+            place.is_some_and(|place| key.get(place).is_some_and(|number| self.coders.0[place].code(*number) == code))
+        };
+        self.profile.always_told.iter().any(|rule| rule.codes.iter().all(has))
+    }
+
     /// Where all of a group are in one category, that figure is sensitive, and the zeros beside it may go.
     fn judge_groups(&self, members: &[u32], judged: &mut [Judged]) {
         let Some(rule) = &self.profile.group_disclosure else { return };
@@ -199,28 +207,12 @@ impl Withholding {
         }
     }
 
-    /// The rows of each table: of a period, or of a year.
-    fn groups(&self, rows: &Rows, nest: bool) -> BTreeMap<String, Vec<u32>> {
-        let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let time = self.schema.dimensions.len();
-        for row in 0..rows.len() {
-            let period = rows.key(row).get(time).map_or("", |number| self.coders.0[time].code(*number));
-            let name = if nest { period.get(..4).unwrap_or(period) } else { period };
-            match groups.get_mut(name) {
-                Some(group) => group.push(row as u32),
-                None => {
-                    groups.insert(name.to_owned(), vec![row as u32]);
-                }
-            }
-        }
-        groups
-    }
-
     fn protect_all(&mut self) -> Result<(), ProtectionError> {
         let mut judged = self.judge()?;
         let nest = tables::periods_nest(&self.coders);
-        let groups = self.groups(&self.rows, nest);
-        let known_groups: Vec<_> = self.known.iter().map(|known| self.groups(&known.rows, nest)).collect();
+        let groups = tables::groups(&self.coders, &self.rows, nest);
+        let known_groups: Vec<_> =
+            self.known.iter().map(|known| tables::groups(&self.coders, &known.rows, nest)).collect();
         let mut refused = Vec::new();
         for (name, members) in &groups {
             self.judge_groups(members, &mut judged);
@@ -304,6 +296,7 @@ fn check_names(profile: &Profile, schema: &DatasetSchema, axes: &[Axis]) -> Resu
     let groups = profile.group_disclosure.iter().flat_map(|rule| &rule.dimensions);
     let named = groups
         .chain(profile.never_told.iter().map(|rule| &rule.dimension))
+        .chain(profile.always_told.iter().flat_map(|rule| rule.codes.keys()))
         .chain(profile.minimum_population.iter().map(|rule| &rule.dimension))
         .chain(profile.sums.iter().map(|sum| &sum.dimension));
     for dimension in named {

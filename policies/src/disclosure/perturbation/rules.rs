@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::disclosure::privacy::{self, PrivacyError, PrivateCounts};
 use crate::disclosure::ptable::{Ptable, PtableRules};
 use crate::disclosure::rounding::MAX_BASE;
-use crate::disclosure::{Profile, Zeros};
+use crate::disclosure::rounding::controlled::Which;
+use crate::disclosure::{Profile, Report, Zeros};
 
 /// How a profile changes counts instead of withholding them; `policies/disclosure/README.md` describes the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -22,6 +23,14 @@ pub enum Perturbation {
     RandomRounding {
         /// Of what.
         base: u64,
+    },
+    /// To multiples so that all sums still hold.
+    ControlledRounding {
+        /// Of what.
+        base: u64,
+        /// Which of the finest figures.
+        #[serde(default)]
+        which: Which,
     },
     /// Discrete Laplace noise, paid from a budget.
     Privacy(PrivacyRules),
@@ -65,19 +74,36 @@ impl Perturbation {
             );
         }
         match self {
-            Self::ConventionalRounding { base } | Self::RandomRounding { base } if !(2..=MAX_BASE).contains(base) => {
+            Self::ConventionalRounding { base }
+            | Self::RandomRounding { base }
+            | Self::ControlledRounding { base, .. }
+                if !(2..=MAX_BASE).contains(base) => {
                 Err(format!("`base` is {base}: give a number from 2 to {MAX_BASE}"))
             }
             Self::Privacy(_) if !profile.protected_dimensions.is_empty() => {
                 Err("`protected_dimensions` leaves some counts exact, which differential privacy cannot: leave it out"
                     .to_owned())
             }
+            Self::ControlledRounding { .. } if !profile.protected_dimensions.is_empty() => {
+                Err("`protected_dimensions` leaves some counts as they are, which then are no sums of rounded ones: leave it out"
+                    .to_owned())
+            }
             _ => Ok(()),
         }
     }
 
+    /// A report of it, in which no figure is counted yet.
+    pub(super) fn report(&self, profile: &Profile) -> Report {
+        Report {
+            profile: profile.name.clone(),
+            rules: vec![self.in_words()],
+            guarantee: self.guarantee(),
+            ..Report::default()
+        }
+    }
+
     /// The rule.
-    pub(super) fn in_words(&self) -> String {
+    fn in_words(&self) -> String {
         match self {
             Self::CellKey(rules) => format!(
                 "counts get noise of at most {} and variance {}{}, drawn by the cell's key{}",
@@ -91,6 +117,12 @@ impl Perturbation {
             ),
             Self::ConventionalRounding { base } => format!("counts are rounded to the nearest multiple of {base}"),
             Self::RandomRounding { base } => format!("counts are rounded at random to a multiple of {base}"),
+            Self::ControlledRounding { base, which: Which::Small } => {
+                format!("counts below {base} are rounded to 0 or {base}, and all others with them, so that sums hold")
+            }
+            Self::ControlledRounding { base, which: Which::All } => {
+                format!("counts are rounded to multiples of {base} so that sums hold")
+            }
             Self::Privacy(rules) => format!(
                 "counts get discrete Laplace noise: ε = {} for persons counted in at most {} cells, of a budget of {}",
                 rules.epsilon, rules.contributions, rules.budget
@@ -99,7 +131,7 @@ impl Perturbation {
     }
 
     /// What the method promises.
-    pub(super) fn guarantee(&self) -> String {
+    fn guarantee(&self) -> String {
         const SAME: &str = "the same count in the same cell has the same noise in every release, so asking again tells nothing; a revised count, and \
                             the same persons under another name, have noise of their own";
         match self {
@@ -111,6 +143,17 @@ impl Perturbation {
                 base / 2
             ),
             Self::RandomRounding { base } => format!("a count is less than {base} from the figure; {SAME}"),
+            Self::ControlledRounding { base, which } => {
+                let finest = match which {
+                    Which::Small => format!(
+                        "no count from 1 to {} is published; one of the finest figures that is published as 0 or {base} can have been any count \
+                         from 0 to {base}, and greater ones may be exact",
+                        base - 1
+                    ),
+                    Which::All => format!("each of the finest figures is less than {base} from what is published"),
+                };
+                format!("{finest}; the same figures are rounded alike each time, but where some are revised others may go the other way")
+            }
             Self::Privacy(_) => "with or without one person, any result is at most exp(ε) times more or less likely, whatever else is known; \
                                  all releases together spend no more than the budget; which cells there are is not protected"
                 .to_owned(),
@@ -133,6 +176,18 @@ pub(super) fn loss_of_rounding(base: u64, random: bool) -> String {
     let most = if random { base.saturating_sub(1) } else { base / 2 };
     let bias = if random { "without bias" } else { "with a bias where counts are small" };
     format!("counts change by at most {most}, {bias}; sums do not hold exactly")
+}
+
+/// What rounding all counts together costs, if of the sums so many do not hold.
+pub(super) fn loss_of_controlled_rounding(base: u64, broken: usize) -> String {
+    let sums = match broken {
+        0 => "all sums hold".to_owned(),
+        1 => "one sum does not hold, as its total adds up from other figures too".to_owned(),
+        more => format!("{more} sums do not hold, as their totals add up from other figures too"),
+    };
+    format!(
+        "the finest figures change by less than {base}, totals by what that adds up to, as little as was found; {sums}"
+    )
 }
 
 /// What differential privacy costs.

@@ -4,6 +4,8 @@
 //! change, each step of which touches only the published cells that one belongs to. It starts from the nearest multiples and depends on the
 //! seed alone. As the finest cells of a small sum are themselves small, and are rounded, no sum from 1 to below the base remains.
 
+use serde::Deserialize;
+
 /// Steps of the search for each cell that may change.
 const SWEEPS: u64 = 500;
 /// Fewest, however large the table.
@@ -17,9 +19,11 @@ const HOT: f64 = 1.2;
 const COLD: f64 = 0.2;
 
 /// Which of the finest cells are rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Which {
     /// Those above 0 and below the base, as far as a published cell is that small.
+    #[default]
     Small,
     /// All.
     All,

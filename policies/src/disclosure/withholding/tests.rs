@@ -95,6 +95,33 @@ fn small_counts_go_and_cannot_be_found_by_subtraction() {
 }
 
 #[test]
+fn what_is_always_told_protects_no_other() {
+    let figures = [("Y0T14", 2.0), ("Y15T64", 40.0), ("Y_GE65", 50.0), ("_T", 92.0)];
+    let rows: Vec<Row<'_>> = figures.iter().map(|(age, value)| ("_T", *age, Some(*value))).collect();
+    let told = |ages: &[&str]| {
+        let rule =
+            |age: &&str| format!("[[always_told]]\ncodes = {{ AGE = \"{age}\", SEX = \"_T\" }}\nreason = \"a law\"\n");
+        let rules: String = ages.iter().map(rule).collect();
+        protect_beside("RETURNS", &format!("{PLAIN}insiders = \"ignored\"\n{rules}"), &rows, &[])
+    };
+    assert_eq!(told(&[]).unwrap().values, [None, None, Some(50.0), Some(92.0)]);
+    let other = told(&["Y15T64"]).unwrap();
+    assert_eq!(other.values, [None, Some(40.0), None, Some(92.0)]);
+    assert!(other.report.rules.iter().any(|rule| rule.contains("AGE Y15T64, SEX _T is never withheld")));
+    // A figure that is sensitive itself is never told for that.
+    assert_eq!(told(&["Y0T14"]).unwrap().values, [None, None, Some(50.0), Some(92.0)]);
+    let Err(refused) = told(&["Y15T64", "Y_GE65", "_T"]) else { panic!("published") };
+    assert!(
+        refused.to_string().contains("Y0T14") && matches!(refused, ProtectionError::Unsafe { count: 1, .. }),
+        "{refused}"
+    );
+    let wrong =
+        |rule: &str| protect_beside("RETURNS", &format!("{PLAIN}[[always_told]]\nreason = \"\"\n{rule}"), &rows, &[]);
+    assert!(wrong("codes = { HEIGHT = \"_T\" }\n").is_err_and(|e| e.to_string().contains("HEIGHT")));
+    assert!(Profile::parse(&format!("{PLAIN}[[always_told]]\nreason = \"\"\ncodes = {{}}\n")).is_err());
+}
+
+#[test]
 fn the_report_says_how_far_above_the_least_the_loss_is() {
     let rows = by_sex(&[("F", 2.0), ("M", 40.0), ("_T", 42.0)]);
     for search in ["", "search = \"quick\"", "search = \"thorough\""] {
