@@ -211,11 +211,13 @@ fn a_node_protects_reports_and_refuses() {
     let refused = stage(node, "2024-02", [1, 50]).ok().unwrap_err().to_string();
     assert!(refused.contains("could be found exactly") && refused.contains(".F._T.2024-02"), "{refused}");
     assert!(!refused.contains("50"), "{refused}");
-    // Rounded instead, it is published, and its sums hold.
+    // Rounded instead, where nothing was withheld before, it is published, and its sums hold.
     let rounding =
         "name = \"rounded\"\ndescription = \"a test\"\n[perturbation]\nmethod = \"controlled-rounding\"\nbase = 3\n";
     std::fs::write(own.join("RETURNS.toml"), rounding).unwrap();
-    stage(node, "2024-02", [1, 50]).json().unwrap();
+    let refused = stage(node, "2024-02", [1, 50]).ok().unwrap_err().to_string();
+    assert!(refused.contains(&release) && refused.contains("withheld figures of 2024"), "{refused}");
+    stage(node, "2025-02", [1, 50]).json().unwrap();
     let shown = node.json(&["preview"]).unwrap();
     let figures: Vec<f64> = shown["rows"]
         .as_array()

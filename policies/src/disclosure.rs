@@ -64,6 +64,16 @@ pub enum ProtectionError {
         "`{0}` holds a figure that is no count (negative, not whole or beyond 2^53): name its unit in `exempt_units`, or use another profile"
     )]
     NoCount(String),
+    /// Counts that are changed would give away what was withheld before.
+    #[error(
+        "{by} withheld figures of {year}: counts that are changed now would give them away beside what it published. Withhold here too, or leave out {year}"
+    )]
+    Withheld {
+        /// Which release.
+        by: String,
+        /// Of which year.
+        year: String,
+    },
     /// A rule needs respondents of a figure that has none.
     #[error(
         "nothing is known of the respondents of `{0}`, which a rule of the profile needs: import them with `--respondents`"

@@ -107,6 +107,7 @@ fn disclose(
     secret: &Secret,
 ) -> Result<Disclosed> {
     let failed = || "disclosure control failed".to_owned();
+    let refused = || "disclosure control refuses these figures".to_owned();
     let Table { schema, staged, respondents, beside } = table;
     let mut protection = protection(profile, schema, structures, secret)
         .or_invalid(|| format!("the profile for `{}` is wrong", schema.dataflow))?;
@@ -119,9 +120,9 @@ fn disclose(
         }
     }
     for batch in artefact::read(staged).or_storage(failed)? {
-        protection.observe(&batch.or_storage(failed)?).or_storage(failed)?;
+        protection.observe(&batch.or_storage(failed)?).or_invalid(refused)?;
     }
-    protection.decide().or_invalid(|| "disclosure control refuses these figures".to_owned())?;
+    protection.decide().or_invalid(refused)?;
     let mut out = NamedTempFile::new_in(dir).map_err(|e| Error::file("create a file in", dir, e))?;
     let mut writer = ArtefactWriter::new(out.as_file_mut(), schema).or_storage(failed)?;
     for batch in artefact::read(staged).or_storage(failed)? {

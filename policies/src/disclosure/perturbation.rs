@@ -3,10 +3,13 @@
 //! What a method draws depends on the cell's place and the node's secret alone, so it is the same in every release (differential privacy
 //! excepted, which spends anew each time, and controlled rounding, which looks at all figures together). The comment of a figure that the rules concern goes, changed or not: it could tell the true one,
 //! and its absence which figures changed.
+//!
+//! What an earlier release withheld would be found from a count near to one that protected it: such a year is refused.
 
 mod controlled;
 mod rules;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray};
@@ -19,7 +22,8 @@ pub use rules::{Perturbation, PrivacyRules};
 use super::cell_key::Secret;
 use super::privacy::PrivateCounts;
 use super::ptable::Ptable;
-use super::{Profile, Protection, ProtectionError, Report, rounding};
+use super::withholding::CONFIDENTIAL;
+use super::{Beside, Profile, Protection, ProtectionError, Report, rounding};
 
 /// Counts from here on are no longer exact in a float.
 const MAX_COUNT: f64 = (1u64 << 53) as f64;
@@ -36,6 +40,8 @@ enum Method {
 struct Scope {
     profile: Profile,
     schema: DatasetSchema,
+    /// Years of which an earlier release withheld figures, and which one.
+    withheld: BTreeMap<String, String>,
 }
 
 /// Changes each count for itself.
@@ -52,6 +58,13 @@ struct Columns<'a> {
     keys: Vec<&'a StringArray>,
     values: &'a Float64Array,
     unit: Option<&'a StringArray>,
+}
+
+impl Columns<'_> {
+    fn year(&self, row: usize) -> &str {
+        let period = self.keys.last().map_or("", |time| time.value(row));
+        period.get(..4).unwrap_or(period)
+    }
 }
 
 /// The protection that changes counts as `rules` say.
@@ -84,11 +97,31 @@ pub(super) fn protection(
         }
     };
     let report = Report { loss, ..rules.report(profile) };
-    let scope = Scope { profile: profile.clone(), schema: schema.clone() };
+    let scope = Scope::new(profile, schema);
     Ok(Box::new(Perturbed { scope, secret: secret.clone(), method, report }))
 }
 
 impl Scope {
+    fn new(profile: &Profile, schema: &DatasetSchema) -> Self {
+        Self { profile: profile.clone(), schema: schema.clone(), withheld: BTreeMap::new() }
+    }
+
+    /// Notes what an earlier release withheld.
+    fn beside(&mut self, name: &str, kind: Beside, batch: &RecordBatch) -> Result<(), ProtectionError> {
+        if kind == Beside::Mirror {
+            return Ok(());
+        }
+        let columns = self.columns(batch)?;
+        let marks = batch.column_by_name("CONF_STATUS").and_then(|c| c.as_string_opt::<i32>());
+        let free = |row: usize| marks.is_some_and(|marks| marks.is_valid(row) && marks.value(row) != CONFIDENTIAL);
+        let withheld = (0..batch.num_rows()).filter(|row| columns.values.is_null(*row) && !free(*row));
+        let years: BTreeSet<String> = withheld.map(|row| columns.year(row).to_owned()).collect();
+        for year in years {
+            self.withheld.entry(year).or_insert_with(|| name.to_owned());
+        }
+        Ok(())
+    }
+
     fn columns<'a>(&self, batch: &'a RecordBatch) -> Result<Columns<'a>, ProtectionError> {
         let text = |id: &str| {
             let column = batch.column_by_name(id).and_then(|c| c.as_string_opt::<i32>());
@@ -119,6 +152,9 @@ impl Scope {
     fn count(&self, columns: &Columns<'_>, row: usize) -> Result<Option<u64>, ProtectionError> {
         if columns.values.is_null(row) || !self.holds(columns, row) {
             return Ok(None);
+        }
+        if let Some(by) = self.withheld.get(columns.year(row)) {
+            return Err(ProtectionError::Withheld { by: by.clone(), year: columns.year(row).to_owned() });
         }
         let value = columns.values.value(row);
         if value.fract() != 0.0 || !(0.0..MAX_COUNT).contains(&value) {
@@ -174,6 +210,14 @@ impl Perturbed {
 }
 
 impl Protection for Perturbed {
+    fn wants_earlier(&self) -> bool {
+        true
+    }
+
+    fn beside(&mut self, name: &str, kind: Beside, batch: &RecordBatch) -> Result<(), ProtectionError> {
+        self.scope.beside(name, kind, batch)
+    }
+
     fn observe(&mut self, batch: &RecordBatch) -> Result<(), ProtectionError> {
         // Looked at first, so that a table with a figure that is no count spends nothing.
         let columns = self.scope.columns(batch)?;

@@ -18,6 +18,7 @@ use super::respondents::Respondents;
 use super::table::{MAX_CELLS, State};
 use super::tables::{self, Axis, Beside, Built, Coders, Judged, Known, Maker, Rows, TOTAL};
 use super::{Profile, Protection, ProtectionError, Report};
+pub(super) use mark::CONFIDENTIAL;
 use tally::Tally;
 use words::Words;
 

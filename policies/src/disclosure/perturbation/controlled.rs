@@ -14,7 +14,7 @@ use crate::disclosure::cell_key::Secret;
 use crate::disclosure::rounding::controlled::{RoundingError, Sums, Which, round};
 use crate::disclosure::table::{MAX_CELLS, MAX_TERMS};
 use crate::disclosure::tables::{self, Axis, Coders, Rows};
-use crate::disclosure::{Profile, Protection, ProtectionError, Report};
+use crate::disclosure::{Beside, Profile, Protection, ProtectionError, Report};
 
 /// Rounds all counts of a release together.
 pub(super) struct Controlled {
@@ -52,7 +52,7 @@ impl Controlled {
     ) -> Self {
         let width = schema.dimensions.len() + 1;
         Self {
-            scope: Scope { profile: profile.clone(), schema: schema.clone() },
+            scope: Scope::new(profile, schema),
             axes: Axis::all(schema, structures, profile),
             coders: Coders::new(width),
             rows: Rows::new(width),
@@ -177,6 +177,14 @@ impl Finest {
 }
 
 impl Protection for Controlled {
+    fn wants_earlier(&self) -> bool {
+        true
+    }
+
+    fn beside(&mut self, name: &str, kind: Beside, batch: &RecordBatch) -> Result<(), ProtectionError> {
+        self.scope.beside(name, kind, batch)
+    }
+
     fn observe(&mut self, batch: &RecordBatch) -> Result<(), ProtectionError> {
         let columns = self.scope.columns(batch)?;
         if self.rows.len() + batch.num_rows() > MAX_CELLS {

@@ -109,6 +109,44 @@ fn what_the_rules_do_not_concern_is_left_alone() {
 }
 
 #[test]
+fn what_was_withheld_before_is_not_given_away() {
+    let methods = [
+        CELL_KEY,
+        "\"conventional-rounding\"\nbase = 5\n",
+        "\"random-rounding\"\nbase = 5\n",
+        "\"controlled-rounding\"\nbase = 5\n",
+        "\"privacy\"\nepsilon = 1\nbudget = 2\ncontributions = 2\n",
+    ];
+    let (schema, batch) = table(&counts(0..3), "PS");
+    // Years 1000 and 1001: the second was withheld.
+    let (_, earlier) = table(&[Some(1.0), None], "PS");
+    let marked = |mark: Option<&str>| {
+        let marks: ArrayRef = Arc::new(StringArray::from(vec![Some("F"), mark]));
+        let place = earlier.schema().index_of("CONF_STATUS").unwrap();
+        let mut columns = earlier.columns().to_vec();
+        columns[place] = marks;
+        RecordBatch::try_new(earlier.schema(), columns).unwrap()
+    };
+    for method in methods {
+        let protect = |kind: Beside, mark: Option<&str>, rows: &RecordBatch| {
+            let profile = Profile::parse(&format!("{HEAD}{method}")).unwrap();
+            let mut protection = protection(&profile, &schema, &structures(), &Secret::new([1; SECRET_BYTES])).unwrap();
+            assert!(protection.wants_earlier());
+            protection.beside("release 1", kind, &marked(mark)).unwrap();
+            protection.observe(rows)
+        };
+        let refused = ProtectionError::Withheld { by: "release 1".to_owned(), year: "1001".to_owned() };
+        for mark in [Some("C"), None] {
+            assert_eq!(protect(Beside::Release, mark, &batch), Err(refused.clone()), "{method}");
+        }
+        // Other years, a figure that was never there, another member's.
+        assert_eq!(protect(Beside::Release, Some("C"), &batch.slice(2, 1)), Ok(()), "{method}");
+        assert_eq!(protect(Beside::Release, Some("F"), &batch), Ok(()), "{method}");
+        assert_eq!(protect(Beside::Mirror, Some("C"), &batch), Ok(()), "{method}");
+    }
+}
+
+#[test]
 fn figures_that_are_no_counts_are_refused() {
     for value in [1.5, -1.0, 1e300, f64::NAN, f64::INFINITY] {
         let refused = release(CELL_KEY, 1, "PS", &[Some(3.0), Some(value)]).err();

@@ -10,7 +10,7 @@ use crate::disclosure::ProtectionError;
 /// OBS_STATUS of what is withheld: missing, suppressed.
 const SUPPRESSED: &str = "Q";
 /// CONF_STATUS of what is withheld. The same for all: who knew which figures are small would know their size.
-const CONFIDENTIAL: &str = "C";
+pub(in crate::disclosure) const CONFIDENTIAL: &str = "C";
 
 /// The batch with other figures; withheld ones are marked, and lose their comment, which could tell what is withheld.
 pub(super) fn rewritten(
