@@ -12,9 +12,12 @@ use chancery_schema::structure::Structures;
 use super::{Perturbation, Scope, rules};
 use crate::disclosure::cell_key::Secret;
 use crate::disclosure::rounding::controlled::{RoundingError, Sums, Which, round};
-use crate::disclosure::table::{MAX_CELLS, MAX_TERMS};
+use crate::disclosure::table::MAX_CELLS;
 use crate::disclosure::tables::{self, Axis, Coders, Rows};
 use crate::disclosure::{Beside, Profile, Protection, ProtectionError, Report};
+
+/// Greatest number of places that finest figures have in the figures of one period or year: about a gigabyte.
+const MAX_TERMS: usize = 1 << 26;
 
 /// Rounds all counts of a release together.
 pub(super) struct Controlled {
