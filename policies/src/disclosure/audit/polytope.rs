@@ -99,7 +99,7 @@ impl<'a> Polytope<'a> {
             for (cell, coefficient) in basics {
                 let other = self.row_of[cell as usize] as usize;
                 row.retain(|(c, _)| *c != cell);
-                merge(&mut row, &self.rows[other], -coefficient, &mut self.buffer);
+                merge(&mut row, &self.rows[other], -coefficient, &mut self.buffer, |_| ());
             }
             // Of those that are large enough the one in the fewest rows, so that rows stay short; then the one with the most room.
             let most = row.iter().fold(0.0_f64, |most, (_, a)| most.max(a.abs()));
@@ -140,12 +140,8 @@ impl<'a> Polytope<'a> {
 
     /// Adds `factor` times `row` to the row `other`.
     fn add_to(&mut self, other: usize, row: &[(u32, f64)], factor: f64) {
-        for (cell, _) in row {
-            if self.rows[other].binary_search_by_key(cell, |t| t.0).is_err() {
-                self.columns[*cell as usize].push(other as u32);
-            }
-        }
-        merge(&mut self.rows[other], row, factor, &mut self.buffer);
+        let columns = &mut self.columns;
+        merge(&mut self.rows[other], row, factor, &mut self.buffer, |cell| columns[cell as usize].push(other as u32));
     }
 
     /// The rows that hold a cell which is not basic.
@@ -449,8 +445,14 @@ fn take(row: &mut Vec<(u32, f64)>, cell: u32) -> f64 {
     row.binary_search_by_key(&cell, |t| t.0).map_or(0.0, |at| row.remove(at).1)
 }
 
-/// Adds `factor` times `other` to `row`; both sorted by cell.
-fn merge(row: &mut Vec<(u32, f64)>, other: &[(u32, f64)], factor: f64, buffer: &mut Vec<(u32, f64)>) {
+/// Adds `factor` times `other` to `row`; both sorted by cell. `enters` hears of cells that were not in `row`.
+fn merge(
+    row: &mut Vec<(u32, f64)>,
+    other: &[(u32, f64)],
+    factor: f64,
+    buffer: &mut Vec<(u32, f64)>,
+    mut enters: impl FnMut(u32),
+) {
     buffer.clear();
     buffer.reserve(row.len() + other.len());
     let (mut a, mut b) = (row.iter().peekable(), other.iter().peekable());
@@ -470,6 +472,9 @@ fn merge(row: &mut Vec<(u32, f64)>, other: &[(u32, f64)], factor: f64, buffer: &
             (_, Some(y)) => {
                 let term = (y.0, factor * y.1);
                 b.next();
+                if term.1.abs() > ZERO {
+                    enters(term.0);
+                }
                 term
             }
             (_, None) => break,
