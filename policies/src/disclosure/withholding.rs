@@ -132,9 +132,8 @@ impl Withholding {
     fn judge(&self) -> Result<Vec<Judged>, ProtectionError> {
         let judge = |row: usize| {
             let key = self.rows.key(row);
-            let mut judged =
-                Judged { counted: self.counted[row], levels: None, forced: false, told: false, zero_may_go: false };
-            judged.told = self.is_always_told(key);
+            let (counted, told) = (self.counted[row], self.is_always_told(key));
+            let mut judged = Judged { counted, levels: None, forced: false, told, zero_may_go: false };
             let (Some(value), true) = (self.rows.values[row], self.subject[row]) else { return Ok(judged) };
             let respondents = self.respondents.get(self.coders.texts(key));
             match primary::judge(&self.profile, value, respondents) {
@@ -340,9 +339,7 @@ impl Protection for Withholding {
         }
         for row in 0..batch.num_rows() {
             let value = (!columns.values.is_null(row)).then(|| scaled(&columns, row));
-            if !known.rows.push(&mut self.coders, &columns.keys, row, value) {
-                return Err(ProtectionError::Great { what: "codes of one dimension", most: usize::from(u16::MAX) });
-            }
+            known.rows.push(&mut self.coders, &columns.keys, row, value)?;
         }
         Ok(())
     }
@@ -356,9 +353,7 @@ impl Protection for Withholding {
             let value = (!columns.values.is_null(row)).then(|| scaled(&columns, row));
             self.subject.push(self.is_subject(&columns, row));
             self.counted.push(self.counts(&columns, row));
-            if !self.rows.push(&mut self.coders, &columns.keys, row, value) {
-                return Err(ProtectionError::Great { what: "codes of one dimension", most: usize::from(u16::MAX) });
-            }
+            self.rows.push(&mut self.coders, &columns.keys, row, value)?;
         }
         Ok(())
     }

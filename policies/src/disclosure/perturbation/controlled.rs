@@ -195,9 +195,7 @@ impl Protection for Controlled {
         }
         for row in 0..batch.num_rows() {
             let count = self.scope.count(&columns, row)?.map(|count| count as f64);
-            if !self.rows.push(&mut self.coders, &columns.keys, row, count) {
-                return Err(ProtectionError::Great { what: "codes of one dimension", most: usize::from(u16::MAX) });
-            }
+            self.rows.push(&mut self.coders, &columns.keys, row, count)?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use arrow::array::{Array as _, StringArray};
 
+use crate::disclosure::ProtectionError;
+
 /// Most different codes of one dimension.
 const MAX_CODES: usize = u16::MAX as usize;
 
@@ -89,16 +91,18 @@ impl Rows {
         self.keys.get(row * self.width..(row + 1) * self.width).unwrap_or(&[])
     }
 
-    /// Enters a row; false if a dimension has too many codes.
+    /// Enters a row. Refused if a dimension has too many codes.
     pub(in crate::disclosure) fn push(
         &mut self,
         coders: &mut Coders,
         columns: &[&StringArray],
         row: usize,
         value: Option<f64>,
-    ) -> bool {
-        let whole = coders.push(columns, row, &mut self.keys);
+    ) -> Result<(), ProtectionError> {
+        if !coders.push(columns, row, &mut self.keys) {
+            return Err(ProtectionError::Great { what: "codes of one dimension", most: MAX_CODES });
+        }
         self.values.push(value);
-        whole
+        Ok(())
     }
 }
