@@ -230,10 +230,14 @@ impl Node {
         };
         let sha256 = hex::encode(Sha256::digest(&row.bundle));
         if *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) != sha256 {
-            let bundle =
-                ForumBundle::parse(&row.bundle).or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
-            let trust = Trust::verify(Some(&row.id), &bundle);
-            self.set_trust(trust.or_unverified(|| "the stored forum bundle does not hold".to_owned())?, &row.bundle);
+            let bundle = ForumBundle::parse_stored(&row.bundle);
+            let bundle = bundle.or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
+            let restored = Trust::restore(&row.id, &bundle);
+            let (trust, dropped) = restored.or_unverified(|| "the stored forum bundle does not hold".to_owned())?;
+            for error in &dropped {
+                tracing::warn!(%error, "a stored record of the forum does not hold and is passed over");
+            }
+            self.set_trust(trust, &row.bundle);
         }
         self.read_forum_time().await?;
         Ok(Some(row.bundle))

@@ -11,8 +11,9 @@ use chancery_ledger::charter::Member;
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::log::Tree;
 use chancery_ledger::release::Withdrawal;
+use chancery_ledger::suspension::Suspension;
 use chancery_ledger::witness::AddCheckpoint;
-use chancery_ledger::{Envelope, KeyPair, Payload, Purpose, RecordKind, time};
+use chancery_ledger::{Envelope, KeyPair, Payload, Purpose, RecordKind, cosignature, time};
 use chancery_network::message::{
     ChunkRequest, ChunkResponse, EvidenceItem, ForumPage, HeadInfo, RecordPage, SyncRequest, SyncResponse,
 };
@@ -547,4 +548,69 @@ async fn what_a_replaced_key_signed_is_believed_from_its_members_log_alone() {
     hostile.say(move |_, q| logged.answer(q));
     wait_for(|| known().then_some(())).await.expect("not taken from the log");
     mex.stop().await;
+}
+
+#[tokio::test]
+async fn who_joins_anew_believes_and_logs_nothing_of_a_thief() {
+    let mut world = World::found(&["GTM", "HND", "MEX"]);
+    let stolen = rotate(&mut world);
+    let mut doctored = world.bundle.clone();
+    doctored.delegations.push(stolen.clone());
+    let node = world.open("GTM").await;
+    node.join(&doctored, &world.genesis).await.unwrap();
+    let trust = node.trust().unwrap();
+    assert!(trust.delegations().all(|d| d.id != stolen.id().unwrap()), "believed");
+    let store = chancery_store::Store::open(&node.folder().database().to_string_lossy()).unwrap();
+    let logged = |envelope: &Envelope| store.record_get(&envelope.id().unwrap()).unwrap().is_some();
+    let present = trust.charter().member("GTM").unwrap().authority_key;
+    assert!(trust.delegations().filter(|d| d.authority == present).all(|d| logged(&d.envelope)));
+    assert!(!logged(&stolen), "what this member's log holds all others believe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_state_dates_no_cosignature_back() {
+    for suspended in [false, true] {
+        let mut world = World::found(&["GTM", "HND", "MEX"]);
+        if suspended {
+            let at = time::format(now());
+            let body = Suspension {
+                member: "HND".to_owned(),
+                from: at.clone(),
+                until: time::format(now() + 24 * 3600),
+                reason: "an emergency".to_owned(),
+            };
+            let (forum, issuer) = (world.genesis.clone(), "GTM".to_owned());
+            let payload = Payload { forum, issuer, issued_at: at, kind: RecordKind::Suspension, body };
+            let keys = ["GTM", "MEX"].map(|m| world.keyring(m).authority(|_| unreachable!()).unwrap());
+            let keys: Vec<&dyn chancery_ledger::Signer> = keys.iter().map(AsRef::as_ref).collect();
+            world.bundle.suspensions.push(Envelope::seal(&payload, &keys).unwrap());
+        }
+        let (forum, log) = (world.genesis.clone(), Log::new(&world, "GTM"));
+        let witness = world.keyring("HND").key(Purpose::Witness).unwrap();
+        let name = cosignature::witness_name(&forum, "HND");
+        let line = cosignature::cosign(&log.note(), &name, &witness, now() - 300).unwrap();
+        let checkpoint = cosignature::joined(&log.note(), [line.as_str()]);
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (honest, count) = (log.clone(), asked.clone());
+        let answer = move |_: &str, q: &SyncRequest| match q {
+            SyncRequest::Heads { .. } => {
+                count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                SyncResponse::Heads(vec![HeadInfo { member: "GTM".to_owned(), checkpoint: checkpoint.clone() }])
+            }
+            other => honest.answer(other),
+        };
+        let _hostile = Hostile::start(&world, "GTM", Box::new(answer)).await;
+        let mex = world.serve("MEX").await;
+        wait_for(|| (mex.size_of(&forum, "GTM") > 0).then_some(())).await.expect("the log was not taken");
+        let kept = || mex.store.cosignature_list(&forum).unwrap().iter().any(|c| c.witness == "HND");
+        if suspended {
+            let times = || asked.load(std::sync::atomic::Ordering::SeqCst);
+            let before = times();
+            wait_for(|| (times() > before + 2).then_some(())).await.expect("not asked again");
+            assert!(!kept(), "kept although its witness is suspended");
+        } else {
+            wait_for(|| kept().then_some(())).await.expect("not kept");
+        }
+        mex.stop().await;
+    }
 }

@@ -66,7 +66,7 @@ async fn a_second_successor_is_signed_only_in_place_of_one_given_up() {
     assert!(try_sign(&one, &[]).is_err(), "now that one is the second");
     // Where the memory was lost, a charter that is held says it as well.
     let (held, mut learnt) = (try_sign(&one, &[id(&other)]).unwrap(), fresh());
-    learnt.learn(&held.charters, &authority.public_key());
+    learnt.learn(&held, &authority.public_key());
     let mut again = other.clone();
     assert!(sign_chosen(&mut again, authority.as_ref(), false, now(), &mut learnt, everything).is_err());
     assert!(again.charters.last().unwrap().signatures.is_empty(), "nothing was signed");
@@ -134,7 +134,10 @@ async fn a_key_that_an_earlier_authority_key_revoked_is_told_where_it_acts_again
     forum.delegations.extend(anew);
     Trust::verify(Some(&world.genesis), &forum).unwrap();
     let node = world.open("GTM").await;
-    node.join(&forum, &world.genesis).await.unwrap();
+    // It was revoked before the key was replaced.
+    let before = ForumBundle { revocations: forum.revocations.clone(), ..world.bundle.clone() };
+    node.join(&before, &world.genesis).await.unwrap();
+    node.adopt(&forum).await.unwrap();
     let keys = node.key_list().unwrap();
     let of = |purpose: &str, name: &str| keys.iter().find(|k| k.purpose == purpose && k.name == name).unwrap();
     let (told, quiet, gone) = (of("publisher", ""), of("log", ""), of("operator", "luis"));
@@ -145,4 +148,43 @@ async fn a_key_that_an_earlier_authority_key_revoked_is_told_where_it_acts_again
     let renewed: Vec<_> = node.request_renewal().unwrap().delegations;
     let holds = |key| renewed.iter().any(|e| e.signers().any(|signer| signer == key));
     assert!(holds(publisher) && !holds(luis));
+}
+
+#[tokio::test]
+async fn two_that_sign_at_once_do_not_sign_two_successors() {
+    let world = World::found(&["GTM", "HND", "MEX"]);
+    let keyring = world.keyring("GTM");
+    let authority = keyring.authority(|_| unreachable!()).unwrap();
+    let drafted = |name: &str| {
+        let wanted = Amendment { name: Some(name.to_owned()), ..Amendment::default() };
+        amend(&world.bundle, wanted, "GTM", now()).unwrap()
+    };
+    // Both have read the memory before either has signed.
+    let (mut first, mut second) = (keyring.signed_charters().unwrap(), keyring.signed_charters().unwrap());
+    let sign = |mut bundle: ForumBundle, memory: &mut SignedCharters| {
+        sign_chosen(&mut bundle, authority.as_ref(), false, now(), memory, everything)
+    };
+    sign(drafted("One"), &mut first).unwrap();
+    let refused = sign(drafted("Other"), &mut second).unwrap_err().to_string();
+    assert!(refused.contains("--instead-of"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_the_new_key_is_to_delegate_does_not_wait_for_the_old_one() {
+    let world = World::found(&["GTM", "HND", "MEX"]);
+    let keyring = world.keyring("GTM");
+    let (old, new) = (keyring.authority(|_| unreachable!()).unwrap(), KeyPair::from_seed(&[7; 32]));
+    let member = world.trust().charter().member("GTM").unwrap().clone();
+    let card = chancery_ledger::charter::Member { authority_key: new.public(), ..member };
+    let wanted = Amendment { update: vec![card], ..Amendment::default() };
+    let mut draft = amend(&world.bundle, wanted, "GTM", now()).unwrap();
+    let anew = mandates(&world.genesis, "GTM", &keyring, now() + 1).unwrap();
+    let count = anew.len();
+    draft.delegations.extend(anew);
+    let mut memory = fresh_of(&world, "GTM", "rotation");
+    // The old key first, as for a rotation that is signed elsewhere.
+    let signed = sign_chosen(&mut draft, old.as_ref(), false, now(), &mut memory, everything).unwrap();
+    assert_eq!(signed.iter().map(|w| w.kind).collect::<Vec<_>>(), ["charter"]);
+    let waits = waiting(&draft, &new.public(), false, now(), &memory).unwrap();
+    assert_eq!(waits.iter().filter(|w| w.kind == "delegation").count(), count, "{waits:?}");
 }

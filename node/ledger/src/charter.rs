@@ -222,7 +222,7 @@ impl Charter {
     }
 
     /// How many member states other than `owner` must have cosigned a head of its log. Suspensions, which few states can decide, do not lower it:
-    /// while fewer can cosign, for 14 days at most, no head is published.
+    /// while fewer can cosign, for 14 days within 90 at most, no head is published.
     pub fn witness_quorum(&self, owner: &str) -> usize {
         let others = self.states().filter(|m| m.id != owner).count();
         others.min(self.rules.witness_quorum.unwrap_or(0) as usize)

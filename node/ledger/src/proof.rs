@@ -2,6 +2,8 @@
 
 mod tlog_proof;
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -26,8 +28,8 @@ pub const FORMAT: &str = "chancery-proof/1";
 pub struct ProofBundle {
     /// [`FORMAT`].
     pub format: String,
-    /// The charter versions, the delegations and revocations of the issuer and the witnesses, and every suspension: a suspended state's
-    /// cosignature does not count.
+    /// The charter versions, the delegations and revocations of the issuer and the witnesses, and the suspensions of any that signed: a suspended
+    /// state's cosignature does not count.
     #[serde(flatten)]
     pub forum: ForumBundle,
     /// The release's record.
@@ -160,21 +162,26 @@ impl ProofBundle {
         // The issuer's, and those of the witnesses who cosigned the head.
         let cosigned =
             cosignature::verified(trust, place.checkpoint).map_err(|e| ProofError::Malformed(e.to_string()))?;
-        let of_issuer = trust.delegations().filter(|d| {
-            d.member == payload.issuer
-                || d.delegation.purpose == Purpose::Witness && cosigned.iter().any(|c| c.member == d.member)
-        });
+        let proves = |member: &str| member == payload.issuer || cosigned.iter().any(|c| c.member == member);
+        // Also who is suspended, and therefore not counted.
+        let signs = |member: &str| {
+            proves(member) || place.checkpoint.contains(&cosignature::witness_name(trust.forum(), member))
+        };
+        let of_issuer = trust
+            .delegations()
+            .filter(|d| d.member == payload.issuer || d.delegation.purpose == Purpose::Witness && proves(&d.member));
         Ok(Self {
             format: FORMAT.to_owned(),
             forum: ForumBundle {
                 charters: trust.chain().envelopes().to_vec(),
                 delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
-                revocations: trust
-                    .revocations()
-                    .filter(|r| r.member == payload.issuer || cosigned.iter().any(|c| c.member == r.member))
-                    .map(|r| r.envelope.clone())
+                revocations: trust.revocations().filter(|r| proves(&r.member)).map(|r| r.envelope.clone()).collect(),
+                // Of those that count any part does: see `suspension::counted`.
+                suspensions: trust
+                    .suspensions()
+                    .filter(|s| signs(&s.suspension.member))
+                    .map(|s| s.envelope.clone())
                     .collect(),
-                suspensions: trust.suspensions().map(|s| s.envelope.clone()).collect(),
                 conflicting: Vec::new(),
             },
             record,
@@ -280,6 +287,7 @@ impl ProofBundle {
         steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
         let witnessed = quorum > 0 && cosignature::counted(&trust, &issuer, &cosignatures) >= quorum;
         steps.extend(replaced_step(&trust, &release, &issuer).filter(|_| !witnessed));
+        steps.extend(suspended_step(&trust, &issuer, &cosignatures, quorum));
         steps.extend(self.timestamp_step(told.timestamp_cas)?);
         let withdrawn = step("withdrawal", self.withdrawn(&trust, &issuer, &release.id))?;
         Ok(ProofReport {
@@ -367,13 +375,31 @@ fn endorsement_step(trust: &Trust, issuer: &str, crls: &[Vec<u8>]) -> Result<Ste
 /// The report's line on a publisher that an authority key has delegated which was replaced since; none if it is the present one.
 fn replaced_step(trust: &Trust, release: &VerifiedRelease, issuer: &str) -> Option<Step> {
     let mandate = trust.key_for(issuer, Purpose::Publisher, &release.publisher, release.issued_at).ok()?;
-    let present = trust.charter().member(issuer)?.authority_key;
-    (mandate.authority != present).then(|| {
-        Step::undone(format!(
-            "whether it was signed before the authority key of `{issuer}` was replaced: who has stolen the old one could date all of this back, and \
-             not enough states have cosigned the log; ask a node"
-        ))
-    })
+    let (when, who) = match trust.charter().member(issuer) {
+        None => (format!("`{issuer}` was removed from the forum"), format!("`{issuer}`")),
+        Some(member) if member.authority_key != mandate.authority => {
+            (format!("the authority key of `{issuer}` was replaced"), "who has stolen the old one".to_owned())
+        }
+        Some(_) => return None,
+    };
+    Some(Step::undone(format!(
+        "whether it was signed before {when}: {who} could date all of this back, and not enough states have cosigned the log; ask a node"
+    )))
+}
+
+/// The report's line on cosigners that were suspended for a time, if the quorum needs them. A cosignature's time is its witness's own word: nodes
+/// refuse one of a state that is suspended whatever time it says, but who checks a proof later was not there.
+fn suspended_step(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: usize) -> Option<Step> {
+    let doubtful = |c: &&Cosignature| trust.suspensions().any(|s| s.suspension.member == c.member);
+    let (doubtful, sure): (Vec<&Cosignature>, Vec<&Cosignature>) = cosignatures.iter().partition(doubtful);
+    let sure: Vec<Cosignature> = sure.into_iter().cloned().collect();
+    if doubtful.is_empty() || cosignature::counted(trust, issuer, &sure) >= quorum {
+        return None;
+    }
+    let names = doubtful.iter().map(|c| format!("`{}`", c.member)).collect::<Vec<_>>().join(", ");
+    Some(Step::undone(format!(
+        "whether {names} cosigned outside of the time of its suspension: the time of a cosignature is its witness's own word; ask a node"
+    )))
 }
 
 /// The report's line on who cosigned.
@@ -395,13 +421,11 @@ fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: 
     }
 }
 
-/// Every key `member` ever delegated for its log: an old head stays checkable after its key's delegation ended.
+/// Every key `member` ever delegated for its log, each once: an old head stays checkable after its key's delegation ended.
 pub fn log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
-    trust
-        .delegations()
-        .filter(|d| d.member == member && d.delegation.purpose == Purpose::Log)
-        .map(|d| d.delegation.key)
-        .collect()
+    let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == Purpose::Log);
+    let keys: BTreeSet<PublicKey> = of.map(|d| d.delegation.key).collect();
+    keys.into_iter().collect()
 }
 
 /// Hashes as base64 texts.

@@ -3,17 +3,23 @@
 //! A suspension is a record of its own, not a charter: two groups of states that are each large enough to suspend may have no state in common,
 //! and two charters of one number would be a fork. The suspended member keeps its vote, or the few could make themselves the many.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::audience::{excerpt, is_member_id, is_plain_text};
-use crate::charter::{CharterChain, signed_states};
+use crate::charter::{Charter, CharterChain, Member};
+use crate::keys::PublicKey;
 use crate::record::{Envelope, RecordError, RecordKind};
+use crate::release::CLOCK_SKEW_S;
 use crate::time;
 
 /// Longest suspension, in seconds.
 pub const MAX_LIFE_S: i64 = 14 * 24 * 3600;
-/// How long after one suspension the same member cannot be suspended again, in seconds: what lasts longer is a removal's matter.
+/// Within so many seconds a member is suspended for [`MAX_LIFE_S`] in all: what lasts longer is a removal's matter.
 pub const REST_S: i64 = 90 * 24 * 3600;
+/// How long after its end a suspension that was not known is still believed, in seconds.
+pub const MAX_LATE_S: i64 = 7 * 24 * 3600;
 /// How long after it was drafted a suspension may begin, in seconds.
 const MAX_AHEAD_S: i64 = 7 * 24 * 3600;
 /// Longest reason.
@@ -71,12 +77,43 @@ pub enum SuspensionError {
         needed: usize,
     },
     /// It was suspended a short while ago.
-    #[error("`{member}` was suspended until {}, and cannot be again within 90 days: remove it by a charter", time::format(*until))]
+    #[error("`{member}` would be suspended for more than 14 days within 90 days: remove it by a charter")]
     TooSoon {
         /// Who.
         member: String,
-        /// End of the other suspension, unix seconds.
+    },
+    /// Too few states would be left to cosign, and have been.
+    #[error(
+        "with the suspension of `{member}` there would for more than 14 days within 90 days be too few states to cosign, of which {quorum} must: \
+         remove it by a charter"
+    )]
+    TooFew {
+        /// Who.
+        member: String,
+        /// How many must cosign.
+        quorum: usize,
+    },
+    /// Of the future.
+    #[error("the suspension says it was issued at {issued_at}, which is after {at}")]
+    Future {
+        /// When it was issued.
+        issued_at: String,
+        /// The time it is.
+        at: String,
+    },
+    /// Nobody can say any more whether it was signed in time.
+    #[error("the suspension of `{member}` ended at {}, before it was known here", time::format(*until))]
+    Over {
+        /// Who.
+        member: String,
+        /// Unix seconds.
         until: i64,
+    },
+    /// By members and keys of a charter that was followed long ago.
+    #[error("the suspension holds by version {version} of the charter only, which was replaced more than 90 days ago")]
+    Superseded {
+        /// From 1.
+        version: usize,
     },
 }
 
@@ -85,6 +122,8 @@ pub enum SuspensionError {
 pub struct VerifiedSuspension {
     /// Record id.
     pub id: String,
+    /// Unix seconds.
+    pub issued_at: i64,
     /// What it says.
     pub suspension: Suspension,
     /// Unix seconds.
@@ -93,6 +132,8 @@ pub struct VerifiedSuspension {
     pub until: i64,
     /// States that signed.
     pub signed_by: Vec<String>,
+    /// The newest version of the charter by which they are enough.
+    pub version: usize,
     /// The record.
     pub envelope: Envelope,
 }
@@ -102,35 +143,152 @@ impl VerifiedSuspension {
     pub fn in_force(&self, at: i64) -> bool {
         (self.from..self.until).contains(&at)
     }
-
-    /// Whether the two leave the member too little time between them.
-    pub fn too_near(&self, other: &Self) -> bool {
-        let apart = |first: &Self, then: &Self| then.from >= first.until.saturating_add(REST_S);
-        self.suspension.member == other.suspension.member && !apart(self, other) && !apart(other, self)
-    }
 }
 
-/// How many states have signed and how many must, under the charter in force when it begins.
-pub fn signatures(envelope: &Envelope, chain: &CharterChain) -> Result<(Vec<String>, usize), SuspensionError> {
-    let (payload, from, _) = read(envelope, chain)?;
-    let charter = chain.at(from);
-    let member = payload.body.member.as_str();
-    if charter.member(member).is_none() || charter.member(&payload.issuer).is_none() {
-        return Err(SuspensionError::NotAMember(member.to_owned()));
-    }
-    let others = charter.states().filter(|m| m.id != member).count();
-    Ok((signed_states(envelope, charter, Some(member)), charter.thresholds.suspend.of(others)))
+/// How many states have signed a suspension and how many must, under the charter by which the fewest are missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// States that signed, each once.
+    pub signed_by: Vec<String>,
+    /// Signatures needed.
+    pub needed: usize,
+    /// The charter's version, from 1.
+    pub version: usize,
 }
 
-/// Checks everything but the member's other suspensions.
+/// Counts the signatures of `envelope` under every charter that can have been in force before it ends. A charter says when it was drafted, not when it
+/// was adopted, so a suspension that was valid may seem to be of a time after the charter that removed its signers; that must not undo it. A state's
+/// signature counts by the key that it has in that charter or in the one after, for it may have changed its key while the others were signing.
+pub fn signatures(envelope: &Envelope, chain: &CharterChain) -> Result<Count, SuspensionError> {
+    let (payload, _, until) = read(envelope, chain)?;
+    let (member, message) = (payload.body.member.as_str(), envelope.message()?);
+    let signers: BTreeSet<PublicKey> = envelope
+        .signers()
+        .filter(|key| chain.authority_holder(key).is_some() && envelope.holds(key, &message))
+        .collect();
+    let mut best: Option<Count> = None;
+    let versions: Vec<(&Charter, i64)> = chain.issued().collect();
+    for (index, (charter, _)) in versions.iter().enumerate().filter(|(_, (_, issued))| *issued <= until) {
+        if charter.member(member).is_none() || charter.member(&payload.issuer).is_none() {
+            continue;
+        }
+        let next = versions.get(index + 1).map(|(next, _)| *next);
+        let signed = |m: &&Member| {
+            let successor = next.and_then(|next| next.member(&m.id)).map(|n| n.authority_key);
+            signers.contains(&m.authority_key) || successor.is_some_and(|key| signers.contains(&key))
+        };
+        let others: Vec<&Member> = charter.states().filter(|m| m.id != member).collect();
+        let needed = charter.thresholds.suspend.of(others.len());
+        let signed_by: Vec<String> = others.into_iter().filter(signed).map(|m| m.id.clone()).collect();
+        let missing = |count: &Count| count.needed.saturating_sub(count.signed_by.len());
+        let count = Count { signed_by, needed, version: index + 1 };
+        if best.as_ref().is_none_or(|best| missing(&count) <= missing(best)) {
+            best = Some(count);
+        }
+    }
+    best.ok_or_else(|| SuspensionError::NotAMember(member.to_owned()))
+}
+
+/// Checks everything but the other suspensions and the time it is now.
 pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedSuspension, SuspensionError> {
     let (payload, from, until) = read(envelope, chain)?;
-    let (signed_by, needed) = signatures(envelope, chain)?;
+    let Count { signed_by, needed, version } = signatures(envelope, chain)?;
     if signed_by.len() < needed {
         return Err(SuspensionError::Threshold { member: payload.body.member, signed: signed_by.len(), needed });
     }
-    let id = envelope.id()?;
-    Ok(VerifiedSuspension { id, suspension: payload.body, from, until, signed_by, envelope: envelope.clone() })
+    let (id, issued_at) = (envelope.id()?, payload.issued_at_s()?);
+    Ok(VerifiedSuspension {
+        id,
+        issued_at,
+        suspension: payload.body,
+        from,
+        until,
+        signed_by,
+        version,
+        envelope: envelope.clone(),
+    })
+}
+
+/// Whether one that was not known may be believed at `at`. Its dates are its signers' word: those who were removed, or who stole keys that were
+/// replaced, could write one of their time, and a majority one of the past that undoes what a member has published.
+pub fn check_new(new: &VerifiedSuspension, chain: &CharterChain, at: i64) -> Result<(), SuspensionError> {
+    if new.issued_at > at.saturating_add(CLOCK_SKEW_S) {
+        let (issued_at, at) = (time::format(new.issued_at), time::format(at));
+        return Err(SuspensionError::Future { issued_at, at });
+    }
+    if new.until.saturating_add(MAX_LATE_S) <= at {
+        return Err(SuspensionError::Over { member: new.suspension.member.clone(), until: new.until });
+    }
+    // The version that follows the one by which it holds: index from 0 is that number.
+    match chain.issued().nth(new.version) {
+        Some((_, issued)) if issued <= at.saturating_sub(REST_S) => {
+            Err(SuspensionError::Superseded { version: new.version })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which of `suspensions` count, and why the others do not. They are judged in the order in which they begin: no member is suspended for more than
+/// [`MAX_LIFE_S`] in all within [`REST_S`], nor are for that long so many that too few states are left to cosign. Whoever knows the same
+/// suspensions counts the same ones, and of those that count any part does.
+pub fn counted<'a>(
+    suspensions: impl IntoIterator<Item = &'a VerifiedSuspension>,
+    chain: &CharterChain,
+) -> (Vec<&'a VerifiedSuspension>, Vec<(&'a VerifiedSuspension, SuspensionError)>) {
+    let mut sorted: Vec<_> = suspensions.into_iter().collect();
+    sorted.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
+    let (mut counted, mut refused) = (Vec::new(), Vec::new());
+    for new in sorted {
+        match check_total(new, &counted, chain.at(new.from)) {
+            Ok(()) => counted.push(new),
+            Err(error) => refused.push((new, error)),
+        }
+    }
+    (counted, refused)
+}
+
+/// Whether `new` may follow `earlier`, which begin no later.
+fn check_total(
+    new: &VerifiedSuspension,
+    earlier: &[&VerifiedSuspension],
+    charter: &Charter,
+) -> Result<(), SuspensionError> {
+    let recent: Vec<_> =
+        earlier.iter().copied().filter(|s| s.until > new.from.saturating_sub(REST_S)).chain([new]).collect();
+    let member = new.suspension.member.as_str();
+    let length: i64 = recent.iter().filter(|s| s.suspension.member == member).map(|s| s.until - s.from).sum();
+    if length > MAX_LIFE_S {
+        return Err(SuspensionError::TooSoon { member: member.to_owned() });
+    }
+    // As many as must cosign, and one whose log they cosign.
+    let states = charter.states().count();
+    let quorum = states.saturating_sub(1).min(charter.rules.witness_quorum.unwrap_or(0) as usize);
+    if quorum > 0 && stopped(&recent, charter, states - quorum) > MAX_LIFE_S {
+        return Err(SuspensionError::TooFew { member: member.to_owned(), quorum });
+    }
+    Ok(())
+}
+
+/// For how long, in seconds, at least `many` states of `charter` are suspended at once.
+fn stopped(suspensions: &[&VerifiedSuspension], charter: &Charter, many: usize) -> i64 {
+    let of_states = suspensions.iter().filter(|s| charter.states().any(|m| m.id == s.suspension.member));
+    let mut events: Vec<(i64, bool, &str)> = of_states
+        .flat_map(|s| [(s.from, true), (s.until, false)].map(|(at, out)| (at, out, s.suspension.member.as_str())))
+        .collect();
+    events.sort_unstable();
+    let (mut out, mut total, mut last) = (BTreeMap::<&str, usize>::new(), 0, 0);
+    for (at, begins, member) in events {
+        if out.len() >= many {
+            total += at - last;
+        }
+        last = at;
+        let count = out.remove(member).unwrap_or(0);
+        let count = if begins { count + 1 } else { count.saturating_sub(1) };
+        if count > 0 {
+            out.insert(member, count);
+        }
+    }
+    total
 }
 
 fn read(envelope: &Envelope, chain: &CharterChain) -> Result<(crate::Payload<Suspension>, i64, i64), SuspensionError> {

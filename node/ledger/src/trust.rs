@@ -21,8 +21,12 @@ use crate::time;
 
 /// Most delegations held for one forum.
 const MAX_DELEGATIONS: usize = 100_000;
-/// Most revocations or suspensions held for one forum.
-const MAX_OTHERS: usize = 10_000;
+/// Most delegations by one authority key: one member must not use up what is there for all.
+const MAX_DELEGATIONS_EACH: usize = 2_000;
+/// Most revocations by one authority key.
+const MAX_REVOCATIONS_EACH: usize = 200;
+/// Most suspensions held for one forum.
+const MAX_SUSPENSIONS: usize = 500;
 
 /// Why something is not trusted.
 #[derive(Debug, thiserror::Error)]
@@ -142,12 +146,13 @@ pub enum TrustError {
 #[derive(Debug, Clone)]
 pub struct Trust {
     chain: CharterChain,
-    delegations: BTreeMap<String, VerifiedDelegation>,
+    /// By member, then by record id.
+    delegations: BTreeMap<String, BTreeMap<String, VerifiedDelegation>>,
     /// Each delegated key's one member and purpose.
     holders: BTreeMap<PublicKey, (String, Purpose)>,
-    /// By member, key and the authority key that signed, the one that reaches back furthest.
-    revocations: BTreeMap<(String, PublicKey, PublicKey), VerifiedRevocation>,
-    /// By record id.
+    /// By member, then by key and the authority key that signed: the one that reaches back furthest.
+    revocations: BTreeMap<String, BTreeMap<(PublicKey, PublicKey), VerifiedRevocation>>,
+    /// By record id: those that count, see [`suspension::counted`].
     suspensions: BTreeMap<String, VerifiedSuspension>,
     /// Charters that contradict the chain.
     conflicting: Vec<Envelope>,
@@ -156,20 +161,20 @@ pub struct Trust {
 impl Trust {
     /// Verifies the chain and everything else in `bundle`: one wrong record refuses it all.
     pub fn verify(genesis_id: Option<&str>, bundle: &ForumBundle) -> Result<Self, TrustError> {
-        let mut trust = Self::new(CharterChain::verify(genesis_id, &bundle.charters)?);
-        for envelope in &bundle.revocations {
-            trust.revoke(envelope)?;
-        }
-        for envelope in &bundle.suspensions {
-            trust.suspend(envelope)?;
-        }
-        for envelope in &bundle.delegations {
-            trust.add(envelope)?;
-        }
-        for envelope in &bundle.conflicting {
-            trust.add_conflicting(envelope)?;
-        }
-        Ok(trust)
+        let chain = CharterChain::verify(genesis_id, &bundle.charters)?;
+        let (trust, dropped) = Self::under(chain, bundle);
+        dropped.into_iter().next().map_or(Ok(trust), Err)
+    }
+
+    /// Reads what a node has stored: the chain must hold, and what else does not is dropped alone and returned. One record must not keep a node
+    /// from starting.
+    pub fn restore(genesis_id: &str, bundle: &ForumBundle) -> Result<(Self, Vec<TrustError>), TrustError> {
+        Ok(Self::under(CharterChain::verify(Some(genesis_id), &bundle.charters)?, bundle))
+    }
+
+    /// Verifies the charters of `bundle` alone: what a newcomer knows. The rest is for [`Trust::merge`].
+    pub fn found(genesis_id: &str, bundle: &ForumBundle) -> Result<Self, TrustError> {
+        Ok(Self::new(CharterChain::verify(Some(genesis_id), &bundle.charters)?))
     }
 
     fn new(chain: CharterChain) -> Self {
@@ -183,39 +188,73 @@ impl Trust {
         }
     }
 
+    /// Everything of `bundle` but its charters that holds under `chain`, and why the rest does not.
+    fn under(chain: CharterChain, bundle: &ForumBundle) -> (Self, Vec<TrustError>) {
+        let (mut trust, mut dropped) = (Self::new(chain), Vec::new());
+        let mut keep = |result: Result<bool, TrustError>| dropped.extend(result.err());
+        bundle.revocations.iter().for_each(|e| keep(trust.revoke(e)));
+        bundle.suspensions.iter().for_each(|e| keep(trust.suspend(e)));
+        bundle.delegations.iter().for_each(|e| keep(trust.add(e)));
+        bundle.conflicting.iter().for_each(|e| keep(trust.add_conflicting(e)));
+        (trust, dropped)
+    }
+
     /// Adds a revocation; true if it changed anything.
     pub fn revoke(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
         self.put_revocation(revocation::verify(envelope, &self.chain)?)
     }
 
     fn put_revocation(&mut self, verified: VerifiedRevocation) -> Result<bool, TrustError> {
-        let place = (verified.member.clone(), verified.revocation.key, verified.authority);
-        // The earliest counts, and of two that are equal always the same.
-        let order = |r: &VerifiedRevocation| (r.from, r.id.clone());
-        if self.revocations.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
+        if self.knows_revocation(&verified) {
             return Ok(false);
         }
-        if self.revocations.len() >= MAX_OTHERS {
-            return Err(TrustError::TooMany(MAX_OTHERS, "revocations"));
+        let of = self.revocations.entry(verified.member.clone()).or_default();
+        let place = (verified.revocation.key, verified.authority);
+        // The earliest counts, and of two that are equal always the same.
+        let order = |r: &VerifiedRevocation| (r.from, r.id.clone());
+        if of.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
+            return Ok(false);
         }
-        self.revocations.insert(place, verified);
+        let by_it = of.keys().filter(|(_, authority)| *authority == verified.authority).count();
+        if by_it >= MAX_REVOCATIONS_EACH && !of.contains_key(&place) {
+            return Err(TrustError::TooMany(MAX_REVOCATIONS_EACH, "revocations by one authority key"));
+        }
+        // The same record by an older key reaches no further.
+        of.retain(|_, held| held.id != verified.id);
+        of.insert(place, verified);
         Ok(true)
+    }
+
+    /// Whether the record is known as signed by this authority key or a newer one: the signatures around a record are whatever its sender left there.
+    fn knows_revocation(&self, new: &VerifiedRevocation) -> bool {
+        let known = self.revocations.get(&new.member).and_then(|of| of.values().find(|held| held.id == new.id));
+        known.is_some_and(|held| !self.is_newer(&new.member, &new.authority, &held.authority))
+    }
+
+    /// Whether `member` has had the authority key `key` after `other`.
+    fn is_newer(&self, member: &str, key: &PublicKey, other: &PublicKey) -> bool {
+        let authorities = self.chain.authorities(member);
+        let place = |of: &PublicKey| authorities.iter().position(|a| a == of).unwrap_or(usize::MAX);
+        place(key) < place(other)
     }
 
     /// Adds a suspension; true if it was new.
     pub fn suspend(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
-        let verified = suspension::verify(envelope, &self.chain)?;
-        if self.suspensions.contains_key(&verified.id) {
+        self.put_suspension(suspension::verify(envelope, &self.chain)?)
+    }
+
+    fn put_suspension(&mut self, new: VerifiedSuspension) -> Result<bool, TrustError> {
+        if self.suspensions.contains_key(&new.id) {
             return Ok(false);
         }
-        if let Some(other) = self.suspensions.values().find(|held| held.too_near(&verified)) {
-            let (member, until) = (verified.suspension.member, other.until);
-            return Err(SuspensionError::TooSoon { member, until }.into());
+        if self.suspensions.len() >= MAX_SUSPENSIONS {
+            return Err(TrustError::TooMany(MAX_SUSPENSIONS, "suspensions"));
         }
-        if self.suspensions.len() >= MAX_OTHERS {
-            return Err(TrustError::TooMany(MAX_OTHERS, "suspensions"));
+        let (counted, refused) = suspension::counted(self.suspensions.values().chain([&new]), &self.chain);
+        if let Some((_, error)) = refused.into_iter().find(|(suspension, _)| suspension.id == new.id) {
+            return Err(error.into());
         }
-        self.suspensions.insert(verified.id.clone(), verified);
+        self.suspensions = counted.into_iter().map(|s| (s.id.clone(), s.clone())).collect();
         Ok(true)
     }
 
@@ -231,19 +270,17 @@ impl Trust {
 
     /// What ends the mandate that `authority` has given to a member's key: the earliest revocation by that authority key or one after it.
     pub fn revocation(&self, member: &str, key: &PublicKey, authority: &PublicKey) -> Option<&VerifiedRevocation> {
-        if self.revocations.is_empty() {
-            return None;
-        }
+        let of = self.revocations.get(member)?;
         let mut authorities = self.chain.authorities(member);
         let own = authorities.iter().position(|a| a == authority)?;
         authorities.truncate(own + 1);
-        let found = authorities.into_iter().filter_map(|by| self.revocations.get(&(member.to_owned(), *key, by)));
+        let found = authorities.into_iter().filter_map(|by| of.get(&(*key, by)));
         found.min_by_key(|r| (r.from, &r.id))
     }
 
     /// Every revocation.
     pub fn revocations(&self) -> impl Iterator<Item = &VerifiedRevocation> {
-        self.revocations.values()
+        self.revocations.values().flat_map(BTreeMap::values)
     }
 
     /// Charters that contradict the chain held: both valid, both successors of one version.
@@ -261,6 +298,9 @@ impl Trust {
     }
 
     fn put_delegation(&mut self, verified: VerifiedDelegation) -> Result<bool, TrustError> {
+        if self.knows_delegation(&verified) {
+            return Ok(false);
+        }
         let key = verified.delegation.key;
         let reused = |first: String, first_purpose| TrustError::KeyReused {
             key,
@@ -276,11 +316,22 @@ impl Trust {
         if let Some((member, purpose)) = self.holders.get(&key).filter(|first| **first != serves) {
             return Err(reused(member.clone(), *purpose));
         }
-        if self.delegations.len() >= MAX_DELEGATIONS {
+        if self.delegations.values().map(BTreeMap::len).sum::<usize>() >= MAX_DELEGATIONS {
             return Err(TrustError::TooMany(MAX_DELEGATIONS, "delegations"));
         }
+        let of = self.delegations.entry(verified.member.clone()).or_default();
+        if of.values().filter(|d| d.authority == verified.authority).count() >= MAX_DELEGATIONS_EACH {
+            return Err(TrustError::TooMany(MAX_DELEGATIONS_EACH, "delegations by one authority key"));
+        }
         self.holders.insert(key, serves);
-        Ok(self.delegations.insert(verified.id.clone(), verified).is_none())
+        of.insert(verified.id.clone(), verified);
+        Ok(true)
+    }
+
+    /// [`Trust::knows_revocation`] for a delegation.
+    fn knows_delegation(&self, new: &VerifiedDelegation) -> bool {
+        let known = self.delegations.get(&new.member).and_then(|of| of.get(&new.id));
+        known.is_some_and(|held| !self.is_newer(&new.member, &new.authority, &held.authority))
     }
 
     /// The forum's id.
@@ -322,8 +373,7 @@ impl Trust {
     /// The libp2p identities to let in at `at`: each with its member.
     pub fn transport_peers(&self, at: i64) -> Vec<(String, PublicKey)> {
         let mut peers: Vec<_> = self
-            .delegations
-            .values()
+            .delegations()
             .filter(|d| d.delegation.purpose == Purpose::Transport && self.holds(d, at))
             .map(|d| (d.member.clone(), d.delegation.key))
             .collect();
@@ -344,16 +394,18 @@ impl Trust {
 
     /// Every delegation, in no particular order.
     pub fn delegations(&self) -> impl Iterator<Item = &VerifiedDelegation> {
-        self.delegations.values()
+        self.delegations.values().flat_map(BTreeMap::values)
+    }
+
+    /// Every delegation of `member`.
+    fn delegations_of(&self, member: &str) -> impl Iterator<Item = &VerifiedDelegation> {
+        self.delegations.get(member).into_iter().flat_map(BTreeMap::values)
     }
 
     /// Delegations of `member` for `purpose` in force at `at`, the one that ends last first.
     pub fn in_force(&self, member: &str, purpose: Purpose, at: i64) -> Vec<&VerifiedDelegation> {
-        let mut found: Vec<_> = self
-            .delegations
-            .values()
-            .filter(|d| d.member == member && d.delegation.purpose == purpose && self.holds(d, at))
-            .collect();
+        let mut found: Vec<_> =
+            self.delegations_of(member).filter(|d| d.delegation.purpose == purpose && self.holds(d, at)).collect();
         found.sort_by_key(|d| std::cmp::Reverse(d.not_after));
         found
     }
@@ -378,9 +430,9 @@ impl Trust {
             return Err(TrustError::Revoked { member, purpose, key: *key, from: r.from, reason });
         }
         let mut last = None;
-        for delegation in self.delegations.values() {
+        for delegation in self.delegations_of(member) {
             let d = &delegation.delegation;
-            if delegation.member == member && d.purpose == purpose && d.key == *key {
+            if d.purpose == purpose && d.key == *key {
                 if delegation.authority != named.authority_key {
                     continue;
                 }
@@ -401,19 +453,20 @@ impl Trust {
     pub fn bundle(&self) -> ForumBundle {
         ForumBundle {
             charters: self.chain.envelopes().to_vec(),
-            delegations: self.delegations.values().map(|d| d.envelope.clone()).collect(),
-            revocations: self.revocations.values().map(|r| r.envelope.clone()).collect(),
+            delegations: self.delegations().map(|d| d.envelope.clone()).collect(),
+            revocations: self.revocations().map(|r| r.envelope.clone()).collect(),
             suspensions: self.suspensions.values().map(|s| s.envelope.clone()).collect(),
             conflicting: self.conflicting.clone(),
         }
     }
 
-    /// Names everything held, so that two nodes can tell whether they hold the same: SHA-256 of the sorted record ids.
+    /// Names everything held, so that two nodes can tell whether they hold the same: SHA-256 of the sorted record ids, those of delegations and
+    /// revocations with the authority key that each counts by.
     pub fn digest(&self) -> String {
         let charters = self.chain.envelopes().iter().chain(&self.conflicting).filter_map(|e| e.id().ok());
-        let mut ids: Vec<String> = charters.collect();
-        ids.extend(self.delegations.keys().chain(self.suspensions.keys()).cloned());
-        ids.extend(self.revocations.values().map(|r| r.id.clone()));
+        let mut ids: Vec<String> = charters.chain(self.suspensions.keys().cloned()).collect();
+        ids.extend(self.delegations().map(|d| format!("{} {}", d.id, d.authority)));
+        ids.extend(self.revocations().map(|r| format!("{} {}", r.id, r.authority)));
         ids.sort();
         hex::encode(Sha256::digest(ids.join("\n")))
     }

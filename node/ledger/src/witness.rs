@@ -135,11 +135,16 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 /// What a verifier without this program needs to judge heads of `owner`'s log, as C2SP tlog-policy: the log's keys, the witnesses'
-/// and the quorum. A member counts once, whatever keys it has, and not if it is suspended at `at` (unix seconds). None while fewer have a
-/// witness's key than must cosign: no policy could say so, and one that asks for fewer would be wrong.
+/// and the quorum. A member counts once, whatever keys it has, and not if it is suspended at `at` (unix seconds). Keys whose delegation has ended are
+/// there, for a head may be old; keys that were revoked, or that only a replaced authority key has delegated, are not. None while fewer have
+/// a witness's key than must cosign: no policy could say so, and one that asks for fewer would be wrong.
 pub fn policy(trust: &Trust, owner: &str, at: i64) -> Option<String> {
     let keys = |member: &str, purpose| {
-        let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == purpose);
+        let present = trust.chain().authorities(member).into_iter().next();
+        let of = trust.delegations().filter(|d| {
+            let given = d.member == member && d.delegation.purpose == purpose && Some(d.authority) == present;
+            given && trust.revocation(member, &d.delegation.key, &d.authority).is_none()
+        });
         let mut keys: Vec<PublicKey> = of.map(|d| d.delegation.key).collect();
         keys.sort();
         keys.dedup();

@@ -8,7 +8,7 @@ use chancery_exchange::{
     Amendment, Error, Keyring, SecretKind, SignedCharters, amend, card, draft, sign, suspend, waiting_for,
 };
 use chancery_ledger::charter::{Charter, CharterChain, Fraction, Member, Role, diff, requirements, signed_states};
-use chancery_ledger::suspension::{self, Suspension};
+use chancery_ledger::suspension::{self, Count, Suspension};
 use chancery_ledger::trust::Merged;
 use chancery_ledger::{ForumBundle, RecordKind, Signer};
 
@@ -32,10 +32,10 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
             let mut read = read_bundle(&bundle)?;
             let member = settings::load(&context.dir)?.member.id;
             let mut signed = signed_charters(context, &chosen.instead_of)?;
+            let key = keyring(context).authority_public()?.parse()?;
+            signed.learn(&read, &key);
             if let Ok(held) = async { context.node().await?.forum_bundle().await.map_err(anyhow::Error::from) }.await {
-                let key = keyring(context).authority_public()?.parse()?;
-                signed.learn(&held.charters, &key);
-                signed.learn(&held.conflicting, &key);
+                signed.learn(&held, &key);
             }
             let waiting = waiting_for(&read, &member, &keyring(context), now(), &signed)?;
             if chosen.show {
@@ -152,7 +152,7 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
         output::json(&serde_json::json!({
             "charters": merged.charters, "delegations": merged.delegations, "revocations": merged.revocations,
             "suspensions": merged.suspensions, "conflicting": merged.conflicting, "refused": refused,
-            "unvouched": merged.unvouched,
+            "unvouched": merged.unvouched, "over": merged.over,
         }))?;
     } else {
         let counts = [
@@ -168,6 +168,9 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
                 "left for the members' logs to bring: {} delegations and revocations by authority keys that were replaced",
                 merged.unvouched
             ));
+        }
+        if merged.over > 0 {
+            output::line(format!("left out: {} suspensions that had ended before they were known here", merged.over));
         }
     }
     if merged.conflicting > 0 {
@@ -225,8 +228,8 @@ fn say_suspensions(bundle: &ForumBundle) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for envelope in &bundle.suspensions {
         let what = envelope.payload::<Suspension>(RecordKind::Suspension)?.body;
-        let (signed, needed) = suspension::signatures(envelope, &chain)?;
-        let (count, by) = (signed.len(), signed.join(", "));
+        let Count { signed_by, needed, .. } = suspension::signatures(envelope, &chain)?;
+        let (count, by) = (signed_by.len(), signed_by.join(", "));
         let in_force = suspension::verify(envelope, &chain).is_ok_and(|s| s.in_force(now()));
         let mark = if in_force { "IN FORCE: " } else { "" };
         let Suspension { member, from, until, reason } = what;

@@ -1,7 +1,7 @@
 //! Joining a forum, and taking over what its members have agreed since.
 
 use chancery_ledger::trust::Merged;
-use chancery_ledger::{ForumBundle, RecordKind, Trust};
+use chancery_ledger::{ForumBundle, PublicKey, RecordKind, Trust};
 use chancery_store::Store;
 use chancery_store::logs::ForumRow;
 
@@ -12,9 +12,11 @@ use crate::node::Node;
 const ATTEMPTS: usize = 5;
 
 impl Node {
-    /// Verifies `bundle` against the genesis id told out of band, and joins. Joining again adopts what is new.
+    /// Verifies `bundle` against the genesis id told out of band, and joins. Joining again adopts what is new. Only the charters prove themselves by that
+    /// id: of the rest a newcomer believes no more than a node that runs, so not what a replaced key may have signed after its time.
     pub async fn join(&self, bundle: &ForumBundle, genesis: &str) -> Result<()> {
-        let trust = Trust::verify(Some(genesis), bundle).or_unverified(|| "the bundle is refused".to_owned())?;
+        let refused = || "the bundle is refused".to_owned();
+        let mut trust = Trust::found(genesis, bundle).or_unverified(refused)?;
         if trust.charter().member(self.member()).is_none() {
             return Err(Error::denied(format!("the charter does not name `{}`: this node cannot join", self.member())));
         }
@@ -26,6 +28,10 @@ impl Node {
                 )));
             }
             return self.adopt(bundle).await.map(drop);
+        }
+        let mut merged = trust.merge(bundle, self.now()).or_unverified(refused)?;
+        if !merged.refused.is_empty() {
+            return Err(merged.refused.swap_remove(0)).or_unverified(refused);
         }
         let bundle = serde_json::to_vec(&trust.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
         let row = ForumRow {
@@ -113,6 +119,9 @@ impl Node {
             let merged = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?;
             let (next, merged) = merged.or_unverified(|| "the bundle is refused".to_owned())?;
             accept(&merged)?;
+            for error in &merged.dropped {
+                tracing::warn!(forum = next.forum(), %error, "a record of the forum does not hold under its new charter and is dropped");
+            }
             if merged.conflicting > 0 {
                 tracing::error!(
                     forum = next.forum(),
@@ -133,8 +142,9 @@ impl Node {
         Err(Error::conflict("another process of this node is changing the forum: try again"))
     }
 
-    /// Puts the charters and suspensions that this member proposed, its delegations and its revocations into its log: they are history. Not while it is in doubt what was
-    /// signed last: then they follow once that is settled.
+    /// Puts the charters and suspensions that this member proposed, its delegations and its revocations into its log: they are history. Only those by its
+    /// present authority key: what its log holds the others believe, whenever it was signed. Not while it is in doubt what was signed last: then
+    /// they follow once that is settled.
     pub(crate) async fn log_own_mandates(&self) -> Result<()> {
         let trust = self.trust()?;
         if self.asks_peers().await? {
@@ -143,9 +153,11 @@ impl Node {
             );
             return Ok(());
         }
-        let delegations = trust.delegations().filter(|d| d.member == self.member());
+        let present = trust.charter().member(self.member()).map(|m| m.authority_key);
+        let own = |member: &str, authority: PublicKey| member == self.member() && Some(authority) == present;
+        let delegations = trust.delegations().filter(|d| own(&d.member, d.authority));
         let delegations = delegations.map(|d| (RecordKind::Delegation, d.id.clone(), d.envelope.clone()));
-        let revocations = trust.revocations().filter(|r| r.member == self.member());
+        let revocations = trust.revocations().filter(|r| own(&r.member, r.authority));
         let revocations = revocations.map(|r| (RecordKind::Revocation, r.id.clone(), r.envelope.clone()));
         let bundle = trust.bundle();
         let (charters, suspensions) = (bundle.charters.into_iter(), bundle.suspensions.into_iter());

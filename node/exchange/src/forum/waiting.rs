@@ -4,7 +4,7 @@
 use chancery_ledger::charter::{Charter, CharterChain, check_draft, diff, requirements};
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::revocation::Revocation;
-use chancery_ledger::suspension::{self, Suspension};
+use chancery_ledger::suspension::{self, Count, Suspension};
 use chancery_ledger::{Envelope, ForumBundle, PublicKey, RecordKind, Signer, time};
 use serde::Serialize;
 
@@ -105,9 +105,14 @@ pub fn waiting(
             waiting.extend(suspension_waiting(envelope, &charter, chain, &member, now)?);
         }
     }
-    for envelope in bundle.delegations.iter().chain(&bundle.revocations) {
-        if envelope.signatures.len() < 2 && envelope.signed_by(key).is_err() {
-            waiting.extend(own_mandate(envelope, &member)?);
+    // A member's mandates are given by the key that the newest charter names for it: one that this charter replaces would be signing in vain.
+    let mut keys: Vec<PublicKey> = before.as_ref().map(|chain| chain.authorities(&member)).unwrap_or_default();
+    keys.push(*key);
+    if owner(&charter).is_some() {
+        for envelope in bundle.delegations.iter().chain(&bundle.revocations) {
+            if keys.iter().all(|key| envelope.signed_by(key).is_err()) {
+                waiting.extend(own_mandate(envelope, &member)?);
+            }
         }
     }
     Ok(waiting)
@@ -167,12 +172,13 @@ fn suspension_waiting(
     if !votes || over {
         return Ok(None);
     }
-    let (signed, needed) =
-        suspension::signatures(envelope, chain).or_unverified(|| "a suspension in the bundle is refused".to_owned())?;
-    if signed.len() >= needed {
+    let counted = suspension::signatures(envelope, chain);
+    let Count { signed_by, needed, .. } =
+        counted.or_unverified(|| "a suspension in the bundle is refused".to_owned())?;
+    if signed_by.len() >= needed {
         return Ok(None);
     }
-    let by = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
+    let by = if signed_by.is_empty() { "nobody".to_owned() } else { signed_by.join(", ") };
     let text = vec![
         format!("suspension of `{suspended}` from {from} until {until}, proposed by `{issuer}`: {reason}"),
         format!("needs {needed} other member states; signed by {by}"),

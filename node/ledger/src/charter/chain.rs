@@ -153,6 +153,11 @@ impl CharterChain {
         self.earlier.iter().chain([&self.current])
     }
 
+    /// Every version with the time it was drafted (unix seconds), oldest first.
+    pub fn issued(&self) -> impl Iterator<Item = (&Charter, i64)> {
+        self.versions().map(|v| (&v.payload.body, v.issued_at))
+    }
+
     /// The version in force at `at` (unix seconds): the last one issued by then, or the genesis.
     pub fn at(&self, at: i64) -> &Charter {
         let genesis = self.earlier.first().unwrap_or(&self.current);

@@ -34,6 +34,11 @@ impl ForumBundle {
         if bytes.len() > MAX_BUNDLE_BYTES {
             return Err(TrustError::Bundle(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
         }
+        Self::parse_stored(bytes)
+    }
+
+    /// [`ForumBundle::parse`] for what a node has put together and stored itself: as large as the counts of records that it holds allow.
+    pub fn parse_stored(bytes: &[u8]) -> Result<Self, TrustError> {
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| TrustError::Bundle(excerpt(&e.to_string())))?;
         for envelope in bundle.envelopes() {
             envelope.check_form()?;

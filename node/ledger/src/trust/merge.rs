@@ -6,6 +6,7 @@ use crate::keys::PublicKey;
 use crate::record::{Envelope, RecordKind};
 use crate::release::CLOCK_SKEW_S;
 use crate::revocation;
+use crate::suspension::{self, SuspensionError};
 use crate::time;
 
 /// What a merge took over, and what it refused.
@@ -23,8 +24,12 @@ pub struct Merged {
     pub conflicting: usize,
     /// Delegations and revocations by an authority key that was replaced, which count once that member's log brings them.
     pub unvouched: usize,
+    /// Suspensions that had ended before they were known, and count for nothing.
+    pub over: usize,
     /// What was refused and why.
     pub refused: Vec<TrustError>,
+    /// What was held and does not hold under the new charter.
+    pub dropped: Vec<TrustError>,
 }
 
 impl Merged {
@@ -65,9 +70,22 @@ impl Trust {
         }
         self.merge_mandates(bundle, None, &mut merged);
         for envelope in &bundle.suspensions {
-            keep(self.suspend(envelope), &mut merged.suspensions, &mut merged.refused);
+            keep(self.hear_suspension(envelope, at), &mut merged.suspensions, &mut merged.refused);
         }
+        // An older member's bundle holds such.
+        let all = merged.refused.len();
+        merged.refused.retain(|error| !matches!(error, TrustError::Suspension(SuspensionError::Over { .. })));
+        merged.over += all - merged.refused.len();
         Ok(merged)
+    }
+
+    fn hear_suspension(&mut self, envelope: &Envelope, at: i64) -> Result<bool, TrustError> {
+        if self.suspensions.contains_key(&envelope.id()?) {
+            return Ok(false);
+        }
+        let verified = suspension::verify(envelope, &self.chain)?;
+        suspension::check_new(&verified, &self.chain, at)?;
+        self.put_suspension(verified)
     }
 
     /// Takes over the delegations and revocations in `bundle`, which stand in the log of `owner` and were proved to. Its log key, which its
@@ -93,11 +111,7 @@ impl Trust {
 
     fn hear_revocation(&mut self, envelope: &Envelope, logged_by: Option<&str>) -> Result<bool, TrustError> {
         let verified = revocation::verify(envelope, &self.chain)?;
-        if self.revocations.values().any(|known| known.id == verified.id) {
-            return Ok(false);
-        }
-        let (member, authority) = (&verified.member, &verified.authority);
-        if logged_by != Some(member.as_str()) && self.is_replaced(member, authority) {
+        if !self.knows_revocation(&verified) && self.is_replaced(&verified.member, &verified.authority, logged_by) {
             return Err(TrustError::Replaced(verified.member, "revocation"));
         }
         self.put_revocation(verified)
@@ -105,20 +119,24 @@ impl Trust {
 
     fn hear_delegation(&mut self, envelope: &Envelope, logged_by: Option<&str>) -> Result<bool, TrustError> {
         let verified = self.verify_delegation(envelope)?;
-        if self.delegations.contains_key(&verified.id) {
-            return Ok(false);
-        }
-        let (member, authority) = (&verified.member, &verified.authority);
-        if logged_by != Some(member.as_str()) && self.is_replaced(member, authority) {
+        if !self.knows_delegation(&verified) && self.is_replaced(&verified.member, &verified.authority, logged_by) {
             return Err(TrustError::Replaced(verified.member, "delegation"));
         }
         self.put_delegation(verified)
     }
 
-    /// Whether `member` has another authority key than `authority` now. Who stole one that was replaced can still sign with it and write a
-    /// date before: a node that runs believes only what it knew in time, or what the member itself has put into its log.
-    fn is_replaced(&self, member: &str, authority: &PublicKey) -> bool {
-        self.charter().member(member).is_some_and(|m| m.authority_key != *authority)
+    /// Whether `authority` is not the last authority key of `member`, and the member's own log does not vouch for it. Who stole one that was replaced can
+    /// still sign with it and write a date before: a node that runs believes only what it knew in time, or what the member itself has put into
+    /// its log.
+    fn is_replaced(&self, member: &str, authority: &PublicKey, logged_by: Option<&str>) -> bool {
+        logged_by != Some(member) && self.chain.authorities(member).first() != Some(authority)
+    }
+
+    /// Goes over to `chain`, and judges everything held by it: a record may hold by a newer key than was known, or by none any more.
+    fn go_over(&mut self, chain: CharterChain, merged: &mut Merged) {
+        let (trust, dropped) = Self::under(chain, &self.bundle());
+        *self = trust;
+        merged.dropped.extend(dropped);
     }
 
     fn merge_charters(&mut self, offered: &[Envelope], at: i64, merged: &mut Merged) -> Result<(), TrustError> {
@@ -129,19 +147,23 @@ impl Trust {
         if common < held {
             return self.merge_fork(offered, common, merged);
         }
+        let mut result = Ok(());
         for envelope in &offered[common..] {
             let mut next = self.chain.clone();
-            next.push(envelope)?;
-            self.check_adoptable(&next, at)?;
-            if let Some(fork) = self.fork()
-                && next.settles(fork)
-            {
+            result = next.push(envelope).map_err(Into::into).and_then(|()| self.check_adoptable(&next, at));
+            if result.is_err() {
+                break;
+            }
+            if self.fork().is_some_and(|fork| next.settles(fork)) {
                 self.conflicting.clear();
             }
             self.chain = next;
             merged.charters += 1;
         }
-        Ok(())
+        if merged.charters > 0 {
+            self.go_over(self.chain.clone(), merged);
+        }
+        result
     }
 
     /// Whether a running node may go over to `next`, which is one version longer. What it cannot know when it verifies an old
@@ -173,8 +195,8 @@ impl Trust {
         }
         if other.settles(common + 1) {
             merged.charters += other.envelopes().len() - common;
-            self.chain = other;
             self.conflicting.clear();
+            self.go_over(other, merged);
             return Ok(());
         }
         merged.conflicting += usize::from(self.add_conflicting(&offered[common])?);

@@ -9,14 +9,14 @@ use proptest::prelude::*;
 
 use crate::world::*;
 
-const NOW: i64 = START + 40 * DAY;
+pub(crate) const NOW: i64 = START + 40 * DAY;
 
-fn sign<B: serde::Serialize>(payload: &Payload<B>, signers: &[u8]) -> Envelope {
+pub(crate) fn sign<B: serde::Serialize>(payload: &Payload<B>, signers: &[u8]) -> Envelope {
     let keys: Vec<_> = signers.iter().map(|seed| key(*seed)).collect();
     Envelope::seal(payload, &keys.iter().map(|k| k as &dyn Signer).collect::<Vec<_>>()).unwrap()
 }
 
-fn suspension(change: impl FnOnce(&mut Payload<Suspension>), signers: &[u8]) -> Envelope {
+pub(crate) fn suspension(change: impl FnOnce(&mut Payload<Suspension>), signers: &[u8]) -> Envelope {
     let mut payload = Payload {
         forum: sealed_genesis().id().unwrap(),
         issuer: "SEC".to_owned(),
@@ -33,7 +33,7 @@ fn suspension(change: impl FnOnce(&mut Payload<Suspension>), signers: &[u8]) -> 
     sign(&payload, signers)
 }
 
-fn revocation(change: impl FnOnce(&mut Payload<Revocation>), signers: &[u8]) -> Envelope {
+pub(crate) fn revocation(change: impl FnOnce(&mut Payload<Revocation>), signers: &[u8]) -> Envelope {
     let mut payload = Payload {
         forum: sealed_genesis().id().unwrap(),
         issuer: "MEX".to_owned(),
@@ -457,14 +457,14 @@ proptest! {
 }
 
 /// When Mexico's authority key, 1, is replaced by 11: ten days before [`NOW`].
-const ROTATED: i64 = START + 30 * DAY;
+pub(crate) const ROTATED: i64 = START + 30 * DAY;
 
-fn rotated() -> Envelope {
+pub(crate) fn rotated() -> Envelope {
     seal(&successor(|p| p.body.members[0].authority_key = key(11).public()), &[1, 2, 3, 11])
 }
 
 /// Mexico's forum after the rotation, in which the new key has delegated the publisher key again.
-fn after_rotation() -> ForumBundle {
+pub(crate) fn after_rotation() -> ForumBundle {
     let mut bundle = bundle();
     bundle.charters.push(rotated());
     let again =
@@ -473,7 +473,7 @@ fn after_rotation() -> ForumBundle {
     bundle
 }
 
-fn revoked_at(at: i64, signer: u8) -> Envelope {
+pub(crate) fn revoked_at(at: i64, signer: u8) -> Envelope {
     let dated = |p: &mut Payload<Revocation>| {
         p.issued_at = time::format(at);
         p.body.from = time::format(at);

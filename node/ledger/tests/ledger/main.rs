@@ -20,5 +20,6 @@ mod metadata;
 mod proof;
 mod release;
 mod samples;
+mod standing;
 mod witness;
 mod world;
