@@ -86,6 +86,19 @@ fn without_witnesses_no_embargo_ends_by_the_owners_clock_alone() {
     assert_eq!(show().unwrap().0, 404, "no other state has said what time it is");
     let _hnd = hnd.serve().unwrap();
     wait_for("the end of the embargo", || Ok((show()?.0 == 200).then_some(()))).unwrap();
+    // It has ended, however few may say so from now on: with Honduras suspended nobody does.
+    let draft = forum.root.path().join("suspend.json").to_string_lossy().into_owned();
+    gtm.run(&["forum", "suspend", "HND", "--reason", "made up", "--output", &draft]).unwrap().ok().unwrap();
+    gtm.sign(&draft).unwrap();
+    gtm.run(&["forum", "adopt", &draft]).unwrap().ok().unwrap();
+    let suspended = || {
+        Ok((!get_json(&format!("{}/api/v1/forum", serving.url))?["members"][1]["suspended"].is_null()).then_some(()))
+    };
+    wait_for("the suspension", suspended).unwrap();
+    assert_eq!(show().unwrap().0, 200, "an embargo that has ended began again");
+    drop(serving);
+    let serving = gtm.serve().unwrap();
+    assert_eq!(get(&format!("{}/api/v1/releases/{release}", serving.url)).unwrap().0, 200, "after a restart");
 }
 
 #[test]

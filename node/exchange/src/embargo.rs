@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chancery_ledger::charter::Role;
 use chancery_ledger::{cosignature, time};
 use chancery_policies::access::Action;
+use chancery_store::Store;
 use chancery_store::releases::{ReleaseRow, ReleaseSelection};
 
 use crate::error::{Doing as _, Result};
@@ -18,12 +19,15 @@ impl Node {
     }
 
     /// Reads what the witnesses say: the median of each other state's newest cosignature, whatever log it is on. Fewer than the
-    /// charter's quorum say nothing, and no embargo ends.
+    /// charter's quorum say nothing, and no embargo ends. What they said once stays said: an embargo that has ended does not begin again because a
+    /// state was suspended or removed.
     pub(crate) async fn read_forum_time(&self) -> Result<()> {
         let trust = self.trust()?;
-        let forum = trust.forum().to_owned();
-        let rows = self.store().run(move |s| s.cosignature_list(&forum)).await;
-        let rows = rows.or_storage(|| "cannot read the cosignatures".to_owned())?;
+        let (forum, kept) = (trust.forum().to_owned(), format!("forum-time.{}", trust.forum()));
+        let name = kept.clone();
+        let read = move |s: &Store| Ok((s.cosignature_list(&forum)?, s.setting_get(&name)?));
+        let (rows, last) = self.store().run(read).await.or_storage(|| "cannot read the cosignatures".to_owned())?;
+        let last: i64 = last.and_then(|text| text.parse().ok()).unwrap_or(0);
         let now = self.now();
         // What a suspended state said last is as old as its suspension, and would hold every embargo back as long.
         let state = |id: &str| {
@@ -35,11 +39,14 @@ impl Node {
             let at = newest.entry(row.witness).or_insert(row.at);
             *at = row.at.max(*at);
         }
-        let time = if newest.len() < trust.charter().witness_quorum(self.member()) {
-            0
-        } else {
-            cosignature::median(newest.into_values().collect()).unwrap_or(i64::MAX)
-        };
+        let enough = newest.len() >= trust.charter().witness_quorum(self.member());
+        let said = cosignature::median(newest.into_values().collect()).filter(|_| enough);
+        if let Some(said) = said.filter(|said| *said > last) {
+            let put = self.store().run(move |s| s.setting_put(&kept, &said.to_string())).await;
+            put.or_storage(|| "cannot keep the forum's time".to_owned())?;
+        }
+        // Where nobody must cosign, nobody else's clock counts.
+        let time = if enough { said.unwrap_or(i64::MAX).max(last) } else { last };
         self.set_forum_time(time);
         Ok(())
     }
