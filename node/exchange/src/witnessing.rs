@@ -3,6 +3,7 @@
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::cosignature::{self, Cosignature};
 use chancery_ledger::log::{self, Hash, Tree};
+use chancery_ledger::release::CLOCK_SKEW_S;
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
 use chancery_ledger::{Purpose, Trust};
 use chancery_network::NetworkHandle;
@@ -175,6 +176,7 @@ impl Node {
     async fn keep_own_cosignature(&self, trust: &Trust, head: HeadRow, peer: &str, line: &str) -> Result<()> {
         let note = cosignature::joined(&head.checkpoint, [line.trim_end()]);
         let found = cosignature::verified(trust, &note).or_unverified(|| format!("the cosignature of `{peer}`"))?;
+        let found = believable(trust, found, self.now());
         if !found.iter().any(|c| c.member == peer) {
             return Err(Error::unverified(format!("`{peer}` sent a cosignature that does not hold")));
         }
@@ -202,7 +204,7 @@ impl Node {
         }
         let note = cosignature::joined(&head.checkpoint, new);
         let found = cosignature::verified(&trust, &note).or_unverified(|| "a peer's cosignatures".to_owned())?;
-        self.keep_cosignatures(&trust, head, found).await
+        self.keep_cosignatures(&trust, head, believable(&trust, found, self.now())).await
     }
 
     /// Keeps cosignatures of a head that is held, and publishes it if they are enough.
@@ -231,6 +233,13 @@ impl Node {
         };
         self.store().run(work).await.or_storage(|| "cannot keep a cosignature".to_owned())
     }
+}
+
+/// Those of `found` that may be believed when they arrive, at `now`. A cosignature's time is its witness's own word: a state that is suspended now could
+/// write one from before, and one of the future would outlast a suspension.
+fn believable(trust: &Trust, mut found: Vec<Cosignature>, now: i64) -> Vec<Cosignature> {
+    found.retain(|c| trust.suspended(&c.member, now).is_none() && c.at <= now.saturating_add(CLOCK_SKEW_S));
+    found
 }
 
 fn ahead(peer: &str, size: u64, held: i64) -> Error {

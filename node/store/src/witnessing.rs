@@ -60,7 +60,7 @@ pub struct WitnessedRow {
 }
 
 impl Store {
-    /// Keeps cosignatures, each if it is of a larger head or later than the one held of that witness.
+    /// Keeps cosignatures, each if it is of no smaller head and no earlier than the one held of that witness: a witness's time does not go back.
     pub fn cosignature_put(&self, new: &[CosignatureRow]) -> Result<(), StoreError> {
         self.write(|c| {
             for row in new {
@@ -71,7 +71,7 @@ impl Store {
                     .first(c)
                     .optional()
                     .doing("read the cosignature")?;
-                if held.is_some_and(|held| held >= (row.size, row.at)) {
+                if held.is_some_and(|(size, at)| size > row.size || at > row.at || (size, at) == (row.size, row.at)) {
                     continue;
                 }
                 diesel::delete(place).execute(c).doing("replace the cosignature")?;
