@@ -56,6 +56,7 @@ pub(crate) async fn run(context: &Context, command: Keys) -> Result<()> {
                 let next = keyring(context).next_authority(ask_secret)?;
                 // The draft and the delegations in it were made just now; a suspension was not.
                 let mut signed = signed_charters(context, &instead_of)?;
+                signed.learn(&draft, &next.public_key());
                 confirm::say_signed(&sign_chosen(&mut draft, next.as_ref(), false, now(), &mut signed, |waiting| {
                     Ok(waiting.iter().filter(|w| w.kind != "suspension").map(|w| w.id.clone()).collect())
                 })?);
@@ -83,17 +84,18 @@ fn sign(
     chosen: &Chosen,
 ) -> Result<()> {
     let mut bundle = read_bundle(request)?;
-    // Where the key is a file of its own, so is the memory of what it has signed.
-    let beside = place.map(Path::new).filter(|path| path.is_file()).and_then(Path::parent);
-    let mut signed = match beside {
-        Some(dir) => SignedCharters::beside(dir)?,
-        None => keyring(context).signed_charters()?,
-    };
+    // Where the key is a file of its own, so is the memory of what it has signed; what was signed with the keys here counts too.
+    let mut signed = keyring(context).signed_charters()?;
+    if let Some(dir) = place.map(Path::new).filter(|path| path.is_file()).and_then(Path::parent) {
+        let here = std::mem::replace(&mut signed, SignedCharters::beside(dir)?);
+        signed.join(here);
+    }
     chosen.instead_of.iter().for_each(|id| signed.give_up(id));
     let key: Box<dyn Signer> = match place {
         Some(place) => Keyring::authority_at(place, ask_secret)?,
         None => authority(context)?,
     };
+    signed.learn(&bundle, &key.public_key());
     let there = waiting(&bundle, &key.public_key(), false, now(), &signed)?;
     let Some(output) = output else { return confirm::show(context, &there) };
     if there.is_empty() {
