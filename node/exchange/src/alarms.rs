@@ -17,13 +17,8 @@ pub(crate) fn fork(trust: &Trust, evidence: &[EvidenceRow], member: &str) -> Opt
 
 fn head(trust: &Trust, member: &str, note: &str) -> Option<SignedHeadView> {
     let origin = checkpoint::origin(trust.forum(), member);
-    let mut signed_by = Vec::new();
-    for key in log_keys(trust, member) {
-        let name = key.fingerprint();
-        if Checkpoint::verify(note, &origin, &[key]).is_ok() && !signed_by.contains(&name) {
-            signed_by.push(name);
-        }
-    }
+    let keys = log_keys(trust, member).into_iter().filter(|key| Checkpoint::verify(note, &origin, &[*key]).is_ok());
+    let signed_by = keys.map(|key| key.fingerprint()).collect();
     let head = Checkpoint::read(note, &origin).ok()?;
     let cosigned = cosignature::verified(trust, note).unwrap_or_default().into_iter();
     Some(SignedHeadView {

@@ -1,6 +1,7 @@
 //! What readers ask of a node: the forum, dataflows, releases, proofs, the log.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chancery_ledger::proof::{LogPlace, ProofBundle};
 use chancery_ledger::release::Release;
@@ -95,15 +96,20 @@ impl Node {
             Some(network) => network.connected().await.unwrap_or_default().into_iter().collect(),
             None => BTreeSet::new(),
         };
-        let forum = trust.forum().to_owned();
+        let (forum, believed) = (trust.forum().to_owned(), Arc::clone(&trust));
         let read = move |s: &Store| {
             let releases = s.release_list(&forum, &ReleaseSelection::default())?;
-            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, releases, s.evidence_pairs(&forum)?))
+            let forked = s.evidence_pairs(&forum)?;
+            // Signatures are checked for them, and nobody who asks for this page must hold up the others.
+            let members = believed.charter().members.iter();
+            let forks: Vec<_> = members.map(|m| alarms::fork(&believed, &forked, &m.id)).collect();
+            let rivals = alarms::rivals(&believed);
+            Ok((s.head_list(&forum)?, s.peer_list(&forum)?, releases, forked, forks, rivals))
         };
-        let (heads, peers, releases, forked) =
+        let (heads, peers, releases, forked, forks, rivals) =
             self.store().run(read).await.or_storage(|| "cannot read the forum".to_owned())?;
         let visible: Vec<&ReleaseRow> = releases.iter().filter(|r| self.may(Action::Discover, r)).collect();
-        let members = trust.charter().members.iter().map(|m| {
+        let members = trust.charter().members.iter().zip(forks).map(|(m, fork)| {
             let own: Vec<_> = visible.iter().filter(|r| r.member == m.id).collect();
             MemberView {
                 id: m.id.clone(),
@@ -121,7 +127,7 @@ impl Node {
                     signed_by: s.signed_by.clone(),
                 }),
                 forked_at: forked.iter().find(|row| row.member == m.id).map(|row| time::format(row.seen_at)),
-                fork: alarms::fork(&trust, &forked, &m.id),
+                fork,
                 latest_release_at: own.iter().map(|r| r.issued_at).max().map(time::format),
             }
         });
@@ -130,7 +136,7 @@ impl Node {
             id: trust.forum().to_owned(),
             name: charter.forum_name.clone(),
             members: members.collect(),
-            rival_charters: alarms::rivals(&trust),
+            rival_charters: rivals,
             charter: CharterView {
                 version: charter.version,
                 id: chain.current_id().to_owned(),
