@@ -16,10 +16,10 @@ use crate::time;
 
 /// Longest suspension, in seconds.
 pub const MAX_LIFE_S: i64 = 14 * 24 * 3600;
-/// Within so many seconds a member is suspended for [`MAX_LIFE_S`] in all: what lasts longer is a removal's matter.
+/// Within so many seconds a state suspends a member for [`MAX_LIFE_S`] in all: what lasts longer is a removal's matter.
 pub const REST_S: i64 = 90 * 24 * 3600;
 /// How long after its end a suspension that was not known is still believed, in seconds.
-pub const MAX_LATE_S: i64 = 7 * 24 * 3600;
+pub const MAX_LATE_S: i64 = 24 * 3600;
 /// How long after it was drafted a suspension may begin, in seconds.
 const MAX_AHEAD_S: i64 = 7 * 24 * 3600;
 /// Longest reason.
@@ -76,11 +76,18 @@ pub enum SuspensionError {
         /// Signatures needed.
         needed: usize,
     },
-    /// It was suspended a short while ago.
-    #[error("`{member}` would be suspended for more than 14 days within 90 days: remove it by a charter")]
+    /// By states that have suspended it a short while ago.
+    #[error(
+        "the suspension of `{member}` has {signed} of the {needed} signatures of other member states that it needs, not counting those who with it \
+         would suspend that member for more than 14 days within 90: remove it by a charter"
+    )]
     TooSoon {
         /// Who.
         member: String,
+        /// States that have signed and still may.
+        signed: usize,
+        /// Signatures needed.
+        needed: usize,
     },
     /// Too few states would be left to cosign, and have been.
     #[error(
@@ -132,6 +139,8 @@ pub struct VerifiedSuspension {
     pub until: i64,
     /// States that signed.
     pub signed_by: Vec<String>,
+    /// How many of them must.
+    pub needed: usize,
     /// The newest version of the charter by which they are enough.
     pub version: usize,
     /// The record.
@@ -162,10 +171,7 @@ pub struct Count {
 pub fn signatures(envelope: &Envelope, chain: &CharterChain) -> Result<Count, SuspensionError> {
     let (payload, _, until) = read(envelope, chain)?;
     let (member, message) = (payload.body.member.as_str(), envelope.message()?);
-    let signers: BTreeSet<PublicKey> = envelope
-        .signers()
-        .filter(|key| chain.authority_holder(key).is_some() && envelope.holds(key, &message))
-        .collect();
+    let signers = signers(envelope, chain, &message);
     let mut best: Option<Count> = None;
     let versions: Vec<(&Charter, i64)> = chain.issued().collect();
     for (index, (charter, _)) in versions.iter().enumerate().filter(|(_, (_, issued))| *issued <= until) {
@@ -189,6 +195,11 @@ pub fn signatures(envelope: &Envelope, chain: &CharterChain) -> Result<Count, Su
     best.ok_or_else(|| SuspensionError::NotAMember(member.to_owned()))
 }
 
+/// The authority keys of any time that have signed.
+fn signers(envelope: &Envelope, chain: &CharterChain, message: &[u8]) -> BTreeSet<PublicKey> {
+    envelope.signers().filter(|key| chain.authority_holder(key).is_some() && envelope.holds(key, message)).collect()
+}
+
 /// Checks everything but the other suspensions and the time it is now.
 pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedSuspension, SuspensionError> {
     let (payload, from, until) = read(envelope, chain)?;
@@ -196,7 +207,11 @@ pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedSuspe
     if signed_by.len() < needed {
         return Err(SuspensionError::Threshold { member: payload.body.member, signed: signed_by.len(), needed });
     }
-    let (id, issued_at) = (envelope.id()?, payload.issued_at_s()?);
+    let (id, issued_at, message) = (envelope.id()?, payload.issued_at_s()?, envelope.message()?);
+    // Whoever passes it on may have added signatures of anybody.
+    let mut envelope = envelope.clone();
+    let signers: Vec<String> = signers(&envelope, chain, &message).iter().map(ToString::to_string).collect();
+    envelope.signatures.retain(|s| signers.contains(&s.keyid));
     Ok(VerifiedSuspension {
         id,
         issued_at,
@@ -204,8 +219,9 @@ pub fn verify(envelope: &Envelope, chain: &CharterChain) -> Result<VerifiedSuspe
         from,
         until,
         signed_by,
+        needed,
         version,
-        envelope: envelope.clone(),
+        envelope,
     })
 }
 
@@ -228,9 +244,10 @@ pub fn check_new(new: &VerifiedSuspension, chain: &CharterChain, at: i64) -> Res
     }
 }
 
-/// Which of `suspensions` count, and why the others do not. They are judged in the order in which they begin: no member is suspended for more than
-/// [`MAX_LIFE_S`] in all within [`REST_S`], nor are for that long so many that too few states are left to cosign. Whoever knows the same
-/// suspensions counts the same ones, and of those that count any part does.
+/// Which of `suspensions` count, and why the others do not. They are judged in the order in which they begin. No state suspends a member for more than
+/// [`MAX_LIFE_S`] in all within [`REST_S`]: its later signatures are not counted, those of others are, or an ally's suspension would shield a member
+/// from all. Nor are for that long so many suspended that too few states are left to cosign. Whoever knows the same suspensions counts the same
+/// ones, and of those that count any part does.
 pub fn counted<'a>(
     suspensions: impl IntoIterator<Item = &'a VerifiedSuspension>,
     chain: &CharterChain,
@@ -256,9 +273,13 @@ fn check_total(
     let recent: Vec<_> =
         earlier.iter().copied().filter(|s| s.until > new.from.saturating_sub(REST_S)).chain([new]).collect();
     let member = new.suspension.member.as_str();
-    let length: i64 = recent.iter().filter(|s| s.suspension.member == member).map(|s| s.until - s.from).sum();
-    if length > MAX_LIFE_S {
-        return Err(SuspensionError::TooSoon { member: member.to_owned() });
+    let spent = |state: &String| -> i64 {
+        let by_it = recent.iter().filter(|s| s.suspension.member == member && s.signed_by.contains(state));
+        by_it.map(|s| s.until - s.from).sum()
+    };
+    let signed = new.signed_by.iter().filter(|state| spent(state) <= MAX_LIFE_S).count();
+    if signed < new.needed {
+        return Err(SuspensionError::TooSoon { member: member.to_owned(), signed, needed: new.needed });
     }
     // As many as must cosign, and one whose log they cosign.
     let states = charter.states().count();

@@ -243,14 +243,20 @@ impl Trust {
         self.put_suspension(suspension::verify(envelope, &self.chain)?)
     }
 
-    fn put_suspension(&mut self, new: VerifiedSuspension) -> Result<bool, TrustError> {
-        if self.suspensions.contains_key(&new.id) {
-            return Ok(false);
-        }
-        if self.suspensions.len() >= MAX_SUSPENSIONS {
+    fn put_suspension(&mut self, mut new: VerifiedSuspension) -> Result<bool, TrustError> {
+        if let Some(held) = self.suspensions.get(&new.id) {
+            // A copy may have signatures that another lacks, and who has signed it counts.
+            let mut both = held.envelope.clone();
+            both.collect(&new.envelope)?;
+            new = suspension::verify(&both, &self.chain)?;
+            if new.signed_by == held.signed_by {
+                return Ok(false);
+            }
+        } else if self.suspensions.len() >= MAX_SUSPENSIONS {
             return Err(TrustError::TooMany(MAX_SUSPENSIONS, "suspensions"));
         }
-        let (counted, refused) = suspension::counted(self.suspensions.values().chain([&new]), &self.chain);
+        let others = self.suspensions.values().filter(|held| held.id != new.id);
+        let (counted, refused) = suspension::counted(others.chain([&new]), &self.chain);
         if let Some((_, error)) = refused.into_iter().find(|(suspension, _)| suspension.id == new.id) {
             return Err(error.into());
         }
@@ -461,10 +467,11 @@ impl Trust {
     }
 
     /// Names everything held, so that two nodes can tell whether they hold the same: SHA-256 of the sorted record ids, those of delegations and
-    /// revocations with the authority key that each counts by.
+    /// revocations with the authority key that each counts by, those of suspensions with the states that signed.
     pub fn digest(&self) -> String {
         let charters = self.chain.envelopes().iter().chain(&self.conflicting).filter_map(|e| e.id().ok());
-        let mut ids: Vec<String> = charters.chain(self.suspensions.keys().cloned()).collect();
+        let mut ids: Vec<String> = charters.collect();
+        ids.extend(self.suspensions.values().map(|s| format!("{} {}", s.id, s.signed_by.join(" "))));
         ids.extend(self.delegations().map(|d| format!("{} {}", d.id, d.authority)));
         ids.extend(self.revocations().map(|r| format!("{} {}", r.id, r.authority)));
         ids.sort();

@@ -136,7 +136,7 @@ fn decimal(text: &str) -> Option<u64> {
 
 /// What a verifier without this program needs to judge heads of `owner`'s log, as C2SP tlog-policy: the log's keys, the witnesses'
 /// and the quorum. A member counts once, whatever keys it has, and not if it is suspended at `at` (unix seconds). Keys whose delegation has ended are
-/// there, for a head may be old; keys that were revoked, or that only a replaced authority key has delegated, are not. None while fewer have
+/// there, for a head may be old; keys that were revoked, or that only a replaced authority key has delegated, are not. None while the log has no key, or fewer have
 /// a witness's key than must cosign: no policy could say so, and one that asks for fewer would be wrong.
 pub fn policy(trust: &Trust, owner: &str, at: i64) -> Option<String> {
     let keys = |member: &str, purpose| {
@@ -151,10 +151,11 @@ pub fn policy(trust: &Trust, owner: &str, at: i64) -> Option<String> {
         keys
     };
     let origin = checkpoint::origin(trust.forum(), owner);
-    let mut text: String = keys(owner, Purpose::Log)
-        .iter()
-        .map(|key| format!("log {}\n", checkpoint::verifier_key(&origin, key)))
-        .collect();
+    let logs = keys(owner, Purpose::Log);
+    if logs.is_empty() {
+        return None;
+    }
+    let mut text: String = logs.iter().map(|key| format!("log {}\n", checkpoint::verifier_key(&origin, key))).collect();
     let mut groups = Vec::new();
     for state in trust.charter().states().filter(|m| m.id != owner && trust.suspended(&m.id, at).is_none()) {
         let name = cosignature::witness_name(trust.forum(), &state.id);

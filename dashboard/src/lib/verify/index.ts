@@ -76,6 +76,14 @@ const RESTS_ON: Partial<Record<StepName, StepName>> = {
   outside: 'record',
 };
 
+/** Why the time of what `authority` vouches for is nobody else's word, if it is not. */
+function replaced(chain: Chain, issuer: string, authority: string): string[] {
+  const now = member(chain.current, issuer);
+  if (!now) return [`${issuer} was removed from the forum since, and could date all of this back`];
+  if (now.authority_key !== authority) return [`the authority key of ${issuer} was replaced since, and who has stolen the old one could date all of this back`];
+  return [];
+}
+
 /** Makes every check in turn. */
 export async function verify(asked: Asked): Promise<Step[]> {
   const steps: Step[] = [];
@@ -103,6 +111,7 @@ export async function verify(asked: Asked): Promise<Step[]> {
   let chain!: Chain;
   let trust!: Trust;
   let release!: Release;
+  let authority!: string;
   await step('charter', async () => {
     need(bundle.format === 'chancery-proof/1', 'this is no proof bundle');
     chain = await Chain.verify(bundle.charters);
@@ -122,6 +131,7 @@ export async function verify(asked: Asked): Promise<Step[]> {
   await step('record', async () => {
     const found = await checkRecord(bundle.record, trust);
     release = found.release;
+    authority = found.authority;
     return `signed at ${release.issued_at} by ${found.publisher}, the publisher of ${release.issuer}`;
   });
   const { withdrawal } = bundle;
@@ -153,9 +163,15 @@ export async function verify(asked: Asked): Promise<Step[]> {
     const others = members.filter(({ id, role }) => role === 'member-state' && id !== release.issuer).length;
     const quorum = Math.min(others, rules.witness_quorum ?? 0);
     const found = await cosigners(readHead(bundle.checkpoint), trust, release.issuer);
-    if (found.length < quorum) return new Undone(`${found.length} of the ${quorum} other states that must have seen this log have cosigned it so far: ${found.join(', ') || 'none'}`);
-    if (found.length === 0) return new Undone('no other state has cosigned this log, and the charter does not ask for it: its owner could show another to somebody else');
-    return `cosigned by ${found.join(', ')}; the charter asks for ${quorum}`;
+    const named = found.join(', ');
+    const doubts = quorum > 0 && found.length >= quorum ? [] : replaced(chain, release.issuer, authority);
+    const doubtful = found.filter((id) => trust.everSuspended(id));
+    if (doubtful.length > 0 && found.length - doubtful.length < quorum) doubts.push(`${doubtful.join(', ')} was suspended for a time, and when it cosigned is its own word`);
+    const also = doubts.map((doubt) => `; ${doubt}`).join('');
+    if (found.length < quorum) return new Undone(`${found.length} of the ${quorum} other states that must have seen this log have cosigned it so far: ${named || 'none'}${also}`);
+    if (found.length === 0) return new Undone(`no other state has cosigned this log, and the charter does not ask for it: its owner could show another to somebody else${also}`);
+    const told = `cosigned by ${named}; the charter asks for ${quorum}${also}`;
+    return doubts.length > 0 ? new Undone(told) : told;
   });
   await step('shown', async () => {
     const found = differences(shown, release);

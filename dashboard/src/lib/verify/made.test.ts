@@ -34,7 +34,7 @@ const STATES = ['XAA', 'XBB', 'XCC', 'XDD', 'XEE'];
 const [START, BACK, THEN, LATER] = ['2026-01-01T00:00:00Z', '2026-01-20T00:00:00Z', '2026-02-01T00:00:00Z', '2026-03-01T00:00:00Z'];
 /** All keys, made once. */
 const KEYS = Object.fromEntries(
-  await Promise.all([...STATES, 'OBS', 'SEC', 'STRANGER', 'NEXT', 'log', 'publisher', 'preparer', 'approver', 'witness', 'witness2'].map(async (name) => [name, await key()] as const)),
+  await Promise.all([...STATES, 'OBS', 'SEC', 'STRANGER', 'NEXT', 'NEXT2', 'log', 'publisher', 'preparer', 'approver', 'witness', 'witness2'].map(async (name) => [name, await key()] as const)),
 );
 const k = (name: string): Key => KEYS[name] as Key;
 
@@ -55,6 +55,8 @@ interface World {
   /** Version 2, if there is one: what it changes, and whose signatures it has. */
   change?: (charter: Charter) => void;
   by?: string[];
+  /** When it was drafted. */
+  at?: string;
   founders?: string[];
   mandates?: { purpose: string; key: string; of?: string; by?: string; held?: boolean; from?: string; to?: string }[];
   publisher?: string;
@@ -66,7 +68,7 @@ interface World {
   /** Who is suspended; the issuer otherwise. */
   suspended?: string[];
   /** Whose key signs a withdrawal, and how it differs from a sound one. */
-  withdrawn?: { by?: string; as?: string; release?: string; at?: string };
+  withdrawn?: { by?: string; as?: string; release?: string; at?: string; reason?: string };
   cosigned?: { key: string; as: string; at?: number }[];
 }
 
@@ -77,7 +79,7 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
   if (world.change) {
     const next = { ...founding(), version: 2, previous: forum };
     world.change(next);
-    charters.push(await seal('charter', forum, 'SEC', THEN, next, (world.by ?? STATES).map(k)));
+    charters.push(await seal('charter', forum, 'SEC', world.at ?? THEN, next, (world.by ?? STATES).map(k)));
   }
   const mandates = world.mandates ?? [];
   const usual = ['log', 'publisher', 'preparer', 'approver'].map((name) => ({ purpose: name.endsWith('er') && name !== 'publisher' ? 'operator' : name, key: name }));
@@ -124,8 +126,8 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
     more.suspensions = await Promise.all((world.suspended ?? ['XAA']).map(suspend));
   }
   if (world.withdrawn) {
-    const { by = 'publisher', as = 'XAA', release = id, at = '2026-03-02T00:00:00Z' } = world.withdrawn;
-    more.withdrawal = await seal('withdrawal', forum, as, at, { release, reason: 'a column was shifted' }, [k(by)]);
+    const { by = 'publisher', as = 'XAA', release = id, at = '2026-03-02T00:00:00Z', reason = 'a column was shifted' } = world.withdrawn;
+    more.withdrawal = await seal('withdrawal', forum, as, at, { release, reason }, [k(by)]);
   }
   const shown = { id, member: 'XAA', title: 'Made up', dataflow: 'RETURNS', issued_at: LATER, audience: 'public', replaces: null, rows: 0, bytes: 0, artefacts: [] } as unknown as Shown;
   return {
@@ -142,6 +144,7 @@ const extend = (charter: Charter) => {
   charter.expires = '2027-06-01T00:00:00Z';
 };
 const member = (charter: Charter, id: string) => charter.members.find((one) => one.id === id) as Member;
+const rotateTo = (charter: Charter, id: string, key: string) => void (member(charter, id).authority_key = k(key).name);
 const rotate = (charter: Charter) => void (member(charter, 'XAA').authority_key = k('NEXT').name);
 /** All is delegated anew by the issuer's next authority key. */
 const RENEWED = ['log', 'publisher', 'preparer', 'approver'].map((key) => ({ purpose: key === 'log' || key === 'publisher' ? key : 'operator', key, by: 'NEXT' }));
@@ -186,6 +189,8 @@ describe('a proof with every signature made anew', () => {
     ['revoked by the key that replaced the authority', { change: rotate, by: [...STATES, 'NEXT'], mandates: RENEWED, revoked: 'publisher', revokedBy: 'NEXT' }, 'record'],
     ['revoked by the replaced authority, dated back or not', { change: rotate, by: [...STATES, 'NEXT'], mandates: RENEWED, revoked: 'publisher' }, null],
     ['a suspended issuer', { suspendedBy: ['XBB', 'XCC'] }, 'record'],
+    ['suspended by keys that a charter drafted before replaces', { change: (c) => void (rotateTo(c, 'XBB', 'NEXT'), rotateTo(c, 'XCC', 'NEXT2')), by: ['XAA', 'XDD', 'XEE', 'NEXT', 'NEXT2'], suspendedBy: ['XBB', 'XCC'], mandates: [{ purpose: 'witness', key: 'witness', of: 'XBB' }] }, 'record'],
+    ['suspended by one key before and one after', { change: (c) => void (rotateTo(c, 'XBB', 'NEXT'), rotateTo(c, 'XCC', 'NEXT2')), by: ['XAA', 'XDD', 'XEE', 'NEXT', 'NEXT2'], suspendedBy: ['NEXT', 'XCC'] }, 'record'],
     ['a suspension by one too few', { suspendedBy: ['XBB'] }, 'delegations'],
     ['two eyes', { operators: [['prepare', 'preparer'], ['approve', 'preparer']] }, 'foureyes'],
     ['nobody prepared', { operators: [['approve', 'approver']] }, 'foureyes'],
@@ -207,6 +212,8 @@ describe('a proof with every signature made anew', () => {
     ['after its time', { cosigned: [{ key: 'witness', as: 'XBB', at: Date.parse('2026-06-01T00:00:00Z') / 1000 }] }, 'undone'],
     ['by one of the three that must', { change: three }, 'undone'],
     ['by all that were not suspended', { change: three, suspended: ['XCC', 'XDD', 'XEE'], suspendedBy: ['XAA', 'XBB'] }, 'undone'],
+    ['by one who was suspended until before', { suspended: ['XBB'], suspendedBy: ['XAA', 'XCC'], cosigned: [{ key: 'witness', as: 'XBB', at: Date.parse('2026-03-06T00:00:00Z') / 1000 }] }, 'undone'],
+    ['by one, of a release by a key that was replaced', { change: (c) => void (rotate(c), (c.rules.witness_quorum = 0)), by: [...STATES, 'NEXT'], at: '2026-03-10T00:00:00Z' }, 'undone'],
     ['by one who was suspended', { suspended: ['XBB'], suspendedBy: ['XAA', 'XCC'] }, 'undone'],
   ])('cosigned %s', async (_, world, expected) => {
     const steps = await verify(await bundle(world));
@@ -220,6 +227,8 @@ describe('a proof with every signature made anew', () => {
     ['by a stranger', { by: 'STRANGER' }, 'failed'],
     ['by the publisher after its time', { at: '2026-05-02T00:00:00Z' }, 'failed'],
     ['in another’s name', { as: 'XBB' }, 'failed'],
+    ['with a reason that turns text around', { reason: 'wrong \u202etable' }, 'failed'],
+    ['with a reason without end', { reason: 'x'.repeat(1001) }, 'failed'],
     ['of another release', { release: '0'.repeat(64) }, 'failed'],
   ])('withdrawn %s', async (_, withdrawn, expected) => {
     const steps = await verify(await bundle({ withdrawn }));

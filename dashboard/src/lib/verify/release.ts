@@ -32,15 +32,15 @@ export interface SignedRelease {
 export type Release = Opened<SignedRelease>;
 
 /** Reads the record; its place and its publisher's signature must hold. */
-export async function checkRecord(envelope: Envelope, trust: Trust): Promise<{ release: Release; publisher: string }> {
+export async function checkRecord(envelope: Envelope, trust: Trust): Promise<{ release: Release; publisher: string; authority: string }> {
   const release = await open<SignedRelease>(envelope, 'release');
   const { forum, issuer, at, signers, body } = release;
   const { intent } = body;
   need(forum === trust.chain.forum && intent.forum === forum, 'the release is of another forum');
   need(intent.issuer === issuer, 'the release was agreed for another member');
-  const publisher = [...signers].find((key) => trust.inForce(issuer, 'publisher', key, at));
-  need(publisher !== undefined, `no publisher key of ${issuer} in force at ${release.issued_at} signed the release`);
-  return { release, publisher };
+  const mandate = [...signers].map((key) => trust.inForce(issuer, 'publisher', key, at)).find((found) => found !== undefined);
+  need(mandate !== undefined, `no publisher key of ${issuer} in force at ${release.issued_at} signed the release`);
+  return { release, publisher: mandate.key, authority: mandate.authority };
 }
 
 export interface SignedWithdrawal {
@@ -48,11 +48,18 @@ export interface SignedWithdrawal {
   reason: string;
 }
 
+const MAX_REASON = 1000;
+
+/** No longer than `max` characters, none of them a control or text-direction character: it is shown to people. */
+const isPlainText = (text: unknown, max: number): boolean =>
+  typeof text === 'string' && [...text].length <= max && !/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(text);
+
 /** Reads the record by which the issuer has withdrawn the release; it must be of this one, and signed by the issuer's publisher. */
 export async function checkWithdrawal(envelope: Envelope, { id, issuer, forum }: Release, trust: Trust): Promise<Opened<SignedWithdrawal>> {
   const withdrawal = await open<SignedWithdrawal>(envelope, 'withdrawal');
   need(withdrawal.forum === forum && withdrawal.issuer === issuer, 'the withdrawal is by another member or of another forum');
   need(withdrawal.body.release === id, 'the withdrawal is of another release');
+  need(isPlainText(withdrawal.body.reason, MAX_REASON), `the withdrawal’s reason is over ${MAX_REASON} characters or not plain text`);
   const publisher = [...withdrawal.signers].find((key) => trust.inForce(issuer, 'publisher', key, withdrawal.at));
   need(publisher !== undefined, `no publisher key of ${issuer} in force at ${withdrawal.issued_at} signed the withdrawal`);
   return withdrawal;

@@ -50,15 +50,21 @@ async function revocation(envelope: Envelope, chain: Chain) {
 
 type Revocation = Awaited<ReturnType<typeof revocation>>;
 
+/** A charter says when it was drafted, not when it was adopted: the signatures are enough if they are by one that can have been in force, each
+ * key as it is there or in the one after. */
 async function suspension(envelope: Envelope, chain: Chain) {
-  const { forum, body, signers, at } = await open<{ member: string; from: string; until: string }>(envelope, 'suspension');
+  const { forum, issuer, body, signers, at } = await open<{ member: string; from: string; until: string }>(envelope, 'suspension');
   need(forum === chain.forum, 'a suspension is of another forum');
   const [from, until] = [seconds(body.from), seconds(body.until)];
   need(from >= at && until > from && until - from <= 14 * DAY, `a suspension of ${body.member} is not within 14 days`);
-  const charter = chain.at(from);
-  const others = states(charter).filter(({ id }) => id !== body.member);
-  const signed = others.filter(({ authority_key }) => signers.has(authority_key)).length;
-  need(signed >= share(charter.thresholds.suspend, others.length), `a suspension of ${body.member} was signed by too few`);
+  const holds = chain.versions.some(({ body: charter, at: drafted }, index) => {
+    if (drafted > until || !member(charter, body.member) || !member(charter, issuer)) return false;
+    const next = chain.versions[index + 1]?.body;
+    const others = states(charter).filter(({ id }) => id !== body.member);
+    const keys = (id: string): string[] => [charter, ...(next ? [next] : [])].flatMap((one) => member(one, id)?.authority_key ?? []);
+    return others.filter(({ id }) => keys(id).some((key) => signers.has(key))).length >= share(charter.thresholds.suspend, others.length);
+  });
+  need(holds, `a suspension of ${body.member} was signed by too few`);
   return { member: body.member, from, until };
 }
 
@@ -89,6 +95,11 @@ export class Trust {
 
   suspended(of: string, at: number): boolean {
     return this.suspensions.some((one) => one.member === of && one.from <= at && at < one.until);
+  }
+
+  /** Whether the member was suspended at any time: when it cosigned is its own word. */
+  everSuspended(of: string): boolean {
+    return this.suspensions.some((one) => one.member === of);
   }
 
   /** The delegation by which `key` could act then. */

@@ -80,11 +80,10 @@ impl Trust {
     }
 
     fn hear_suspension(&mut self, envelope: &Envelope, at: i64) -> Result<bool, TrustError> {
-        if self.suspensions.contains_key(&envelope.id()?) {
-            return Ok(false);
-        }
         let verified = suspension::verify(envelope, &self.chain)?;
-        suspension::check_new(&verified, &self.chain, at)?;
+        if !self.suspensions.contains_key(&verified.id) {
+            suspension::check_new(&verified, &self.chain, at)?;
+        }
         self.put_suspension(verified)
     }
 

@@ -163,7 +163,7 @@ fn a_suspension_that_was_not_known_is_believed_only_in_its_time() {
         ("now", NOW, None),
         ("dated a little ahead", NOW - 200, None),
         ("of the future", NOW - DAY, Some("which is after")),
-        ("over a week ago", NOW + 22 * DAY, Some("over")),
+        ("over a day ago", NOW + 15 * DAY, Some("over")),
     ];
     for (name, at, expected) in cases {
         let mut trust = trust();
@@ -209,7 +209,18 @@ fn suspensions_shield_nobody_and_do_not_stop_the_forum() {
     assert!(trust.suspend(&suspension(second, &[2, 3])).unwrap());
     assert!(trust.suspend(&suspended("MEX", NOW + DAY, 13, &[2, 3])).unwrap());
     refused("15 days", trust.suspend(&suspended("MEX", NOW + 20 * DAY, 2, &[2, 3])), "more than 14 days within 90");
+    let mut shielded = trust.clone();
+    assert!(shielded.suspend(&suspended("MEX", NOW + 20 * DAY, 14, &[4, 5])).unwrap(), "by others than its allies");
+    refused("again", shielded.suspend(&suspended("MEX", NOW + 40 * DAY, 1, &[2, 4])), "0 of the 2");
     assert!(trust.suspend(&suspended("MEX", NOW + 120 * DAY, 14, &[2, 3])).unwrap());
+    // Who has signed is not lost where a copy came first that lacks a signature.
+    let (few, all) = (suspended("MEX", NOW, 14, &[2, 3]), suspended("MEX", NOW, 14, &[2, 3, 4]));
+    let mut trust = self::trust();
+    assert!(trust.suspend(&few).unwrap());
+    let before = trust.digest();
+    assert!(trust.suspend(&all).unwrap() && !trust.suspend(&few).unwrap());
+    assert_ne!(trust.digest(), before);
+    refused("spent", trust.suspend(&suspended("MEX", NOW + 20 * DAY, 1, &[4, 5])), "1 of the 2");
     // Two of five must cosign: with three suspended no log has enough, and one pair after the other would stop the forum for good.
     let all = [
         suspended("MEX", NOW, 14, &[4, 5]),

@@ -173,6 +173,20 @@ fn a_policy_names_log_witnesses_and_quorum() {
     suspend(&mut suspended, &["HND"], FROM);
     assert_eq!(policy(&suspended, "MEX", FROM), None, "one of two keys is out");
     assert_eq!(policy(&suspended, "MEX", FROM + 10 * DAY).as_deref(), Some(text.as_str()));
+    // A revoked key's signatures would hold for who reads nothing else.
+    let mut revoked = with_witnesses();
+    let of = |p: &mut chancery_ledger::Payload<chancery_ledger::revocation::Revocation>| {
+        p.issuer = "GTM".to_owned();
+        p.body.key = key(42).public();
+    };
+    assert!(revoked.revoke(&crate::governance::revocation(of, &[2])).unwrap());
+    let text = policy(&revoked, "MEX", START + DAY).unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("witness GTM")).count(), 1, "{text}");
+    // Nor is one that only a replaced authority key has delegated.
+    let rotated = crate::governance::rotated();
+    let charters = vec![crate::world::sealed_genesis(), rotated];
+    revoked.merge(&chancery_ledger::ForumBundle { charters, ..Default::default() }, crate::governance::NOW).unwrap();
+    assert_eq!(policy(&revoked, "MEX", START + DAY), None);
 }
 
 /// When suspensions begin, which last ten days.
@@ -234,8 +248,17 @@ fn a_proof_holds_who_was_suspended() {
     proof.forum.delegations.extend(hnd);
     let report = proof.verify(told(None)).unwrap();
     assert_eq!((report.cosignatures.len(), report.quorum), (1, 2));
+    let said = |proof: &ProofBundle| {
+        let report = proof.verify(told(None)).unwrap();
+        (report.cosignatures.len(), report.steps.iter().any(|s| !s.done && s.text.contains("its witness's own word")))
+    };
+    // Dated after its suspension it counts, and who was not there is told that nobody else says so.
+    let (note, dated) = (whole.checkpoint.as_str(), FROM + 10 * DAY);
+    let lines = [line(note, "GTM", 32, FROM), line(note, "HND", 33, dated)];
+    let after = ProofBundle { checkpoint: joined(note, lines.iter().map(String::as_str)), ..proof.clone() };
+    assert_eq!((said(&after), said(&proof)), ((2, true), (1, false)));
     proof.forum.suspensions.clear();
-    assert_eq!(proof.verify(told(None)).unwrap().cosignatures.len(), 2);
+    assert_eq!(said(&proof), (2, false));
 }
 
 #[test]
