@@ -18,11 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::NewRecord;
+use crate::verify::MAX_AHEAD_S;
 
 pub use held::{HeldMetadata, MetadataFilter};
-
-/// How far ahead of this node's clock a record's time may be, in seconds.
-const MAX_AHEAD_S: i64 = 600;
 
 /// Metadata on its way from operator to operator: the content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

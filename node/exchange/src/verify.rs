@@ -19,8 +19,8 @@ use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::views::{CheckView, VerificationView};
 
-/// How far ahead of this node's clock a record's time may be, in seconds.
-const MAX_AHEAD_S: i64 = 600;
+/// How far ahead of this node's clock the time of a record or cosignature may be, in seconds.
+pub(crate) const MAX_AHEAD_S: i64 = 600;
 
 /// A record of a page, checked as far as it can be without its artefacts.
 pub(crate) struct CheckedRecord {

@@ -3,9 +3,8 @@
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::cosignature::{self, Cosignature};
 use chancery_ledger::log::{self, Hash, Tree};
-use chancery_ledger::release::CLOCK_SKEW_S;
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
-use chancery_ledger::{Purpose, Trust};
+use chancery_ledger::{Purpose, Trust, time};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{HeadInfo, SyncRequest, SyncResponse};
 use chancery_store::Store;
@@ -16,6 +15,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::{cosigned_note, is_complete};
+use crate::verify::MAX_AHEAD_S;
 
 /// How far this node's clock may have gone back since its witness signed last, in seconds.
 const MAX_BACK_S: i64 = 30;
@@ -176,9 +176,15 @@ impl Node {
     async fn keep_own_cosignature(&self, trust: &Trust, head: HeadRow, peer: &str, line: &str) -> Result<()> {
         let note = cosignature::joined(&head.checkpoint, [line.trim_end()]);
         let found = cosignature::verified(trust, &note).or_unverified(|| format!("the cosignature of `{peer}`"))?;
+        let Some(own) = found.iter().find(|c| c.member == peer).map(|c| c.at) else {
+            return Err(Error::unverified(format!("`{peer}` sent a cosignature that does not hold")));
+        };
         let found = believable(trust, found, self.now());
         if !found.iter().any(|c| c.member == peer) {
-            return Err(Error::unverified(format!("`{peer}` sent a cosignature that does not hold")));
+            let (at, now) = (time::format(own), time::format(self.now()));
+            return Err(Error::unverified(format!(
+                "the cosignature of `{peer}` is not believed: it is suspended, or one of the clocks is wrong; it says {at}, and it is {now} here"
+            )));
         }
         self.keep_cosignatures(trust, head, found).await
     }
@@ -238,7 +244,7 @@ impl Node {
 /// Those of `found` that may be believed when they arrive, at `now`. A cosignature's time is its witness's own word: a state that is suspended now could
 /// write one from before, and one of the future would outlast a suspension.
 fn believable(trust: &Trust, mut found: Vec<Cosignature>, now: i64) -> Vec<Cosignature> {
-    found.retain(|c| trust.suspended(&c.member, now).is_none() && c.at <= now.saturating_add(CLOCK_SKEW_S));
+    found.retain(|c| trust.suspended(&c.member, now).is_none() && c.at <= now.saturating_add(MAX_AHEAD_S));
     found
 }
 

@@ -284,7 +284,10 @@ fn check_total(
     // As many as must cosign, and one whose log they cosign.
     let states = charter.states().count();
     let quorum = states.saturating_sub(1).min(charter.rules.witness_quorum.unwrap_or(0) as usize);
-    if quorum > 0 && stopped(&recent, charter, states - quorum) > MAX_LIFE_S {
+    let (before, with) = (&recent[..recent.len() - 1], &recent[..]);
+    let stopped = |suspensions| stopped(suspensions, charter, states - quorum);
+    // What was before may be more by now, if the charter asks for more witnesses: that keeps nobody from being suspended who makes it no worse.
+    if quorum > 0 && stopped(with) > stopped(before).max(MAX_LIFE_S) {
         return Err(SuspensionError::TooFew { member: member.to_owned(), quorum });
     }
     Ok(())

@@ -22,7 +22,7 @@ use crate::time;
 /// Most delegations held for one forum.
 const MAX_DELEGATIONS: usize = 100_000;
 /// Most delegations by one authority key: one member must not use up what is there for all.
-const MAX_DELEGATIONS_EACH: usize = 2_000;
+const MAX_DELEGATIONS_EACH: usize = 20_000;
 /// Most revocations by one authority key.
 const MAX_REVOCATIONS_EACH: usize = 200;
 /// Most suspensions held for one forum.
@@ -148,6 +148,8 @@ pub struct Trust {
     chain: CharterChain,
     /// By member, then by record id.
     delegations: BTreeMap<String, BTreeMap<String, VerifiedDelegation>>,
+    /// How many delegations each authority key has given.
+    given: BTreeMap<PublicKey, usize>,
     /// Each delegated key's one member and purpose.
     holders: BTreeMap<PublicKey, (String, Purpose)>,
     /// By member, then by key and the authority key that signed: the one that reaches back furthest.
@@ -181,6 +183,7 @@ impl Trust {
         Self {
             chain,
             delegations: BTreeMap::new(),
+            given: BTreeMap::new(),
             holders: BTreeMap::new(),
             revocations: BTreeMap::new(),
             suspensions: BTreeMap::new(),
@@ -325,12 +328,16 @@ impl Trust {
         if self.delegations.values().map(BTreeMap::len).sum::<usize>() >= MAX_DELEGATIONS {
             return Err(TrustError::TooMany(MAX_DELEGATIONS, "delegations"));
         }
-        let of = self.delegations.entry(verified.member.clone()).or_default();
-        if of.values().filter(|d| d.authority == verified.authority).count() >= MAX_DELEGATIONS_EACH {
+        let given = self.given.entry(verified.authority).or_default();
+        if *given >= MAX_DELEGATIONS_EACH {
             return Err(TrustError::TooMany(MAX_DELEGATIONS_EACH, "delegations by one authority key"));
         }
+        *given += 1;
         self.holders.insert(key, serves);
-        of.insert(verified.id.clone(), verified);
+        let of = self.delegations.entry(verified.member.clone()).or_default();
+        if let Some(by_older) = of.insert(verified.id.clone(), verified) {
+            self.given.entry(by_older.authority).and_modify(|given| *given -= 1);
+        }
         Ok(true)
     }
 
