@@ -27,7 +27,7 @@ impl Node {
         let name = kept.clone();
         let read = move |s: &Store| Ok((s.cosignature_list(&forum)?, s.setting_get(&name)?));
         let (rows, last) = self.store().run(read).await.or_storage(|| "cannot read the cosignatures".to_owned())?;
-        let last: i64 = last.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut last: i64 = last.and_then(|text| text.parse().ok()).unwrap_or(0);
         let now = self.now();
         // What a suspended state said last is as old as its suspension, and would hold every embargo back as long.
         let state = |id: &str| {
@@ -42,8 +42,8 @@ impl Node {
         let enough = newest.len() >= trust.charter().witness_quorum(self.member());
         let said = cosignature::median(newest.into_values().collect()).filter(|_| enough);
         if let Some(said) = said.filter(|said| *said > last) {
-            let put = self.store().run(move |s| s.setting_put(&kept, &said.to_string())).await;
-            put.or_storage(|| "cannot keep the forum's time".to_owned())?;
+            let raised = self.store().run(move |s| s.setting_raise(&kept, said)).await;
+            last = raised.or_storage(|| "cannot keep the forum's time".to_owned())?;
         }
         // Where nobody must cosign, nobody else's clock counts.
         let time = if enough { said.unwrap_or(i64::MAX).max(last) } else { last };

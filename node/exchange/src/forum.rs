@@ -3,6 +3,7 @@
 mod adopt;
 mod amend;
 mod sign;
+mod trusted;
 mod waiting;
 
 use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds, check_draft};
@@ -11,6 +12,7 @@ use chancery_ledger::{Envelope, ForumBundle, Payload, RecordKind, time};
 pub use amend::{Amendment, amend, suspend};
 pub(crate) use sign::held_keys as held;
 pub use sign::{mandates, sign, waiting_for};
+pub(crate) use trusted::Trusted;
 pub use waiting::{Waiting, everything, sign_chosen, waiting};
 
 use crate::config::NodeConfig;

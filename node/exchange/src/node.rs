@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chancery_ledger::{ForumBundle, Trust};
 use chancery_network::NetworkHandle;
 use chancery_query::{QueryConfig, QueryEngine};
 use chancery_schema::dataset::DatasetSchema;
@@ -15,11 +14,11 @@ use chancery_schema::{Reference, Structures};
 use chancery_store::workspace::Workspace;
 use chancery_store::{ArtefactFiles, DataFolder, Store};
 use moka::sync::Cache;
-use sha2::{Digest as _, Sha256};
 
 use crate::access::{Access, Asker};
 use crate::config::NodeConfig;
 use crate::error::{Doing as _, Error, Result};
+use crate::forum::Trusted;
 use crate::held::HeldReleases;
 use crate::keyring::Keyring;
 use crate::signer::Confirmations;
@@ -43,11 +42,7 @@ struct Inner {
     engine: QueryEngine,
     workspace: Workspace,
     structures: Structures,
-    trust: RwLock<Option<Arc<Trust>>>,
-    /// Hash of the stored bundle that `trust` was read from or written to.
-    bundle_sha256: Mutex<String>,
-    /// What each peer's forum was when it was last taken over, as one hash.
-    seen_forums: Mutex<HashMap<String, String>>,
+    trusted: Trusted,
     /// The median of what other states' witnesses say of the time.
     forum_time: AtomicI64,
     /// Which peers know no more of this node's own log than is here.
@@ -94,9 +89,7 @@ impl Node {
             structures: chancery_schema::shared::structures()
                 .or_storage(|| "the built-in schema is damaged".to_owned())?,
             workspace,
-            trust: RwLock::new(None),
-            bundle_sha256: Mutex::default(),
-            seen_forums: Mutex::default(),
+            trusted: Trusted::default(),
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
             asked: Mutex::default(),
@@ -199,48 +192,8 @@ impl Node {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
     }
 
-    /// What this node believes of its forum.
-    pub fn trust(&self) -> Result<Arc<Trust>> {
-        let trust = self.inner.trust.read().unwrap_or_else(PoisonError::into_inner).clone();
-        trust.ok_or_else(|| Error::invalid("this node has joined no forum yet: run `chancery forum join`"))
-    }
-
-    /// Believes `trust`, which is stored as `bundle`.
-    pub(crate) fn set_trust(&self, trust: Trust, bundle: &[u8]) {
-        *self.inner.trust.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(trust));
-        *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) = hex::encode(Sha256::digest(bundle));
-    }
-
-    pub(crate) fn seen_forum(&self, peer: &str) -> String {
-        let seen = self.inner.seen_forums.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(peer).cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn set_seen_forum(&self, peer: &str, digest: String) {
-        self.inner.seen_forums.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.to_owned(), digest);
-    }
-
-    /// Reads the forum's bundle again if another process has changed it. Returns it as it is stored.
-    pub(crate) async fn reload_trust(&self) -> Result<Option<Vec<u8>>> {
-        let forums = self.store().run(Store::forum_list).await.or_storage(|| "cannot read the forum".to_owned())?;
-        let Some(row) = forums.into_iter().next() else {
-            // Without a forum nobody else's clock counts.
-            self.set_forum_time(i64::MAX);
-            return Ok(None);
-        };
-        let sha256 = hex::encode(Sha256::digest(&row.bundle));
-        if *self.inner.bundle_sha256.lock().unwrap_or_else(PoisonError::into_inner) != sha256 {
-            let bundle = ForumBundle::parse_stored(&row.bundle);
-            let bundle = bundle.or_unverified(|| "the stored forum bundle is damaged".to_owned())?;
-            let restored = Trust::restore(&row.id, &bundle);
-            let (trust, dropped) = restored.or_unverified(|| "the stored forum bundle does not hold".to_owned())?;
-            for error in &dropped {
-                tracing::warn!(%error, "a stored record of the forum does not hold and is passed over");
-            }
-            self.set_trust(trust, &row.bundle);
-        }
-        self.read_forum_time().await?;
-        Ok(Some(row.bundle))
+    pub(crate) fn trusted(&self) -> &Trusted {
+        &self.inner.trusted
     }
 
     /// A dataflow by what a user calls it.

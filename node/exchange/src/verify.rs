@@ -4,6 +4,7 @@ use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
 use chancery_ledger::timestamp::Timestamp;
+use chancery_ledger::trust::TrustError;
 use chancery_ledger::{Audience, Envelope, ForumBundle, Purpose, RecordKind, Trust, time};
 use chancery_network::message::{RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
@@ -65,10 +66,10 @@ pub(crate) fn check_page(
         let record = check_record(item, leaf)?;
         let refused = || format!("the {} {} is refused", record.kind.as_str(), record.id);
         match record.kind {
-            RecordKind::Delegation if trust.add(&record.envelope).or_unverified(refused)? => {
+            RecordKind::Delegation if is_new(trust.add(&record.envelope)).or_unverified(refused)? => {
                 mandates.delegations.push(record.envelope.clone());
             }
-            RecordKind::Revocation if trust.revoke(&record.envelope).or_unverified(refused)? => {
+            RecordKind::Revocation if is_new(trust.revoke(&record.envelope)).or_unverified(refused)? => {
                 mandates.revocations.push(record.envelope.clone());
             }
             _ => {}
@@ -89,6 +90,14 @@ pub(crate) fn check_page(
         .or_unverified(|| format!("the records of `{member}` are not those of its signed log"))?;
     let note = page.checkpoint.clone();
     Ok(CheckedPage { note, leaves, appended, records, trust, mandates })
+}
+
+/// One too many of a member's mandates counts for nothing, but its log goes on: who has stolen its authority key could else end it.
+fn is_new(taken: Result<bool, TrustError>) -> Result<bool, TrustError> {
+    match taken {
+        Err(TrustError::TooMany(..)) => Ok(false),
+        taken => taken,
+    }
 }
 
 /// Checks that a record is the one that its leaf commits to.

@@ -227,7 +227,7 @@ impl Node {
         let rows: Vec<CosignatureRow> = found.into_iter().map(row).collect();
         let (trust, now) = (trust.clone(), self.now());
         let work = move |s: &Store| {
-            s.cosignature_put(&rows)?;
+            s.cosignature_put(&rows, now.saturating_add(MAX_AHEAD_S))?;
             let checkpoint = cosigned_note(s, &head)?;
             let found = cosignature::verified(&trust, &checkpoint).unwrap_or_default();
             let counted = cosignature::counted(&trust, &head.member, &found);

@@ -17,10 +17,12 @@ use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
 use crate::release::{self, ReleaseError, VerifiedRelease};
 use crate::time;
 use crate::timestamp;
-use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES, Trust};
+use crate::trust::{ForumBundle, Trust};
 
 /// The bundle format's name.
 pub const FORMAT: &str = "chancery-proof/1";
+/// Largest proof, in bytes.
+const MAX_PROOF_BYTES: usize = 16 << 20;
 
 /// A release with everything that proves it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -202,8 +204,8 @@ impl ProofBundle {
             return Self::parse_tlog_proof(bytes);
         }
         let malformed = |reason: String| ProofError::Malformed(reason);
-        if bytes.len() > MAX_BUNDLE_BYTES {
-            return Err(malformed(format!("{} bytes, more than {MAX_BUNDLE_BYTES}", bytes.len())));
+        if bytes.len() > MAX_PROOF_BYTES {
+            return Err(malformed(format!("{} bytes, more than {MAX_PROOF_BYTES}", bytes.len())));
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| malformed(excerpt(&e.to_string())))?;
         if bundle.format != FORMAT {

@@ -15,8 +15,10 @@ use crate::json::{self, JsonError};
 use crate::keys::{KeyError, PublicKey, Signer};
 use crate::time;
 
-/// Most signatures on one envelope.
+/// Most signatures on a charter or a suspension, which states sign.
 const MAX_SIGNATURES: usize = 256;
+/// Most signatures on any other record, which one member signs: whoever passes one on must not make it large with others.
+const MAX_OWN_SIGNATURES: usize = 8;
 /// Length of a [`PublicKey`]'s text: `ed25519:` and 32 bytes of base64.
 const KEYID_BYTES: usize = 52;
 /// Length of a signature's base64: 64 bytes.
@@ -108,8 +110,8 @@ pub enum RecordError {
         expected: String,
     },
     /// Too many signatures.
-    #[error("{0} signatures, more than {MAX_SIGNATURES}")]
-    TooManySignatures(usize),
+    #[error("{0} signatures, more than {1}")]
+    TooManySignatures(usize, usize),
     /// A signature is malformed, or its key signed twice.
     #[error("the signature named `{keyid}` {reason}")]
     Signature {
@@ -219,7 +221,7 @@ impl Envelope {
         }
         for signature in &other.signatures {
             let Ok(key) = signature.keyid.parse() else { continue };
-            if self.signatures.len() < MAX_SIGNATURES && !self.holds(&key, &message) && other.holds(&key, &message) {
+            if self.signatures.len() < self.max_signatures() && !self.holds(&key, &message) && other.holds(&key, &message) {
                 self.signatures.retain(|s| s.keyid != signature.keyid);
                 self.signatures.push(signature.clone());
                 added += 1;
@@ -239,8 +241,9 @@ impl Envelope {
 
     /// Checks that the payload is strict canonical JSON and signatures are bounded; for envelopes read inside other files.
     pub fn check_form(&self) -> Result<(), RecordError> {
-        if self.signatures.len() > MAX_SIGNATURES {
-            return Err(RecordError::TooManySignatures(self.signatures.len()));
+        let (found, most) = (self.signatures.len(), self.max_signatures());
+        if found > most {
+            return Err(RecordError::TooManySignatures(found, most));
         }
         let mut keyids = BTreeSet::new();
         for signature in &self.signatures {
@@ -316,6 +319,13 @@ impl Envelope {
             .iter()
             .filter(|s| s.keyid == keyid)
             .any(|s| STANDARD.decode(&s.sig).is_ok_and(|signature| key.verifies(message, &signature)))
+    }
+
+    fn max_signatures(&self) -> usize {
+        match self.kind() {
+            Some(RecordKind::Charter | RecordKind::Suspension) => MAX_SIGNATURES,
+            _ => MAX_OWN_SIGNATURES,
+        }
     }
 
     /// The keys the signatures name, whether or not they hold.

@@ -16,6 +16,10 @@ use crate::time;
 
 /// Longest suspension, in seconds.
 pub const MAX_LIFE_S: i64 = 14 * 24 * 3600;
+/// Shortest suspension that is believed anew, in seconds: any number of shorter ones would fit into a state's 14 days.
+const MIN_LIFE_S: i64 = 24 * 3600;
+/// Most suspensions of one member within [`REST_S`] that count: what the states of a large forum could sign in those days, were they to suspend day by day.
+const MAX_RECENT: usize = 200;
 /// Within so many seconds a state suspends a member for [`MAX_LIFE_S`] in all: what lasts longer is a removal's matter.
 pub const REST_S: i64 = 90 * 24 * 3600;
 /// How long after its end a suspension that was not known is still believed, in seconds.
@@ -24,6 +28,8 @@ pub const MAX_LATE_S: i64 = 24 * 3600;
 const MAX_AHEAD_S: i64 = 7 * 24 * 3600;
 /// Longest reason.
 const MAX_REASON_CHARS: usize = 300;
+/// How long after the charter that replaced its own was drafted a suspension is still believed anew, in seconds: such a draft is signed for days.
+const MAX_SUPERSEDED_S: i64 = MAX_LIFE_S;
 
 /// What a suspension says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +106,18 @@ pub enum SuspensionError {
         /// How many must cosign.
         quorum: usize,
     },
+    /// Far more than anybody needs.
+    #[error("`{member}` has been suspended {MAX_RECENT} times within 90 days: remove it by a charter")]
+    TooOften {
+        /// Who.
+        member: String,
+    },
+    /// Shorter than a day.
+    #[error("the suspension of `{member}` is shorter than a day")]
+    TooShort {
+        /// Who.
+        member: String,
+    },
     /// Of the future.
     #[error("the suspension says it was issued at {issued_at}, which is after {at}")]
     Future {
@@ -117,7 +135,7 @@ pub enum SuspensionError {
         until: i64,
     },
     /// By members and keys of a charter that was followed long ago.
-    #[error("the suspension holds by version {version} of the charter only, which was replaced more than 90 days ago")]
+    #[error("the suspension holds by version {version} of the charter only, which was replaced by a charter drafted more than 14 days ago")]
     Superseded {
         /// From 1.
         version: usize,
@@ -232,12 +250,16 @@ pub fn check_new(new: &VerifiedSuspension, chain: &CharterChain, at: i64) -> Res
         let (issued_at, at) = (time::format(new.issued_at), time::format(at));
         return Err(SuspensionError::Future { issued_at, at });
     }
+    let member = || new.suspension.member.clone();
     if new.until.saturating_add(MAX_LATE_S) <= at {
-        return Err(SuspensionError::Over { member: new.suspension.member.clone(), until: new.until });
+        return Err(SuspensionError::Over { member: member(), until: new.until });
+    }
+    if new.until - new.from < MIN_LIFE_S {
+        return Err(SuspensionError::TooShort { member: member() });
     }
     // The version that follows the one by which it holds: index from 0 is that number.
     match chain.issued().nth(new.version) {
-        Some((_, issued)) if issued <= at.saturating_sub(REST_S) => {
+        Some((_, issued)) if issued <= at.saturating_sub(MAX_SUPERSEDED_S) => {
             Err(SuspensionError::Superseded { version: new.version })
         }
         _ => Ok(()),
@@ -247,7 +269,7 @@ pub fn check_new(new: &VerifiedSuspension, chain: &CharterChain, at: i64) -> Res
 /// Which of `suspensions` count, and why the others do not. They are judged in the order in which they begin. No state suspends a member for more than
 /// [`MAX_LIFE_S`] in all within [`REST_S`]: its later signatures are not counted, those of others are, or an ally's suspension would shield a member
 /// from all. Nor are for that long so many suspended that too few states are left to cosign. Whoever knows the same suspensions counts the same
-/// ones, and of those that count any part does.
+/// ones.
 pub fn counted<'a>(
     suspensions: impl IntoIterator<Item = &'a VerifiedSuspension>,
     chain: &CharterChain,
@@ -273,6 +295,9 @@ fn check_total(
     let recent: Vec<_> =
         earlier.iter().copied().filter(|s| s.until > new.from.saturating_sub(REST_S)).chain([new]).collect();
     let member = new.suspension.member.as_str();
+    if recent.iter().filter(|s| s.suspension.member == member).count() > MAX_RECENT {
+        return Err(SuspensionError::TooOften { member: member.to_owned() });
+    }
     let spent = |state: &String| -> i64 {
         let by_it = recent.iter().filter(|s| s.suspension.member == member && s.signed_by.contains(state));
         by_it.map(|s| s.until - s.from).sum()

@@ -3,7 +3,7 @@
 mod bundle;
 mod merge;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -19,14 +19,12 @@ use crate::revocation::{self, RevocationError, VerifiedRevocation};
 use crate::suspension::{self, SuspensionError, VerifiedSuspension};
 use crate::time;
 
-/// Most delegations held for one forum.
-const MAX_DELEGATIONS: usize = 100_000;
+/// Most delegations held for one forum: written down, with everything else, they fit into [`MAX_BUNDLE_BYTES`].
+const MAX_DELEGATIONS: usize = 25_000;
 /// Most delegations by one authority key: one member must not use up what is there for all.
-const MAX_DELEGATIONS_EACH: usize = 20_000;
-/// Most revocations by one authority key.
+const MAX_DELEGATIONS_EACH: usize = 2_000;
+/// Most revocations by one authority key of keys that the member has not delegated.
 const MAX_REVOCATIONS_EACH: usize = 200;
-/// Most suspensions held for one forum.
-const MAX_SUSPENSIONS: usize = 500;
 
 /// Why something is not trusted.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +159,8 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Verifies the chain and everything else in `bundle`: one wrong record refuses it all.
+    /// Verifies the chain and everything else in `bundle`, each record by itself: one wrong record refuses it all. Suspensions are not judged
+    /// together, see [`suspension::counted`], for a proof holds a part of them.
     pub fn verify(genesis_id: Option<&str>, bundle: &ForumBundle) -> Result<Self, TrustError> {
         let chain = CharterChain::verify(genesis_id, &bundle.charters)?;
         let (trust, dropped) = Self::under(chain, bundle);
@@ -171,7 +170,9 @@ impl Trust {
     /// Reads what a node has stored: the chain must hold, and what else does not is dropped alone and returned. One record must not keep a node
     /// from starting.
     pub fn restore(genesis_id: &str, bundle: &ForumBundle) -> Result<(Self, Vec<TrustError>), TrustError> {
-        Ok(Self::under(CharterChain::verify(Some(genesis_id), &bundle.charters)?, bundle))
+        let (mut trust, mut dropped) = Self::under(CharterChain::verify(Some(genesis_id), &bundle.charters)?, bundle);
+        dropped.extend(trust.judge_suspensions(Vec::new()).1);
+        Ok((trust, dropped))
     }
 
     /// Verifies the charters of `bundle` alone: what a newcomer knows. The rest is for [`Trust::merge`].
@@ -194,10 +195,16 @@ impl Trust {
     /// Everything of `bundle` but its charters that holds under `chain`, and why the rest does not.
     fn under(chain: CharterChain, bundle: &ForumBundle) -> (Self, Vec<TrustError>) {
         let (mut trust, mut dropped) = (Self::new(chain), Vec::new());
+        for envelope in &bundle.suspensions {
+            match suspension::verify(envelope, &trust.chain) {
+                Ok(verified) => drop(trust.suspensions.insert(verified.id.clone(), verified)),
+                Err(error) => dropped.push(error.into()),
+            }
+        }
         let mut keep = |result: Result<bool, TrustError>| dropped.extend(result.err());
-        bundle.revocations.iter().for_each(|e| keep(trust.revoke(e)));
-        bundle.suspensions.iter().for_each(|e| keep(trust.suspend(e)));
+        // Revocations are counted by whether the key is delegated.
         bundle.delegations.iter().for_each(|e| keep(trust.add(e)));
+        bundle.revocations.iter().for_each(|e| keep(trust.revoke(e)));
         bundle.conflicting.iter().for_each(|e| keep(trust.add_conflicting(e)));
         (trust, dropped)
     }
@@ -218,9 +225,10 @@ impl Trust {
         if of.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
             return Ok(false);
         }
-        let by_it = of.keys().filter(|(_, authority)| *authority == verified.authority).count();
-        if by_it >= MAX_REVOCATIONS_EACH && !of.contains_key(&place) {
-            return Err(TrustError::TooMany(MAX_REVOCATIONS_EACH, "revocations by one authority key"));
+        let unknown = |key: &PublicKey| self.holders.get(key).is_none_or(|(member, _)| *member != verified.member);
+        let by_it = of.keys().filter(|(key, authority)| *authority == verified.authority && unknown(key));
+        if unknown(&verified.revocation.key) && !of.contains_key(&place) && by_it.count() >= MAX_REVOCATIONS_EACH {
+            return Err(TrustError::TooMany(MAX_REVOCATIONS_EACH, "revocations of unknown keys by one authority key"));
         }
         // The same record by an older key reaches no further.
         of.retain(|_, held| held.id != verified.id);
@@ -241,30 +249,21 @@ impl Trust {
         place(key) < place(other)
     }
 
-    /// Adds a suspension; true if it was new.
-    pub fn suspend(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
-        self.put_suspension(suspension::verify(envelope, &self.chain)?)
-    }
-
-    fn put_suspension(&mut self, mut new: VerifiedSuspension) -> Result<bool, TrustError> {
-        if let Some(held) = self.suspensions.get(&new.id) {
-            // A copy may have signatures that another lacks, and who has signed it counts.
-            let mut both = held.envelope.clone();
-            both.collect(&new.envelope)?;
-            new = suspension::verify(&both, &self.chain)?;
-            if new.signed_by == held.signed_by {
-                return Ok(false);
-            }
-        } else if self.suspensions.len() >= MAX_SUSPENSIONS {
-            return Err(TrustError::TooMany(MAX_SUSPENSIONS, "suspensions"));
+    /// Judges `new` suspensions together with those held, and holds those that count. Returns how many of `new` do, and why what was held does not
+    /// any more and what is new does not.
+    fn judge_suspensions(&mut self, new: Vec<VerifiedSuspension>) -> (usize, Vec<TrustError>, Vec<TrustError>) {
+        let mut all = self.suspensions.clone();
+        let brought: BTreeSet<String> = new.iter().map(|s| s.id.clone()).collect();
+        all.extend(new.into_iter().map(|s| (s.id.clone(), s)));
+        let (counted, not) = suspension::counted(all.values(), &self.chain);
+        let (mut dropped, mut refused) = (Vec::new(), Vec::new());
+        for (suspension, error) in not {
+            let held = self.suspensions.contains_key(&suspension.id);
+            if held { dropped.push(error.into()) } else { refused.push(error.into()) }
         }
-        let others = self.suspensions.values().filter(|held| held.id != new.id);
-        let (counted, refused) = suspension::counted(others.chain([&new]), &self.chain);
-        if let Some((_, error)) = refused.into_iter().find(|(suspension, _)| suspension.id == new.id) {
-            return Err(error.into());
-        }
+        let taken = counted.iter().filter(|s| brought.contains(&s.id)).count();
         self.suspensions = counted.into_iter().map(|s| (s.id.clone(), s.clone())).collect();
-        Ok(true)
+        (taken, dropped, refused)
     }
 
     /// The suspension of `member` in force at `at`.

@@ -152,7 +152,7 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
         output::json(&serde_json::json!({
             "charters": merged.charters, "delegations": merged.delegations, "revocations": merged.revocations,
             "suspensions": merged.suspensions, "conflicting": merged.conflicting, "refused": refused,
-            "unvouched": merged.unvouched, "over": merged.over,
+            "unvouched": merged.unvouched, "late": merged.late,
         }))?;
     } else {
         let counts = [
@@ -169,8 +169,8 @@ pub(crate) fn say_merged(context: &Context, merged: &Merged) -> Result<()> {
                 merged.unvouched
             ));
         }
-        if merged.over > 0 {
-            output::line(format!("left out: {} suspensions that had ended before they were known here", merged.over));
+        if merged.late > 0 {
+            output::line(format!("left out: {} suspensions that were not known here in their time", merged.late));
         }
     }
     if merged.conflicting > 0 {

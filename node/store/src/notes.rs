@@ -153,6 +153,23 @@ impl Store {
         })
     }
 
+    /// Stores a number as a setting, unless a greater one is there. Returns the one that is there now.
+    pub fn setting_raise(&self, name: &str, value: i64) -> Result<i64, StoreError> {
+        let name = format!("{SETTING_PREFIX}{name}");
+        self.write(|c| {
+            let place = settings::table.find(&name);
+            let held: Option<String> =
+                place.select(settings::value).first(c).optional().doing("read the setting")?;
+            if let Some(held) = held.and_then(|text| text.parse().ok()).filter(|held| *held >= value) {
+                return Ok(held);
+            }
+            diesel::delete(place).execute(c).doing("replace the setting")?;
+            let row = (settings::name.eq(&name), settings::value.eq(value.to_string()));
+            diesel::insert_into(settings::table).values(row).execute(c).doing("store the setting")?;
+            Ok(value)
+        })
+    }
+
     /// A setting.
     pub fn setting_get(&self, name: &str) -> Result<Option<String>, StoreError> {
         let c = &mut *self.connection()?;

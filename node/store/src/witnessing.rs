@@ -61,7 +61,8 @@ pub struct WitnessedRow {
 
 impl Store {
     /// Keeps cosignatures, each if it is of no smaller head and no earlier than the one held of that witness: a witness's time does not go back.
-    pub fn cosignature_put(&self, new: &[CosignatureRow]) -> Result<(), StoreError> {
+    /// One held that says a time after `latest` (unix seconds) keeps none out.
+    pub fn cosignature_put(&self, new: &[CosignatureRow], latest: i64) -> Result<(), StoreError> {
         self.write(|c| {
             for row in new {
                 let key = (&row.forum, &row.member, &row.witness);
@@ -71,6 +72,7 @@ impl Store {
                     .first(c)
                     .optional()
                     .doing("read the cosignature")?;
+                let held = held.filter(|(_, at)| *at <= latest);
                 if held.is_some_and(|(size, at)| size > row.size || at > row.at || (size, at) == (row.size, row.at)) {
                     continue;
                 }

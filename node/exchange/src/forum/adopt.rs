@@ -34,14 +34,13 @@ impl Node {
             return Err(merged.refused.swap_remove(0)).or_unverified(refused);
         }
         let bundle = serde_json::to_vec(&trust.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
-        let row = ForumRow {
-            id: trust.forum().to_owned(),
-            name: trust.charter().forum_name.clone(),
-            joined_at: self.now(),
-            bundle: bundle.clone(),
+        let (id, name) = (trust.forum().to_owned(), trust.charter().forum_name.clone());
+        let joined_at = self.now();
+        let put = move |s: &Store, bundle: &[u8]| {
+            s.forum_put(&ForumRow { id, name, joined_at, bundle: bundle.to_vec() })?;
+            Ok(true)
         };
-        self.store().run(move |s| s.forum_put(&row)).await.or_storage(|| "cannot store the forum".to_owned())?;
-        self.set_trust(trust, &bundle);
+        self.store_trust(trust, bundle, put).await?;
         self.log_own_mandates().await
     }
 
@@ -105,8 +104,7 @@ impl Node {
         accept: impl Fn(&Merged) -> Result<()>,
     ) -> Result<Merged> {
         for _ in 0..ATTEMPTS {
-            let stored = self.reload_trust().await?;
-            let (Some(stored), trust) = (stored, self.trust()?) else { break };
+            let Some((stored, trust)) = self.reload_trust().await? else { break };
             let (offered, now, mut next) = (bundle.clone(), self.now(), (*trust).clone());
             let owner = logged_by.map(str::to_owned);
             let work = move || {
@@ -120,7 +118,7 @@ impl Node {
             let (next, merged) = merged.or_unverified(|| "the bundle is refused".to_owned())?;
             accept(&merged)?;
             for error in &merged.dropped {
-                tracing::warn!(forum = next.forum(), %error, "a record of the forum does not hold under its new charter and is dropped");
+                tracing::warn!(forum = next.forum(), %error, "a record of the forum does not count any more and is dropped");
             }
             if merged.conflicting > 0 {
                 tracing::error!(
@@ -132,10 +130,9 @@ impl Node {
                 return Ok(merged);
             }
             let bytes = serde_json::to_vec(&next.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
-            let (id, name, new) = (next.forum().to_owned(), next.charter().forum_name.clone(), bytes.clone());
-            let stored = self.store().run(move |s| s.forum_update(&id, &stored, &new, &name)).await;
-            if stored.or_storage(|| "cannot store the forum".to_owned())? {
-                self.set_trust(next, &bytes);
+            let (id, name) = (next.forum().to_owned(), next.charter().forum_name.clone());
+            let update = move |s: &Store, new: &[u8]| s.forum_update(&id, &stored, new, &name);
+            if self.store_trust(next, bytes, update).await? {
                 return Ok(merged);
             }
         }

@@ -44,7 +44,7 @@ impl Worker {
         }
         let connected = self.network.connected().await.or_unavailable(|| "the network has stopped".to_owned())?;
         let ours = trust.digest();
-        let known = !connected.is_empty() && connected.iter().all(|peer| self.node.seen_forum(peer) == ours);
+        let known = !connected.is_empty() && connected.iter().all(|peer| self.node.is_told(peer, &ours));
         Ok((known || !delegated(&self.transport)).then_some(key))
     }
 

@@ -29,7 +29,7 @@ impl Node {
     pub(crate) async fn answer_sync(&self, member: &str, request: SyncRequest) -> SyncResponse {
         let answer = match request {
             SyncRequest::Heads { forum } => self.answer_heads(member, &forum).await,
-            SyncRequest::Forum { forum, have, seen, from } => self.answer_forum(&forum, &have, &seen, from),
+            SyncRequest::Forum { forum, have, seen, from } => self.answer_forum(member, &forum, &have, &seen, from),
             SyncRequest::Records { forum, member: owner, from } => {
                 self.answer_records(member, &forum, owner, from).await
             }

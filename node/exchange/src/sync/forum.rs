@@ -1,6 +1,8 @@
 //! Charters, revocations, suspensions and delegations from peer to peer: so that a charter adopted at one node, or a key revoked
 //! there, is soon known at all, and a newcomer's node is let in before its own log could say who it is.
 
+use chancery_ledger::suspension::SuspensionError;
+use chancery_ledger::trust::{MAX_BUNDLE_BYTES, TrustError};
 use chancery_ledger::{Envelope, ForumBundle, RecordKind, Trust};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{ForumPage, MAX_ENVELOPES, SyncRequest, SyncResponse};
@@ -11,9 +13,7 @@ use crate::node::Node;
 use crate::verify::CheckedRecord;
 
 /// Most envelopes taken from a peer at once.
-const MAX_TAKEN: usize = 120_000;
-/// Most bytes of them.
-const MAX_TAKEN_BYTES: usize = 64 << 20;
+const MAX_TAKEN: usize = 50_000;
 
 impl Node {
     /// Takes over what `peer` knows of the forum and this node does not. What does not hold is refused alone.
@@ -38,7 +38,7 @@ impl Node {
             digest.clone_from(&page.digest);
             taken += page.envelopes.len();
             bytes += page.envelopes.iter().map(String::len).sum::<usize>();
-            if taken > MAX_TAKEN || bytes > MAX_TAKEN_BYTES || (page.more && page.envelopes.is_empty()) {
+            if taken > MAX_TAKEN || bytes > MAX_BUNDLE_BYTES || (page.more && page.envelopes.is_empty()) {
                 return Err(Error::unverified(format!("`{peer}` sends more of the forum than there can be")));
             }
             read_page(&page, &mut bundle)?;
@@ -46,20 +46,23 @@ impl Node {
                 break;
             }
         }
+        let mut all = true;
         if taken > 0 {
             let merged = self.take_over(&bundle).await?;
             if merged.changed() {
                 tracing::info!(peer, ?merged, "took over what is new of the forum");
             }
+            all = merged.refused.is_empty();
             for error in merged.refused.iter().take(5) {
                 self.note_refusal(peer, "forum", &Error::unverified(error.to_string())).await;
             }
         }
-        self.set_seen_forum(peer, digest);
+        self.set_seen_forum(peer, digest, all);
         Ok(())
     }
 
-    /// Takes over a charter or a suspension that a member has in its log: one that it proposed itself, and that holds.
+    /// Takes over a charter or a suspension that a member has in its log: one that it proposed itself, and that holds. One that holds and does not
+    /// count, for it came too late or another took its place, is history all the same.
     pub(super) async fn take_agreed(&self, member: &str, record: &CheckedRecord) -> Result<()> {
         let refused = || "the record is refused".to_owned();
         let payload = record.envelope.payload::<serde_json::Value>(record.kind).or_unverified(refused)?;
@@ -81,14 +84,26 @@ impl Node {
         if is_agreed(&*self.trust()?, &record.id) {
             return Ok(());
         }
-        let reason = merged.refused.first().map_or_else(|| "it is none of this forum".to_owned(), ToString::to_string);
-        Err(Error::unverified(reason))
+        match merged.refused.iter().find(|error| !is_history(error)) {
+            None => Ok(()),
+            Some(error) => Err(Error::unverified(error.to_string())),
+        }
     }
 
-    pub(super) fn answer_forum(&self, forum: &str, have: &str, seen: &str, from: u64) -> Result<SyncResponse> {
+    pub(super) fn answer_forum(
+        &self,
+        peer: &str,
+        forum: &str,
+        have: &str,
+        seen: &str,
+        from: u64,
+    ) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let trust = self.trust()?;
         let digest = trust.digest();
+        if have == digest || seen == digest {
+            self.set_told(peer, &digest);
+        }
         let mut page = ForumPage { digest, envelopes: Vec::new(), conflicting: Vec::new(), more: false };
         if page.digest != have && page.digest != seen {
             let mut bundle = trust.bundle();
@@ -116,6 +131,12 @@ impl Node {
 fn is_agreed(trust: &Trust, id: &str) -> bool {
     let conflicting = trust.conflicting().iter().any(|e| e.id().is_ok_and(|found| found == id));
     conflicting || trust.chain().number_of(id).is_some() || trust.suspensions().any(|s| s.id == id)
+}
+
+/// Whether a suspension was signed by enough states and does not count because of others.
+fn is_history(error: &TrustError) -> bool {
+    use SuspensionError::{TooFew, TooOften, TooSoon};
+    matches!(error, TrustError::Suspension(TooSoon { .. } | TooFew { .. } | TooOften { .. }))
 }
 
 fn read_page(page: &ForumPage, bundle: &mut ForumBundle) -> Result<()> {

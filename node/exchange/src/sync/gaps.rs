@@ -46,19 +46,26 @@ impl Node {
                     item.position
                 ))
             })?;
-            self.fill(network, peer, member, check_record(&item, leaf)?).await?;
+            let record = check_record(&item, leaf)?;
+            match self.fill(network, peer, member, &record).await {
+                // One that is refused must not keep back what comes after it.
+                Err(error @ (Error::Unverified { .. } | Error::Invalid { .. } | Error::Denied { .. })) => {
+                    self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
+                }
+                result => result?,
+            }
         }
         Ok(())
     }
 
     /// Checks a record as one that comes with its leaf is checked, and stores it.
-    async fn fill(&self, network: &NetworkHandle, peer: &str, member: &str, record: CheckedRecord) -> Result<()> {
+    async fn fill(&self, network: &NetworkHandle, peer: &str, member: &str, record: &CheckedRecord) -> Result<()> {
         let (trust, now) = (self.trust()?, self.now());
         let (mut release, mut withdrawn): (Option<NewRelease>, Option<String>) = (None, None);
         let mut mandates = ForumBundle::default();
         match record.kind {
             RecordKind::Release => {
-                release = Some(self.take_release(network, peer, member, &trust, &record, now).await?);
+                release = Some(self.take_release(network, peer, member, &trust, record, now).await?);
                 withdrawn = self.withdrawn_already(trust.forum(), member, &record.id).await?;
             }
             RecordKind::Withdrawal => {
@@ -70,18 +77,18 @@ impl Node {
             RecordKind::Revocation => mandates.revocations.push(record.envelope.clone()),
             RecordKind::Metadata => {
                 let mut versions = self.metadata_versions(member).await?;
-                self.take_metadata(&trust, &record, member, &mut versions, now)?;
+                self.take_metadata(&trust, record, member, &mut versions, now)?;
             }
             RecordKind::Timestamp => {
                 let checked = timestamp::verify_record(&trust, &record.envelope, member);
                 checked.or_unverified(|| format!("the time-stamp {} is refused", record.id))?;
             }
-            RecordKind::Suspension | RecordKind::Charter => self.take_agreed(member, &record).await?,
+            RecordKind::Suspension | RecordKind::Charter => self.take_agreed(member, record).await?,
         }
         if mandates.envelopes().next().is_some() {
             self.take_over_logged(&mandates, member).await?;
         }
-        let row = row_of(&record, trust.forum(), member, now)?;
+        let row = row_of(record, trust.forum(), member, now)?;
         let what = format!("{} {}", record.kind.as_str(), record.id);
         let stored = self.store().run(move |s| s.record_fill(&row, release.as_ref(), withdrawn.as_deref())).await;
         stored.or_storage(|| "cannot store a missing record".to_owned())?;

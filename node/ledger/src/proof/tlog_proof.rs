@@ -5,12 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, ProofBundle, ProofError, decode_hashes};
+use super::{FORMAT, MAX_PROOF_BYTES, ProofBundle, ProofError, decode_hashes};
 use crate::audience::excerpt;
 use crate::checkpoint::{self, Checkpoint};
 use crate::json;
 use crate::record::Envelope;
-use crate::trust::{ForumBundle, MAX_BUNDLE_BYTES};
+use crate::trust::ForumBundle;
 
 /// The first line.
 pub(super) const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -59,8 +59,8 @@ impl ProofBundle {
 
     /// Reads [`ProofBundle::to_tlog_proof`]'s text.
     pub fn parse_tlog_proof(bytes: &[u8]) -> Result<Self, ProofError> {
-        if bytes.len() > 2 * MAX_BUNDLE_BYTES {
-            return Err(malformed(format!("{} bytes, more than {}", bytes.len(), 2 * MAX_BUNDLE_BYTES)));
+        if bytes.len() > 2 * MAX_PROOF_BYTES {
+            return Err(malformed(format!("{} bytes, more than {}", bytes.len(), 2 * MAX_PROOF_BYTES)));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("not UTF-8"))?;
         let (head, checkpoint) =
@@ -72,7 +72,7 @@ impl ProofBundle {
         let extra = lines.next().and_then(|line| line.strip_prefix("extra "));
         let extra = extra.ok_or_else(|| malformed("no `extra` line: the record and the charter are to be there"))?;
         let extra = STANDARD.decode(extra).map_err(|_| malformed("the `extra` line is not base64"))?;
-        if extra.len() > MAX_BUNDLE_BYTES {
+        if extra.len() > MAX_PROOF_BYTES {
             return Err(malformed("the `extra` line is too long"));
         }
         let extra: Extra = serde_json::from_slice(&extra).map_err(|e| malformed(excerpt(&e.to_string())))?;

@@ -6,8 +6,8 @@ use super::TrustError;
 use crate::audience::excerpt;
 use crate::record::{Envelope, RecordKind};
 
-/// Largest bundle file, in bytes.
-pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
+/// Largest bundle, as a file or from a peer, in bytes.
+pub const MAX_BUNDLE_BYTES: usize = 64 << 20;
 
 /// The file a member passes on: every charter version and every delegation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -1,13 +1,18 @@
 //! What a node takes over from another's bundle: each record that holds, alone or not at all.
 
+use std::collections::BTreeSet;
+
 use super::{ForumBundle, Trust, TrustError};
 use crate::charter::{Charter, CharterChain, CharterError};
 use crate::keys::PublicKey;
 use crate::record::{Envelope, RecordKind};
 use crate::release::CLOCK_SKEW_S;
 use crate::revocation;
-use crate::suspension::{self, SuspensionError};
+use crate::suspension::{self, MAX_LATE_S, SuspensionError, VerifiedSuspension};
 use crate::time;
+
+/// Most suspensions taken from one bundle: the signatures of each are checked.
+const MAX_OFFERED: usize = 2_000;
 
 /// What a merge took over, and what it refused.
 #[derive(Debug, Default)]
@@ -24,11 +29,11 @@ pub struct Merged {
     pub conflicting: usize,
     /// Delegations and revocations by an authority key that was replaced, which count once that member's log brings them.
     pub unvouched: usize,
-    /// Suspensions that had ended before they were known, and count for nothing.
-    pub over: usize,
+    /// Suspensions that were not known in their time, and count for nothing.
+    pub late: usize,
     /// What was refused and why.
     pub refused: Vec<TrustError>,
-    /// What was held and does not hold under the new charter.
+    /// What was held and does not count any more.
     pub dropped: Vec<TrustError>,
 }
 
@@ -61,6 +66,11 @@ impl Trust {
             if found != expected {
                 return Err(CharterError::Genesis { found, expected }.into());
             }
+            // Others have heard of a suspension before the charter that replaced its own.
+            if bundle.charters.len() > self.chain.envelopes().len() {
+                self.merge_suspensions(&bundle.suspensions, at, &mut merged);
+                merged.refused.clear();
+            }
             if let Err(error) = self.merge_charters(&bundle.charters, at, &mut merged) {
                 merged.refused.push(error);
             }
@@ -69,22 +79,57 @@ impl Trust {
             keep(self.add_conflicting(envelope), &mut merged.conflicting, &mut merged.refused);
         }
         self.merge_mandates(bundle, None, &mut merged);
-        for envelope in &bundle.suspensions {
-            keep(self.hear_suspension(envelope, at), &mut merged.suspensions, &mut merged.refused);
-        }
+        self.merge_suspensions(&bundle.suspensions, at, &mut merged);
         // An older member's bundle holds such.
         let all = merged.refused.len();
-        merged.refused.retain(|error| !matches!(error, TrustError::Suspension(SuspensionError::Over { .. })));
-        merged.over += all - merged.refused.len();
+        let late = |e: &TrustError| {
+            matches!(e, TrustError::Suspension(SuspensionError::Over { .. } | SuspensionError::Superseded { .. }))
+        };
+        merged.refused.retain(|error| !late(error));
+        merged.late += all - merged.refused.len();
         Ok(merged)
     }
 
-    fn hear_suspension(&mut self, envelope: &Envelope, at: i64) -> Result<bool, TrustError> {
-        let verified = suspension::verify(envelope, &self.chain)?;
-        if !self.suspensions.contains_key(&verified.id) {
-            suspension::check_new(&verified, &self.chain, at)?;
+    fn merge_suspensions(&mut self, offered: &[Envelope], at: i64, merged: &mut Merged) {
+        if offered.len() > MAX_OFFERED {
+            merged.refused.push(TrustError::TooMany(MAX_OFFERED, "suspensions at once"));
         }
-        self.put_suspension(verified)
+        let mut new = Vec::new();
+        for envelope in offered.iter().take(MAX_OFFERED) {
+            match self.hear_suspension(envelope, at) {
+                Ok(heard) => new.extend(heard),
+                Err(error) => merged.refused.push(error),
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        let (taken, dropped, refused) = self.judge_suspensions(new);
+        merged.suspensions += taken;
+        merged.dropped.extend(dropped);
+        merged.refused.extend(refused);
+    }
+
+    /// A suspension that is not known, or is now known to be signed by more states; none if it says nothing new.
+    fn hear_suspension(&self, envelope: &Envelope, at: i64) -> Result<Option<VerifiedSuspension>, TrustError> {
+        // Who signs spends its days, so whoever passes it on must not add what was signed with a key that was replaced.
+        let mut present = envelope.clone();
+        let keys: BTreeSet<String> = self.charter().states().map(|m| m.authority_key.to_string()).collect();
+        present.signatures.retain(|s| keys.contains(&s.keyid));
+        let heard = suspension::verify(&present, &self.chain);
+        let heard = heard.or_else(|_| suspension::verify(envelope, &self.chain))?;
+        let Some(held) = self.suspensions.get(&heard.id) else {
+            suspension::check_new(&heard, &self.chain, at)?;
+            return Ok(Some(heard));
+        };
+        // Nor may anybody sign it when it is over.
+        if held.until.saturating_add(MAX_LATE_S) <= at {
+            return Ok(None);
+        }
+        let mut both = held.envelope.clone();
+        both.collect(&present)?;
+        let both = suspension::verify(&both, &self.chain)?;
+        Ok((both.signed_by != held.signed_by).then_some(both))
     }
 
     /// Takes over the delegations and revocations in `bundle`, which stand in the log of `owner` and were proved to. Its log key, which its
@@ -96,11 +141,11 @@ impl Trust {
     }
 
     fn merge_mandates(&mut self, bundle: &ForumBundle, logged_by: Option<&str>, merged: &mut Merged) {
-        for envelope in &bundle.revocations {
-            keep(self.hear_revocation(envelope, logged_by), &mut merged.revocations, &mut merged.refused);
-        }
         for envelope in &bundle.delegations {
             keep(self.hear_delegation(envelope, logged_by), &mut merged.delegations, &mut merged.refused);
+        }
+        for envelope in &bundle.revocations {
+            keep(self.hear_revocation(envelope, logged_by), &mut merged.revocations, &mut merged.refused);
         }
         // Any bundle of a forum holds such, and there is nothing wrong with most.
         let all = merged.refused.len();
@@ -136,6 +181,7 @@ impl Trust {
         let (trust, dropped) = Self::under(chain, &self.bundle());
         *self = trust;
         merged.dropped.extend(dropped);
+        merged.dropped.extend(self.judge_suspensions(Vec::new()).1);
     }
 
     fn merge_charters(&mut self, offered: &[Envelope], at: i64, merged: &mut Merged) -> Result<(), TrustError> {

@@ -23,7 +23,7 @@ pub(crate) fn record(bytes: &[u8]) {
     let mut trust = trust();
     let _ = trust.add(&envelope);
     let _ = trust.revoke(&envelope);
-    let _ = trust.suspend(&envelope);
+    let _ = suspend(&mut trust, &envelope);
 }
 
 pub(crate) fn forum(bytes: &[u8]) {

@@ -170,7 +170,7 @@ fn a_policy_names_log_witnesses_and_quorum() {
     assert_eq!(&lines[lines.len() - 2..], ["group witnesses 2 GTM HND", "quorum witnesses"]);
     assert_eq!(policy(&trust(), "MEX", START + DAY), None, "two must cosign, and nobody's key is known");
     let mut suspended = with_witnesses();
-    suspend(&mut suspended, &["HND"], FROM);
+    suspend_all(&mut suspended, &["HND"], FROM);
     assert_eq!(policy(&suspended, "MEX", FROM), None, "one of two keys is out");
     assert_eq!(policy(&suspended, "MEX", FROM + 10 * DAY).as_deref(), Some(text.as_str()));
     // A revoked key's signatures would hold for who reads nothing else.
@@ -192,7 +192,7 @@ fn a_policy_names_log_witnesses_and_quorum() {
 /// When suspensions begin, which last ten days.
 const FROM: i64 = START + 10 * DAY;
 
-fn suspend(trust: &mut Trust, members: &[&str], from: i64) {
+fn suspend_all(trust: &mut Trust, members: &[&str], from: i64) {
     for member in members {
         let payload = Payload {
             forum: trust.forum().to_owned(),
@@ -207,14 +207,14 @@ fn suspend(trust: &mut Trust, members: &[&str], from: i64) {
             },
         };
         let signers = [key(1), key(if *member == "GTM" { 3 } else { 2 })];
-        trust.suspend(&Envelope::seal(&payload, &[&signers[0], &signers[1]]).unwrap()).unwrap();
+        suspend(trust, &Envelope::seal(&payload, &[&signers[0], &signers[1]]).unwrap()).unwrap();
     }
 }
 
 #[test]
 fn a_suspended_state_counts_only_for_what_it_cosigned_before() {
     let (mut trust, note) = (with_witnesses(), note(5, 0));
-    suspend(&mut trust, &["HND", "PAN", "SLV"], FROM);
+    suspend_all(&mut trust, &["HND", "PAN", "SLV"], FROM);
     let judge = |lines: &[(&str, u8, i64)]| {
         let lines: Vec<String> = lines.iter().map(|(of, seed, at)| line(&note, of, *seed, *at)).collect();
         counted(&trust, "MEX", &verified(&trust, &joined(&note, lines.iter().map(String::as_str))).unwrap())
@@ -229,7 +229,7 @@ fn a_suspended_state_counts_only_for_what_it_cosigned_before() {
 #[test]
 fn a_proof_holds_who_was_suspended() {
     let mut trust = with_witnesses();
-    suspend(&mut trust, &["HND"], FROM);
+    suspend_all(&mut trust, &["HND"], FROM);
     let sealed = crate::samples::sealed(Audience::Public);
     let whole = crate::proof::proof(Audience::Public);
     let lines = [("GTM", 32), ("HND", 33)].map(|(of, seed)| line(&whole.checkpoint, of, seed, FROM));

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use chancery_ledger::charter::{Charter, Fraction, Member, Role, Rules, Thresholds};
 use chancery_ledger::delegation::Delegation;
+use chancery_ledger::suspension::Suspension;
+use chancery_ledger::trust::TrustError;
 use chancery_ledger::{Envelope, ForumBundle, KeyPair, Payload, Purpose, RecordKind, Signer, Trust, time};
 
 /// 2026-01-01T00:00:00Z: when the genesis is issued.
@@ -169,4 +171,12 @@ pub(crate) fn refused<T, E: std::fmt::Display>(name: &str, result: Result<T, E>,
         Ok(_) => panic!("{name}: accepted"),
         Err(e) => assert!(e.to_string().contains(part), "{name}: `{e}` does not say `{part}`"),
     }
+}
+
+/// Offers `trust` a suspension when it begins: whether it was new.
+pub(crate) fn suspend(trust: &mut Trust, suspension: &Envelope) -> Result<bool, TrustError> {
+    let from = suspension.payload::<Suspension>(RecordKind::Suspension).ok().and_then(|p| time::parse(&p.body.from));
+    let bundle = ForumBundle { suspensions: vec![suspension.clone()], ..ForumBundle::default() };
+    let merged = trust.merge(&bundle, from.unwrap_or(START))?;
+    merged.refused.into_iter().next().map_or(Ok(merged.suspensions > 0), Err)
 }
