@@ -17,7 +17,7 @@ use chancery_store::releases::ReleaseRow;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::error::{Doing as _, Error, Result};
-use crate::held::HeldRelease;
+use crate::held::{HeldRelease, in_force, is_withdrawn};
 use crate::node::Node;
 use crate::views::{FiguresView, ObservationView, SeriesView, SumView, Sums};
 
@@ -126,8 +126,11 @@ fn part(rows: QueryStream, offset: u64, limit: Option<u64>) -> impl Stream<Item 
 
 /// Whether a query asks for what a release says.
 fn asked(row: &ReleaseRow, query: &DataQuery) -> bool {
-    (query.providers.is_empty() || query.providers.contains(&row.member))
-        && query.updated_after.is_none_or(|after| row.in_force_from() > after)
+    is_of(row, query) && query.updated_after.is_none_or(|after| row.in_force_from() > after)
+}
+
+fn is_of(row: &ReleaseRow, query: &DataQuery) -> bool {
+    query.providers.is_empty() || query.providers.contains(&row.member)
 }
 
 fn failed(failure: QueryFailure) -> Error {
@@ -158,10 +161,11 @@ impl Node {
         if query.include_history {
             return self.history(schema, query).await;
         }
-        let all = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
-        let held = self.read_by(Action::Read, &all, query);
-        let wanted = |row: &ReleaseRow| row.withdrawn_at.is_some() && asked(row, query) && self.may(Action::Read, row);
-        let withdrawn = all.iter().map(|held| &held.row).filter(|row| wanted(row)).cloned().collect();
+        let (all, at) = (self.held(&schema.dataflow.to_string(), self.time_of(query)).await?, self.time_of(query));
+        let (held, withdrawn): (Vec<_>, Vec<_>) =
+            self.read_by(Action::Read, &all, query).into_iter().partition(|held| held.row.withdrawn_at.is_none());
+        let since = withdrawn.iter().map(|held| &held.row).filter(|row| !is_withdrawn(row, at));
+        let withdrawn = since.cloned().collect();
         let rows: Vec<&ReleaseRow> = held.iter().map(|held| &held.row).collect();
         let withdrawn = self.left_out(rows.is_empty(), withdrawn).await?;
         let stream = self.engine().run(schema, &sources_of(&held), query).await.map_err(failed)?;
@@ -225,10 +229,19 @@ impl Node {
         query.as_of.unwrap_or_else(|| self.now())
     }
 
-    /// Of releases in force those that a query reads, but for those withdrawn since, and with which the asker may do this.
+    /// Of releases those that a query asks for and with which the asker may do this, in force for that asker; some were withdrawn since.
     fn read_by<'a>(&self, action: Action, held: &'a [HeldRelease], query: &DataQuery) -> Vec<&'a HeldRelease> {
-        let kept = |row: &ReleaseRow| row.withdrawn_at.is_none() && asked(row, query);
-        held.iter().filter(|held| kept(&held.row) && self.may(action, &held.row)).collect()
+        let may = |row: &ReleaseRow| is_of(row, query) && self.may(action, row);
+        let mut found = in_force(held, |held| &held.row, may);
+        found.retain(|held| asked(&held.row, query));
+        found
+    }
+
+    /// [`Node::read_by`] but for those withdrawn.
+    fn readable_by<'a>(&self, action: Action, held: &'a [HeldRelease], query: &DataQuery) -> Vec<&'a HeldRelease> {
+        let mut found = self.read_by(action, held, query);
+        found.retain(|held| held.row.withdrawn_at.is_none());
+        found
     }
 
     /// The files a query reads.
@@ -238,7 +251,7 @@ impl Node {
             return self.sources(&rows).await;
         }
         let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
-        Ok(sources_of(&self.read_by(action, &held, query)))
+        Ok(sources_of(&self.readable_by(action, &held, query)))
     }
 
     /// The sums of figures by the texts of some components.
@@ -276,7 +289,7 @@ impl Node {
         each_alone: bool,
     ) -> Result<Availability> {
         let held = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
-        let held = self.read_by(Action::Query, &held, query);
+        let held = self.readable_by(Action::Query, &held, query);
         let updated_at = held.iter().map(|held| held.row.in_force_from()).max();
         let sources = sources_of(&held);
         let asked: Vec<_> = schema.dimensions.iter().enumerate().filter(|(_, d)| dimensions.contains(&d.id)).collect();

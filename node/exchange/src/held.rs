@@ -1,4 +1,4 @@
-//! The releases in force with their files, as queries need them. Kept while the database has not changed, for the queries of one second:
+//! The releases of a dataflow with their files, as queries need them. Kept while the database has not changed, for the queries of one second:
 //! most are of the same few dataflows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,6 +16,31 @@ use crate::node::Node;
 pub(crate) struct HeldRelease {
     pub(crate) row: ReleaseRow,
     artefacts: Vec<PathBuf>,
+}
+
+/// Of releases whose time has come, those in force for one who may do with a release what `may` says: of each member and dataflow the newest of
+/// those. One that is not for an asker replaces nothing for that asker, or what is there would show that there is another.
+pub(crate) fn in_force<'a, T>(
+    all: &'a [T],
+    row: impl Fn(&T) -> &ReleaseRow,
+    may: impl Fn(&ReleaseRow) -> bool,
+) -> Vec<&'a T> {
+    let mut newest_first: Vec<(usize, &ReleaseRow)> = all.iter().map(&row).enumerate().collect();
+    newest_first.sort_by_key(|(_, row)| std::cmp::Reverse(row.position));
+    let (mut found, mut chosen) = (HashSet::new(), HashSet::new());
+    for (index, row) in newest_first {
+        let series = (&row.member, &row.dataflow);
+        if !found.contains(&series) && may(row) {
+            found.insert(series);
+            chosen.insert(index);
+        }
+    }
+    all.iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, one)| one).collect()
+}
+
+/// Whether a release was withdrawn by `at`, unix seconds.
+pub(crate) fn is_withdrawn(row: &ReleaseRow, at: i64) -> bool {
+    row.withdrawn_at.is_some_and(|withdrawn| withdrawn <= at)
 }
 
 impl HeldRelease {
@@ -48,7 +73,7 @@ impl HeldReleases {
 }
 
 impl Node {
-    /// The releases of a dataflow of the schema that were in force at a time, whoever asks.
+    /// The releases of a dataflow of the schema whose time had come at a time: for whom which are in force [`in_force`] says.
     pub(crate) async fn held(&self, dataflow: &str, at: i64) -> Result<Arc<Vec<HeldRelease>>> {
         let version = self.store().version();
         if let Some(known) = version.as_ref().and_then(|version| self.held_releases().get(dataflow, at, version)) {
@@ -66,9 +91,9 @@ impl Node {
         let forum = trust.forum().to_owned();
         let selection = ReleaseSelection {
             dataflow: Some(dataflow.to_owned()),
-            member: None,
-            in_force_at: Some(at),
+            begun_at: Some(at),
             embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
         };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         let rows = rows.or_storage(|| "cannot read the releases".to_owned())?;

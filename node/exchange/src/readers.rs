@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::alarms;
 use crate::error::{Doing as _, Error, Result};
+use crate::held::{in_force, is_withdrawn};
 use crate::node::Node;
 use crate::verify::salt_of;
 use crate::views::{
@@ -152,14 +153,19 @@ impl Node {
     pub(crate) async fn readable(&self, action: Action, dataflow: Option<String>, at: i64) -> Result<Vec<ReleaseRow>> {
         let Ok(trust) = self.trust() else { return Ok(Vec::new()) };
         let forum = trust.forum().to_owned();
-        let selection =
-            ReleaseSelection { dataflow, member: None, in_force_at: Some(at), embargo_at: Some(self.access_now()) };
+        let selection = ReleaseSelection {
+            dataflow,
+            begun_at: Some(at),
+            embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
+        };
         let rows = self
             .store()
             .run(move |s| s.release_list(&forum, &selection))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        Ok(rows.into_iter().filter(|r| self.may(action, r)).collect())
+        let found = in_force(&rows, |row| row, |row| self.may(action, row)).into_iter();
+        Ok(found.filter(|row| !is_withdrawn(row, at)).cloned().collect())
     }
 
     /// Releases that were ever in force until a time, oldest first, with which the asker may do this.
@@ -247,11 +253,13 @@ impl Node {
     pub async fn releases_view(&self, filter: ReleaseFilter) -> Result<Vec<ReleaseView>> {
         let trust = self.trust()?;
         let dataflow = filter.dataflow.map(|d| self.dataset_schema(&d).map(|s| s.dataflow.to_string())).transpose()?;
+        let now = self.now();
         let selection = ReleaseSelection {
             dataflow,
             member: filter.member,
-            in_force_at: filter.current_only.then(|| self.now()),
+            begun_at: filter.current_only.then_some(now),
             embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
         };
         let forum = trust.forum().to_owned();
         let rows = self
@@ -259,7 +267,14 @@ impl Node {
             .run(move |s| s.release_list(&forum, &selection))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        self.release_views(rows.into_iter().filter(|r| self.may(Action::Discover, r)).collect()).await
+        let may = |row: &ReleaseRow| self.may(Action::Discover, row);
+        let found = if filter.current_only {
+            let found = in_force(&rows, |row| row, may).into_iter();
+            found.filter(|row| !is_withdrawn(row, now)).cloned().collect()
+        } else {
+            rows.into_iter().filter(may).collect()
+        };
+        self.release_views(found).await
     }
 
     /// How many releases are held, unchecked.
@@ -282,13 +297,18 @@ impl Node {
             let ids: Vec<String> = rows.iter().map(|r| r.id.clone()).collect();
             let artefacts = node.store().release_artefact_list(&ids).or_storage(failed)?;
             let heads = node.store().head_list(trust.forum()).or_storage(failed)?;
+            let dataflows: BTreeSet<&str> = rows.iter().map(|r| r.dataflow.as_str()).collect();
+            let now = node.now();
             let selection = ReleaseSelection {
-                in_force_at: Some(node.now()),
+                dataflow: dataflows.first().filter(|_| dataflows.len() == 1).map(|only| (*only).to_owned()),
+                begun_at: Some(now),
                 embargo_at: Some(node.access_now()),
                 ..ReleaseSelection::default()
             };
-            let current = node.store().release_list(trust.forum(), &selection).or_storage(failed)?;
-            let current: BTreeSet<&str> = current.iter().map(|r| r.id.as_str()).collect();
+            let begun = node.store().release_list(trust.forum(), &selection).or_storage(failed)?;
+            let current = in_force(&begun, |row| row, |row| node.may(Action::Discover, row)).into_iter();
+            let current: BTreeSet<&str> =
+                current.filter(|row| !is_withdrawn(row, now)).map(|row| row.id.as_str()).collect();
             let views = rows.iter().map(|row| {
                 let record = node.store().record_get(&row.id).or_storage(failed)?;
                 let own: Vec<_> = artefacts.iter().filter(|a| a.release == row.id).cloned().collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::log::{self, Hash, HashStore, LogError, Tree};
 use chancery_ledger::record::is_sha256;
-use chancery_ledger::release::{Release, Withdrawal, check_four_eyes};
+use chancery_ledger::release::{Intent, Release, Withdrawal, check_four_eyes};
 use chancery_ledger::{Audience, Envelope, Payload, Purpose, RecordKind, time};
 use chancery_store::Store;
 use chancery_store::folder::Exclusive;
@@ -14,6 +14,7 @@ use chancery_store::releases::{NewRelease, ReleaseArtefactRow, ReleaseRow, Relea
 
 use crate::approve::Stage;
 use crate::error::{Doing as _, Error, Result};
+use crate::held::{in_force, is_withdrawn};
 use crate::node::Node;
 
 /// A record to be appended to this member's log.
@@ -71,7 +72,7 @@ impl Node {
         trust
             .key_for(self.member(), Purpose::Publisher, &publisher.public(), self.now())
             .or_denied("this node may not publish")?;
-        let replaces = self.in_force(&stage.intent.dataflow).await?;
+        let replaces = self.replaced_by(&stage.intent).await?;
         let now = self.now();
         let payload = Payload {
             forum: trust.forum().to_owned(),
@@ -149,9 +150,27 @@ impl Node {
             member: Some(self.member().to_owned()),
             in_force_at: Some(self.now()),
             embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
         };
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         Ok(rows.or_storage(|| "cannot read the releases".to_owned())?.into_iter().next().map(|r| r.id))
+    }
+
+    /// This member's release that a new one will replace, for all who are told of it: a record names no release to those who may not know of it.
+    async fn replaced_by(&self, intent: &Intent) -> Result<Option<String>> {
+        let (forum, now) = (self.trust()?.forum().to_owned(), self.now());
+        let selection = ReleaseSelection {
+            dataflow: Some(intent.dataflow.clone()),
+            member: Some(self.member().to_owned()),
+            begun_at: Some(now),
+            embargo_at: Some(self.access_now()),
+            ..ReleaseSelection::default()
+        };
+        let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
+        let rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
+        let known = |row: &ReleaseRow| Audience::parse(&row.audience).is_some_and(|a| a.includes(&intent.audience));
+        let found = in_force(&rows, |row| row, known).into_iter().find(|row| !is_withdrawn(row, now));
+        Ok(found.map(|row| row.id.clone()))
     }
 
     /// The file of this member's release of a dataflow in force.

@@ -24,6 +24,15 @@ impl Audience {
         }
     }
 
+    /// Whether everybody in `other` is in it.
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Public, _) | (Self::Forum, Self::Forum | Self::Members(_)) => true,
+            (Self::Members(all), Self::Members(some)) => some.iter().all(|member| all.contains(member)),
+            _ => false,
+        }
+    }
+
     /// Reads `public`, `forum`, or member ids separated by commas.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

@@ -85,6 +85,8 @@ pub struct ReleaseSelection {
     pub member: Option<String>,
     /// In force at that time, unix seconds; none for all there are.
     pub in_force_at: Option<i64>,
+    /// Had come into force by that time, unix seconds, whatever has replaced or withdrawn it since; none for all there are.
+    pub begun_at: Option<i64>,
     /// The time by which an embargo must have ended for a release to be in force, if that is before it.
     pub embargo_at: Option<i64>,
 }
@@ -105,11 +107,14 @@ impl ReleaseSelection {
         if let Some(member) = &self.member {
             query = query.filter(releases::member.eq(member));
         }
-        if let Some(at) = self.in_force_at {
-            let open = self.embargo_at.map_or(at, |open| open.min(at));
+        let open = |at: i64| self.embargo_at.map_or(at, |open| open.min(at));
+        for at in [self.begun_at, self.in_force_at].into_iter().flatten() {
             query = query
                 .filter(releases::received_at.le(at))
-                .filter(releases::embargo.is_null().or(releases::embargo.le(open)))
+                .filter(releases::embargo.is_null().or(releases::embargo.le(open(at))));
+        }
+        if let Some(at) = self.in_force_at {
+            query = query
                 .filter(releases::withdrawn_at.is_null().or(releases::withdrawn_at.gt(at)))
                 // No later one of the same member and dataflow: one under embargo replaces nothing yet, and one that came late,
                 // because it was under embargo, nothing that is newer.
@@ -121,7 +126,7 @@ impl ReleaseSelection {
                     )
                     .bind::<BigInt, _>(at)
                     .sql(" AND (later.embargo IS NULL OR later.embargo <= ")
-                    .bind::<BigInt, _>(open)
+                    .bind::<BigInt, _>(open(at))
                     .sql("))"),
                 );
         }

@@ -12,6 +12,7 @@ fn ids(store: &Store, dataflow: Option<&str>, member: Option<&str>, in_force_at:
         dataflow: dataflow.map(str::to_owned),
         member: member.map(str::to_owned),
         in_force_at,
+        begun_at: None,
         embargo_at: None,
     };
     let rows = store.release_list(FORUM, &selection).unwrap();
