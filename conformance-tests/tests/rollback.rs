@@ -52,6 +52,53 @@ fn an_old_backup_signs_nothing_until_it_has_caught_up() {
     assert_eq!(evidence["ok"], true, "{evidence}");
 }
 
+#[test]
+fn a_restored_witness_cosigns_nothing_until_it_knows_what_it_has_cosigned() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let [gtm, hnd] = forum.nodes.as_slice() else { panic!("two nodes") };
+    hnd.publish("before the backup", &[("2024-01", 10)]).unwrap();
+    let database = forum.root.path().join("node.sqlite");
+    // The folder stays as it is, and only the database is put back: no other file tells of it.
+    assert!(
+        std::process::Command::new("cp").arg(gtm.dir.join("node.sqlite")).arg(&database).status().unwrap().success()
+    );
+    let (note, size) = {
+        let (_gtm, _hnd) = (gtm.serve().unwrap(), hnd.serve().unwrap());
+        let head = wait_for_copy(hnd, gtm);
+        let cosigned = || Ok(hnd.run(&["log", "--json"])?.json()?["checkpoint"].as_str().map(str::to_owned));
+        let note = wait_for("a head", cosigned).unwrap();
+        let cosigned = || {
+            let doctor = hnd.json(&["doctor"])?;
+            let found =
+                doctor.as_array().into_iter().flatten().any(|f| f["check"] == "cosignatures" && f["ok"] == true);
+            Ok(found.then_some(()))
+        };
+        wait_for("the cosignature of GTM", cosigned).unwrap();
+        let shown = || Ok(gtm.run(&["log", "HND", "--json"])?.json()?["checkpoint"].as_str().is_some().then_some(()));
+        wait_for("the head at GTM", shown).unwrap();
+        (note, head["size"].as_u64().unwrap())
+    };
+    for name in ["node.sqlite-wal", "node.sqlite-shm"] {
+        let _ = std::fs::remove_file(gtm.dir.join(name));
+    }
+    std::fs::copy(&database, gtm.dir.join("node.sqlite")).unwrap();
+    let serving = gtm.serve().unwrap();
+    let ask = |url: &str| {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response =
+            agent.post(&format!("{url}/witness/add-checkpoint")).send(format!("old 0\n\n{note}")).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    };
+    // HND's node is away. A witness that has forgotten would take this head for the first, and another of the same size too.
+    let (status, answer) = ask(&serving.url);
+    assert!(status == 503 && answer.contains("cosigns nothing until"), "{status} {answer}");
+    let doctor = gtm.run(&["doctor"]).unwrap();
+    assert!(doctor.out.contains("cosigns nothing until"), "{doctor:?}");
+    let _hnd = hnd.serve().unwrap();
+    let recalled = || Ok((ask(&serving.url) == (409, format!("{size}\n"))).then_some(()));
+    wait_for("GTM to know what it has cosigned", recalled).unwrap();
+}
+
 /// Waits until `peer` holds the log of `node` as far as `node` does.
 fn wait_for_copy(node: &TestNode, peer: &TestNode) -> Value {
     let newest = node.json(&["log"]).unwrap();
@@ -117,7 +164,7 @@ fn a_node_that_lost_all_but_its_keys_signs_nothing_until_it_has_caught_up() {
 fn a_suspended_state_holds_up_no_restored_node() {
     let forum = TestForum::found(&["GTM", "HND", "SLV"]).unwrap();
     let [gtm, hnd, _] = forum.nodes.as_slice() else { panic!("three nodes") };
-    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark"] {
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark", "witness.mark"] {
         let _ = std::fs::remove_file(gtm.dir.join(name));
     }
     let bundle = forum.bundle.to_str().unwrap();
@@ -140,7 +187,7 @@ fn keys_without_a_past_are_believed_once_the_others_know_of_none() {
     let forum = TestForum::found(&["GTM", "HND"]).unwrap();
     let [gtm, hnd] = forum.nodes.as_slice() else { panic!("two nodes") };
     // Nothing was signed beside the delegations, and nobody has seen that.
-    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark"] {
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark", "witness.mark"] {
         let _ = std::fs::remove_file(gtm.dir.join(name));
     }
     let bundle = forum.bundle.to_str().unwrap();

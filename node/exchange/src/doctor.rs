@@ -55,6 +55,7 @@ impl Node {
         findings.extend(self.check_logs(&trust).await?);
         findings.extend(self.check_cosigning(&trust).await?);
         findings.push(self.check_signing(&trust).await?);
+        findings.push(self.check_clock());
         findings.push(self.check_files(&trust).await?);
         let forum = trust.forum().to_owned();
         let read = move |s: &chancery_store::Store| Ok((s.refusal_list(&forum, 5)?, s.evidence_list(&forum)?));
@@ -193,7 +194,10 @@ impl Node {
     /// Whether this node may sign its own log.
     async fn check_signing(&self, trust: &chancery_ledger::Trust) -> Result<Finding> {
         let size = self.head_of(trust.forum(), self.member()).await?.map_or(0, |h| h.size.max(0) as u64);
-        let doubt = self.signing_doubt(trust, size)?;
+        let doubt = match self.signing_doubt(trust, size)? {
+            None => self.check_witness(trust).err().map(|error| error.to_string()),
+            doubt => doubt,
+        };
         let ok = doubt.is_none();
         let detail = doubt.unwrap_or_else(|| format!("{size} leaves, as this node remembers having signed"));
         Ok(Finding { check: "signer", ok, detail })

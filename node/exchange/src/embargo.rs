@@ -9,8 +9,18 @@ use chancery_policies::access::Action;
 use chancery_store::Store;
 use chancery_store::releases::{ReleaseRow, ReleaseSelection};
 
+use crate::doctor::Finding;
 use crate::error::{Doing as _, Result};
 use crate::node::Node;
+
+/// How far behind the witnesses' clocks this node's may be, in seconds.
+const MAX_BEHIND_S: i64 = 120;
+/// How long ago the witnesses' median may be, in seconds: a head is cosigned again every hour.
+const MAX_SILENT_S: i64 = 2 * 3600;
+
+fn judged(at: i64) -> String {
+    if at == 0 { "no time".to_owned() } else { time::format(at) }
+}
 
 impl Node {
     /// The time that embargoes are judged by.
@@ -49,6 +59,30 @@ impl Node {
         let time = if enough { said.unwrap_or(i64::MAX).max(last) } else { last };
         self.set_forum_time(time);
         Ok(())
+    }
+
+    /// Whether this node's clock and the witnesses' agree.
+    pub(crate) fn check_clock(&self) -> Finding {
+        let (now, said) = (self.now(), self.forum_time());
+        let times = || format!("{} here, {} by the other states' witnesses", time::format(now), time::format(said));
+        let (ok, detail) = match said {
+            0 => (true, "too few states have cosigned yet: no embargo ends".to_owned()),
+            i64::MAX => (true, "nobody must cosign: embargoes end by this node's clock alone".to_owned()),
+            _ if said > now.saturating_add(MAX_BEHIND_S) => (false, format!("{}: set this node's clock", times())),
+            _ if said < now.saturating_sub(MAX_SILENT_S) => (
+                false,
+                format!(
+                    "{}: embargoes end when these say so too; is this node's clock right, are theirs there?",
+                    times()
+                ),
+            ),
+            _ => (true, times()),
+        };
+        Finding {
+            check: "clock",
+            ok,
+            detail: format!("{detail}; embargoes are judged by {}", judged(self.access_now())),
+        }
     }
 
     /// Titles of this member's own releases of a dataflow that are under embargo, each with its end: they are in force nowhere yet.

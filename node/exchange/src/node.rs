@@ -1,6 +1,6 @@
 //! A node: its folder, database, engine, schema and what it believes of its forum.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -47,6 +47,8 @@ struct Inner {
     forum_time: AtomicI64,
     /// Which peers know no more of this node's own log than is here.
     confirmations: Mutex<Confirmations>,
+    /// Which peers have shown every head that they hold.
+    heard: Mutex<BTreeSet<String>>,
     /// When each peer was asked last for what is missing of each log.
     asked: Mutex<HashMap<(String, String), Instant>>,
     /// Another one after the transport key has changed.
@@ -92,6 +94,7 @@ impl Node {
             trusted: Trusted::default(),
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
+            heard: Mutex::default(),
             asked: Mutex::default(),
             network: RwLock::default(),
             pulling: Mutex::default(),
@@ -164,8 +167,15 @@ impl Node {
     }
 
     /// Counts a peer among those who know no more than `size` leaves of this node's own log; returns those peers.
-    pub(crate) fn confirmed(&self, size: u64, peer: &str) -> std::collections::BTreeSet<String> {
+    pub(crate) fn confirmed(&self, size: u64, peer: &str) -> BTreeSet<String> {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
+    }
+
+    /// Counts a peer among those that have shown every head that they hold; returns those peers.
+    pub(crate) fn heard_heads(&self, peer: &str) -> BTreeSet<String> {
+        let mut heard = self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(peer.to_owned());
+        heard.clone()
     }
 
     /// Whether a peer was not asked for what is missing of a log for `pause`; if so, it counts as asked now.

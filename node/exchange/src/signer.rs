@@ -1,11 +1,14 @@
 //! The signer's memory: a node that may have signed more of its log than it remembers signs nothing until its peers have said how far
-//! they know it.
+//! they know it; and one that may have cosigned heads that it does not remember cosigns none until its peers have shown theirs.
 
 use std::collections::BTreeSet;
 
-use chancery_ledger::Trust;
 use chancery_ledger::charter::Role;
-use chancery_store::signer::Continuity;
+use chancery_ledger::checkpoint::{self, Checkpoint};
+use chancery_ledger::{Trust, cosignature};
+use chancery_network::message::HeadInfo;
+use chancery_store::signer::{Continuity, Signed};
+use chancery_store::witnessing::WitnessedRow;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
@@ -14,7 +17,7 @@ use crate::tiles::is_complete;
 impl Node {
     /// Why this node may not sign its log of `size` leaves now; none if it may.
     pub(crate) fn signing_doubt(&self, trust: &Trust, size: u64) -> Result<Option<String>> {
-        let continuity = self.folder().continuity(trust.forum(), size);
+        let continuity = self.folder().continuity(Signed::Log, trust.forum(), size);
         let alone = trust.charter().states().all(|m| m.id == self.member());
         let asked = || self.asked(trust);
         Ok(match continuity.or_storage(|| "cannot read the signer's mark".to_owned())? {
@@ -51,7 +54,7 @@ impl Node {
 
     /// Remembers that `size` leaves were signed; the log itself is stored already, so that a failure here only makes this node ask.
     pub(crate) fn mark_signed(&self, forum: &str, size: u64) {
-        if let Err(error) = self.folder().signer_mark_put(forum, size) {
+        if let Err(error) = self.folder().signer_mark_put(Signed::Log, forum, size) {
             tracing::warn!(%error, "cannot write the signer's mark: the peers will be asked before the next signature");
         }
     }
@@ -81,7 +84,9 @@ impl Node {
             Some(_) => return Ok(()),
         };
         let shorter = matches!(
-            self.folder().continuity(trust.forum(), size).or_storage(|| "cannot read the signer's mark".to_owned())?,
+            self.folder()
+                .continuity(Signed::Log, trust.forum(), size)
+                .or_storage(|| "cannot read the signer's mark".to_owned())?,
             Continuity::Shorter(_)
         );
         if shorter || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState) {
@@ -97,10 +102,72 @@ impl Node {
         }
         tracing::warn!(size, said, "the peers know no more of this node's log than is here: it signs again");
         let (folder, forum) = (self.folder().clone(), trust.forum().to_owned());
-        let work = move || folder.signer_mark_put(&forum, size);
+        let work = move || folder.signer_mark_put(Signed::Log, &forum, size);
         let marked = tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?;
         marked.or_storage(|| "cannot write the signer's mark".to_owned())?;
         self.log_own_mandates().await
+    }
+
+    /// Refuses to cosign while it is in doubt what was cosigned last: a witness that has forgotten would cosign another head of the same log.
+    pub(crate) fn check_witness(&self, trust: &Trust) -> Result<()> {
+        if !self.witness_doubt(trust)? {
+            return Ok(());
+        }
+        tracing::error!("nothing is cosigned: this node's witness may have cosigned heads that it does not remember");
+        Err(Error::unavailable(
+            "this node's folder or database was put back or copied: it cosigns nothing until most other states have shown it what it has cosigned",
+        ))
+    }
+
+    fn witness_doubt(&self, trust: &Trust) -> Result<bool> {
+        let last = self.last_cosigned(trust.forum())?;
+        let continuity = self.folder().continuity(Signed::Witness, trust.forum(), last);
+        let unbroken = continuity.or_storage(|| "cannot read the witness's mark".to_owned())? == Continuity::Unbroken;
+        Ok(!unbroken && trust.charter().states().any(|m| m.id != self.member()))
+    }
+
+    fn last_cosigned(&self, forum: &str) -> Result<u64> {
+        let rows = self.store().witnessed_list(forum).or_storage(|| "cannot read what was cosigned".to_owned())?;
+        Ok(rows.iter().map(|row| row.at.max(0) as u64).max().unwrap_or(0))
+    }
+
+    /// Remembers that this node's witness has cosigned until `at`, before what it cosigns is given out.
+    pub(crate) fn mark_cosigned(&self, forum: &str, at: i64) -> Result<()> {
+        let marked = self.folder().signer_mark_put(Signed::Witness, forum, at.max(0) as u64);
+        marked.or_storage(|| "cannot write the witness's mark".to_owned())
+    }
+
+    /// A peer has shown every head that it holds: takes up those that bear this node's own cosignature and that its witness has forgotten. Once
+    /// most states have shown theirs, the witness cosigns again.
+    pub(crate) async fn recall_cosigned(&self, peer: &str, shown: &[HeadInfo]) -> Result<()> {
+        let (node, peer, trust, shown) = (self.clone(), peer.to_owned(), self.trust()?, shown.to_vec());
+        let work = move || {
+            let failed = || "cannot remember what was cosigned".to_owned();
+            let remembered = node.store().witnessed_list(trust.forum()).or_storage(failed)?;
+            for head in shown.iter().filter(|head| head.member != node.member()) {
+                let last = remembered.iter().find(|row| row.member == head.member);
+                let Some(recalled) = cosigned_by(&trust, node.member(), head, last) else { continue };
+                tracing::warn!(
+                    member = head.member,
+                    size = recalled.size,
+                    "this node's witness has cosigned a head that it had forgotten"
+                );
+                node.store().witnessed_advance(last, &recalled).or_storage(failed)?;
+            }
+            if !node.witness_doubt(&trust)? {
+                return Ok(());
+            }
+            let current = current(&trust, node.member(), node.now());
+            let heard = node.heard_heads(&peer);
+            let heard = current.iter().filter(|id| heard.contains(**id)).count();
+            if heard < (current.len() / 2 + 1).min(current.len()) {
+                return Ok(());
+            }
+            tracing::warn!(heard, "the peers have shown what this node's witness has cosigned: it cosigns again");
+            let last = node.last_cosigned(trust.forum())?;
+            node.mark_cosigned(trust.forum(), last as i64)
+        };
+        tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?
     }
 
     /// Who must be asked before this node signs, in words.
@@ -112,6 +179,20 @@ impl Node {
             current.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
         )
     }
+}
+
+/// What the witness of `member` has cosigned by `head`, if that is more than `last`.
+fn cosigned_by(trust: &Trust, member: &str, head: &HeadInfo, last: Option<&WitnessedRow>) -> Option<WitnessedRow> {
+    let offered = Checkpoint::read(&head.checkpoint, &checkpoint::origin(trust.forum(), &head.member)).ok()?;
+    let size = i64::try_from(offered.size).ok()?;
+    let is_more = last.is_none_or(|last| last.size < size);
+    if !is_more || !head.checkpoint.contains(&cosignature::witness_name(trust.forum(), member)) {
+        return None;
+    }
+    let own = cosignature::verified(trust, &head.checkpoint).ok()?.into_iter().find(|c| c.member == member)?;
+    let at = last.map_or(own.at, |last| last.at.max(own.at));
+    let (forum, member) = (trust.forum().to_owned(), head.member.clone());
+    Some(WitnessedRow { forum, member, size, root: offered.root.0.to_vec(), at })
 }
 
 /// The other states whose nodes can answer at `at`: a suspended one's is not let in.

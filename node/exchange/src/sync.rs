@@ -39,6 +39,7 @@ impl Node {
             Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
             Err(e) => return Err(no_answer(&e)),
         };
+        self.recall_cosigned(peer, &heads).await?;
         for head in heads {
             let pulled = if head.member == self.member() {
                 self.pull_own(network, peer, &forum, &head).await
@@ -250,7 +251,10 @@ impl Node {
         let verified = check_release(trust, &record.envelope, member, now)?;
         let intent = &verified.payload.body.intent;
         for artefact in &intent.artefacts {
-            if !self.files().has(&artefact.sha256, artefact.bytes) {
+            if self.files().has(&artefact.sha256, artefact.bytes) {
+                // What it was checked for when it came may be another dataflow.
+                self.check_held(&intent.dataflow, artefact).await?;
+            } else {
                 self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact).await?;
             }
         }

@@ -74,6 +74,7 @@ impl Node {
         if forked.iter().any(|(member, _)| *member == owner) {
             return Err(Error::denied(format!("the log of `{owner}` was seen forked: nothing of it is cosigned")));
         }
+        self.check_witness(&trust)?;
         let last = self.store().witnessed_get(trust.forum(), &owner).or_storage(failed)?;
         if last.as_ref().is_some_and(|l| now + MAX_BACK_S < l.at) {
             tracing::error!("this node's clock went back: it cosigns nothing until it is right");
@@ -93,6 +94,7 @@ impl Node {
         if !self.store().witnessed_advance(last.as_ref(), &new).or_storage(failed)? {
             return Err(Error::conflict("another request came first: ask again"));
         }
+        self.mark_cosigned(trust.forum(), new.at)?;
         let name = cosignature::witness_name(trust.forum(), self.member());
         let line = cosignature::cosign(&request.checkpoint, &name, &key, new.at);
         line.or_invalid(|| "not cosigned".to_owned()).map(Ok)
@@ -129,10 +131,7 @@ impl Node {
                     return if doubt { self.confirm_signer(peer).await } else { Ok(()) };
                 }
                 SyncResponse::Conflict(size) if size <= head.size.max(0) as u64 => old = size,
-                SyncResponse::Conflict(size) => {
-                    self.doubt_signer(size).await?;
-                    return Err(ahead(peer, size, head.size));
-                }
+                SyncResponse::Conflict(size) => return Err(ahead(peer, size, head.size)),
                 SyncResponse::Refused(reason) => {
                     return Err(Error::denied(format!("`{peer}` does not cosign: {reason}")));
                 }
@@ -153,10 +152,7 @@ impl Node {
         match network.sync(peer, asked).await.or_unavailable(|| format!("`{peer}` does not cosign"))? {
             SyncResponse::Cosigned(_) => self.confirm_signer(peer).await,
             SyncResponse::Conflict(0) => Err(Error::unverified(format!("`{peer}` contradicts itself"))),
-            SyncResponse::Conflict(size) => {
-                self.doubt_signer(size).await?;
-                Err(ahead(peer, size, 0))
-            }
+            SyncResponse::Conflict(size) => Err(ahead(peer, size, 0)),
             SyncResponse::Refused(reason) => Err(Error::denied(format!("`{peer}` does not cosign: {reason}"))),
             _ => Err(Error::unverified(format!("`{peer}` answered another question"))),
         }

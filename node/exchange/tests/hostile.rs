@@ -333,6 +333,11 @@ async fn hostile_answers_are_refused_with_a_reason_and_change_nothing() {
         assert_eq!(mex.size_of(&forum, "GTM"), base, "{what}");
         refused += 1;
     }
+    // Nobody's bare word has stopped this node's own log.
+    let keyring = world.keyring("MEX");
+    let mut own = chancery_exchange::mandates(&forum, "MEX", &keyring, now() + 1).unwrap().swap_remove(0);
+    own.sign(keyring.authority(|_| panic!("no passphrase")).unwrap().as_ref()).unwrap();
+    mex.node.append_public(vec![(RecordKind::Delegation, own)]).await.unwrap();
     // Mandates that are not the member's to give.
     let stolen = {
         let mut forged = extra.clone();
@@ -411,6 +416,9 @@ async fn hostile_questions_are_refused_with_a_reason() {
     mex.stop().await;
 }
 
+/// How soon a fork must be known everywhere, which the forum was promised; [`wait_for`] has more patience.
+const SHOWN_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The same log shown to two nodes with another last leaf, and perhaps one more: both nodes have the proof soon.
 async fn equivocate(more: usize) {
     let world = World::found(&["GTM", "MEX", "HND"]);
@@ -446,7 +454,9 @@ async fn equivocate(more: usize) {
         assert_ne!(heads[0].root, heads[1].root);
         assert!(view.members.iter().all(|m| m.id == "GTM" || m.fork.is_none()) && view.rival_charters.is_none());
     }
-    println!("both nodes had the proof after {:.1} s", began.elapsed().as_secs_f32());
+    let took = began.elapsed();
+    println!("both nodes had the proof after {:.1} s", took.as_secs_f32());
+    assert!(took < SHOWN_WITHIN, "both nodes had the proof only after {:.1} s", took.as_secs_f32());
     // Nothing of that log is cosigned any more.
     let body = "old 0\n\n".to_owned() + &Log::new(&world, "GTM").note();
     let answer = hostile.ask("MEX", &SyncRequest::Cosign { forum, body }).await;
@@ -611,6 +621,135 @@ async fn a_suspended_state_dates_no_cosignature_back() {
         } else {
             wait_for(|| kept().then_some(())).await.expect("not kept");
         }
+        mex.stop().await;
+    }
+}
+
+/// A suspension of HND by GTM that ended ten days ago.
+fn suspension_that_ended(world: &World) -> Envelope {
+    let issued = now() - 20 * 24 * 3600;
+    let payload = Payload {
+        forum: world.genesis.clone(),
+        issuer: "GTM".to_owned(),
+        issued_at: time::format(issued),
+        kind: RecordKind::Suspension,
+        body: Suspension {
+            member: "HND".to_owned(),
+            from: time::format(issued),
+            until: time::format(issued + 10 * 24 * 3600),
+            reason: "an emergency".to_owned(),
+        },
+    };
+    let mut envelope = Envelope::seal(&payload, &[]).unwrap();
+    for member in ["GTM", "MEX"] {
+        let authority = world.keyring(member).authority(|_| panic!("no passphrase")).unwrap();
+        envelope.sign(authority.as_ref()).unwrap();
+    }
+    envelope
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_count_any_more_is_history_and_holds_up_nothing() {
+    let world = World::found_at(&["GTM", "MEX", "HND"], now() - 30 * 24 * 3600);
+    let forum = world.genesis.clone();
+    let suspension = suspension_that_ended(&world);
+    let refused = {
+        let mut forgery = Forgery::of(&world, b"PAR1 no file PAR1");
+        forgery.approver = "ana";
+        forgery.seal()
+    };
+    let withdrawal = Payload {
+        forum: forum.clone(),
+        issuer: "GTM".to_owned(),
+        issued_at: time::format(now()),
+        kind: RecordKind::Withdrawal,
+        body: Withdrawal { release: "0b".repeat(32), reason: "a mistake".to_owned(), audience: None },
+    };
+    let publisher = world.keyring("GTM").key(Purpose::Publisher).unwrap();
+    let withdrawal = Envelope::seal(&withdrawal, &[&publisher]).unwrap();
+    // The last was not for everybody when the page was sent, as if it were under embargo.
+    let whole = Log::new(&world, "GTM")
+        .with(RecordKind::Suspension, &suspension)
+        .with(RecordKind::Release, &refused)
+        .with(RecordKind::Withdrawal, &withdrawal);
+    let mut shown = whole.clone();
+    let late = shown.items.pop().unwrap();
+    let again = whole.items[whole.items.len() - 2].clone();
+    let script = move |_: &str, question: &SyncRequest| match question {
+        SyncRequest::Missing { .. } => SyncResponse::Missing(vec![again.clone(), late.clone()]),
+        other => shown.answer(other),
+    };
+    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    let mex = world.serve("MEX").await;
+    let held = |envelope: &Envelope| {
+        let id = envelope.id().unwrap();
+        mex.store.record_get(&id).unwrap()
+    };
+    wait_for(|| held(&suspension)).await.expect("the ended suspension is history");
+    wait_for(|| held(&withdrawal)).await.expect("what came late is taken after what is refused");
+    assert!(held(&refused).is_none());
+    assert!(mex.node.trust().unwrap().suspensions().next().is_none());
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_held_is_checked_for_every_release_that_names_it() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    // As if it had come with a release of another dataflow.
+    let file = b"PAR1 figures of another dataflow PAR1";
+    let envelope = Forgery::of(&world, file).seal();
+    let log = Log::new(&world, "GTM").with(RecordKind::Release, &envelope);
+    let mex = world.serve("MEX").await;
+    let hash =
+        envelope.payload::<chancery_ledger::release::Release>(RecordKind::Release).unwrap().body.intent.artefacts[0]
+            .sha256
+            .clone();
+    let place = chancery_store::ArtefactFiles::new(mex.node.folder()).path(&hash);
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::write(&place, file).unwrap();
+    let _hostile = Hostile::start(&world, "GTM", Box::new(move |_, q| log.answer(q))).await;
+    mex.refused(&forum, "does not fit the schema", 0).await;
+    assert!(mex.store.release_get(&envelope.id().unwrap()).unwrap().is_none());
+    mex.stop().await;
+}
+
+/// Cosigns whatever it is asked to, as GTM's witness, at the time that its clock says.
+fn cosigns_at(world: &World, log: &Log, ahead: i64) -> impl FnMut(&str, &SyncRequest) -> SyncResponse + Send + 'static {
+    let (key, forum, log) = (world.keyring("GTM").key(Purpose::Witness).unwrap(), world.genesis.clone(), log.clone());
+    move |_, question| match question {
+        SyncRequest::Cosign { body, .. } => {
+            let name = cosignature::witness_name(&forum, "GTM");
+            let checkpoint = AddCheckpoint::parse(body).unwrap().checkpoint;
+            SyncResponse::Cosigned(cosignature::cosign(&checkpoint, &name, &key, now() + ahead).unwrap())
+        }
+        other => log.answer(other),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embargoes_are_judged_by_the_earlier_of_this_clock_and_the_witnesses() {
+    for (ahead, ok, part) in
+        [(-3 * 3600, false, "is this node's clock right"), (500, false, "set this node's clock"), (0, true, "here")]
+    {
+        let world = World::found(&["GTM", "MEX"]);
+        let log = Log::new(&world, "GTM");
+        let hostile = Hostile::start(&world, "GTM", Box::new(cosigns_at(&world, &log, ahead))).await;
+        let mex = world.serve("MEX").await;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let clock = loop {
+            let findings = mex.node.doctor().await.unwrap();
+            let clock = findings.into_iter().find(|f| f.check == "clock").unwrap();
+            if !clock.detail.contains("no time") || std::time::Instant::now() > deadline {
+                break clock;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        };
+        assert!(clock.ok == ok && clock.detail.contains(part), "{ahead}: {clock:?}");
+        let judged = time::parse(clock.detail.rsplit(' ').next().unwrap()).unwrap();
+        let (earliest, latest) = (now() + ahead.min(0) - 60, now() + ahead.min(0));
+        assert!((earliest..=latest).contains(&judged), "{ahead}: {clock:?}");
+        drop(hostile);
         mex.stop().await;
     }
 }

@@ -1,4 +1,5 @@
-//! The signer's mark: a file beside the database that says how far this node's log was signed, and on which file it was written.
+//! The signer's marks: files beside the database that say how far this node's log was signed, and when its witness cosigned last, and on which
+//! file each was written.
 //!
 //! A database put back from a backup has fewer leaves than the mark says; a whole folder put back, or copied, has a mark that is
 //! another file than the one it names. Either way this node may have signed more than it knows, and must ask its peers first. A folder
@@ -13,13 +14,22 @@ use serde::{Deserialize, Serialize};
 use crate::StoreError;
 use crate::folder::DataFolder;
 
-/// What the mark says.
+/// What a mark is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// This node's log: how many leaves its head has.
+    Log,
+    /// The heads of others that its witness has cosigned: when, unix seconds.
+    Witness,
+}
+
+/// What a mark says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignerMark {
     /// Forum id.
     pub forum: String,
-    /// Leaves signed.
+    /// How far was signed: see [`Signed`].
     pub size: u64,
     /// The mark's own file.
     file: String,
@@ -34,32 +44,40 @@ pub enum Continuity {
     Unmarked,
     /// The folder was put back or copied.
     Copied,
-    /// The log is shorter than what was signed: so many leaves.
+    /// More was signed than is known: so far.
     Shorter(u64),
 }
 
 impl DataFolder {
-    fn signer_mark(&self) -> PathBuf {
-        self.root().join("signer.mark")
+    fn signer_mark(&self, of: Signed) -> PathBuf {
+        self.root().join(match of {
+            Signed::Log => "signer.mark",
+            Signed::Witness => "witness.mark",
+        })
     }
 
     /// Marks that nothing was ever signed with the keys in this folder, which were made just now.
     pub fn signer_new(&self) -> Result<(), StoreError> {
-        if self.signer_mark().exists() { Ok(()) } else { self.mark("", 0, true) }
+        for of in [Signed::Log, Signed::Witness] {
+            if !self.signer_mark(of).exists() {
+                self.mark(of, "", 0, true)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Marks that this node has signed a head of `size` leaves, or has learnt from its peers that it signed no more.
-    pub fn signer_mark_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
-        self.mark(forum, size, true)
+    /// Marks that this node has signed so far, or has learnt from its peers that it signed no further.
+    pub fn signer_mark_put(&self, of: Signed, forum: &str, size: u64) -> Result<(), StoreError> {
+        self.mark(of, forum, size, true)
     }
 
     /// Marks that this node has signed a head of `size` leaves at least, and perhaps more.
     pub fn signer_doubt_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
-        self.mark(forum, size, false)
+        self.mark(Signed::Log, forum, size, false)
     }
 
-    fn mark(&self, forum: &str, size: u64, settled: bool) -> Result<(), StoreError> {
-        let path = self.signer_mark();
+    fn mark(&self, of: Signed, forum: &str, size: u64, settled: bool) -> Result<(), StoreError> {
+        let path = self.signer_mark(of);
         let failed = |e| StoreError::file("write the signer's mark", &path, e);
         let before = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<SignerMark>(&bytes).ok());
         // What was signed once stays signed: another process may have learnt of more.
@@ -73,9 +91,9 @@ impl DataFolder {
         File::open(self.root()).and_then(|dir| dir.sync_all()).map_err(failed)
     }
 
-    /// What the mark says of a log that has `size` leaves now.
-    pub fn continuity(&self, forum: &str, size: u64) -> Result<Continuity, StoreError> {
-        let path = self.signer_mark();
+    /// What the mark says, when as far as `size` is known now.
+    pub fn continuity(&self, of: Signed, forum: &str, size: u64) -> Result<Continuity, StoreError> {
+        let path = self.signer_mark(of);
         let failed = |e| StoreError::file("read the signer's mark", &path, e);
         let bytes = match fs::read(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Continuity::Unmarked),
@@ -115,29 +133,34 @@ mod tests {
     fn what_was_put_back_is_noticed() {
         let root = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(root.path()).unwrap();
-        assert_eq!(folder.continuity("f", 0).unwrap(), Continuity::Unmarked);
+        assert_eq!(folder.continuity(Signed::Log, "f", 0).unwrap(), Continuity::Unmarked);
         folder.signer_new().unwrap();
-        assert_eq!(folder.continuity("f", 0).unwrap(), Continuity::Unbroken);
-        assert_eq!(folder.continuity("f", 1).unwrap(), Continuity::Unmarked);
-        folder.signer_mark_put("f", 7).unwrap();
+        assert_eq!(folder.continuity(Signed::Log, "f", 0).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Witness, "f", 0).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Log, "f", 1).unwrap(), Continuity::Unmarked);
+        folder.signer_mark_put(Signed::Log, "f", 7).unwrap();
         folder.signer_new().unwrap();
-        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
-        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Unbroken);
-        assert_eq!(folder.continuity("f", 6).unwrap(), Continuity::Shorter(7));
-        assert_eq!(folder.continuity("g", 6).unwrap(), Continuity::Unmarked);
-        let path = folder.signer_mark();
+        assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Log, "f", 8).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Log, "f", 6).unwrap(), Continuity::Shorter(7));
+        assert_eq!(folder.continuity(Signed::Log, "g", 6).unwrap(), Continuity::Unmarked);
+        let path = folder.signer_mark(Signed::Log);
         fs::copy(&path, path.with_extension("copy")).unwrap();
         fs::rename(path.with_extension("copy"), &path).unwrap();
-        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
-        folder.signer_mark_put("f", 7).unwrap();
-        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Copied);
+        folder.signer_mark_put(Signed::Log, "f", 7).unwrap();
+        assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Unbroken);
         folder.signer_doubt_put("f", 9).unwrap();
-        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Shorter(9));
-        assert_eq!(folder.continuity("f", 9).unwrap(), Continuity::Copied);
-        folder.signer_mark_put("f", 8).unwrap();
-        assert_eq!(folder.continuity("f", 8).unwrap(), Continuity::Shorter(9), "what was signed stays signed");
-        assert_eq!(folder.continuity("f", 9).unwrap(), Continuity::Unbroken);
+        assert_eq!(folder.continuity(Signed::Log, "f", 8).unwrap(), Continuity::Shorter(9));
+        assert_eq!(folder.continuity(Signed::Log, "f", 9).unwrap(), Continuity::Copied);
+        folder.signer_mark_put(Signed::Log, "f", 8).unwrap();
+        assert_eq!(
+            folder.continuity(Signed::Log, "f", 8).unwrap(),
+            Continuity::Shorter(9),
+            "what was signed stays signed"
+        );
+        assert_eq!(folder.continuity(Signed::Log, "f", 9).unwrap(), Continuity::Unbroken);
         fs::write(&path, "{").unwrap();
-        assert_eq!(folder.continuity("f", 7).unwrap(), Continuity::Copied);
+        assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Copied);
     }
 }

@@ -54,6 +54,13 @@ impl Node {
         Err(last)
     }
 
+    /// Checks a file that is held as one that is fetched is.
+    pub(super) async fn check_held(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
+        let (node, dataflow, artefact) = (self.clone(), dataflow.to_owned(), artefact.clone());
+        let work = move || node.check_artefact(&node.files().path(&artefact.sha256), &dataflow, &artefact);
+        tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?
+    }
+
     /// Fetches chunks, a few at once, in order; each is checked against its signed hash before it is written. What an earlier
     /// attempt wrote is kept.
     async fn fetch_from(
