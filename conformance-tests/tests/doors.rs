@@ -6,31 +6,50 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chancery_conformance::{Serving, TestForum, TestNode, free_port, get, mapping, release_of, wait_for};
+use chancery_conformance::{Serving, TestForum, TestNode, free_port, mapping, release_of, wait_for};
 use serde_json::Value;
 
-/// The members with their roles. What the first four publish, in `RELEASES`.
-const MEMBERS: [(&str, &str); 6] = [
+/// The members with their roles. What the first five publish, in `RELEASES`.
+const MEMBERS: [(&str, &str); 7] = [
     ("GTM", "member-state"),
     ("HND", "member-state"),
     ("MEX", "member-state"),
     ("SLV", "member-state"),
+    ("CRI", "member-state"),
     ("OBS", "observer"),
     ("SEC", "secretariat"),
 ];
 /// Owner, audience, embargo.
-const RELEASES: [(&str, &str, Option<&str>); 4] = [
+const RELEASES: [(&str, &str, Option<&str>); 5] = [
     ("GTM", "public", None),
     ("HND", "forum", None),
     ("MEX", "GTM,OBS", None),
     ("SLV", "public", Some("2099-01-01T00:00:00Z")),
+    ("CRI", "public", None),
 ];
-/// GTM asks whoever is of no member what figures are for: a member may be stricter than the forum, at its own node.
-const OWN_POLICY: &str = r#"@id("say-what-for")
+/// A member may be stricter than the forum, at its own node. GTM asks whoever is of no member what figures are for; CRI does not show them to such.
+const OWN_POLICIES: [(&str, &str); 2] = [
+    (
+        "GTM",
+        r#"@id("say-what-for")
 @description("Whoever is of no member says that our releases are read for research.")
 forbid (principal is Chancery::Anonymous, action == Chancery::Action::"read", resource)
 unless { context has purpose && context.purpose == Chancery::Purpose::"research" };
-"#;
+
+@id("not-for-journalism")
+@description("For journalism our figures are not counted.")
+forbid (principal is Chancery::Anonymous, action == Chancery::Action::"query", resource)
+when { context has purpose && context.purpose == Chancery::Purpose::"journalism" };
+"#,
+    ),
+    (
+        "CRI",
+        r#"@id("not-to-be-seen")
+@description("That there are releases of ours is for members to know.")
+forbid (principal is Chancery::Anonymous, action == Chancery::Action::"discover", resource);
+"#,
+    ),
+];
 const ACTIONS: [&str; 4] = ["discover", "read", "query", "replicate"];
 const TABLE: &str = include_str!("doors.table.txt");
 
@@ -84,9 +103,11 @@ fn held(node: &TestNode, release: usize) -> bool {
     entries.as_array().is_some_and(|all| all.iter().any(|e| e["kind"] == "release" && e["held"] == true))
 }
 
-/// What a node says of everybody and every action.
-fn explain(node: &TestNode, release: &str) -> Vec<Value> {
-    node.json(&["policy", "explain", release, "--everybody"]).unwrap().as_array().unwrap().clone()
+/// What a node says of everybody and every action for a purpose.
+fn explain(node: &TestNode, release: &str, purpose: Option<&str>) -> Vec<Value> {
+    let mut args = vec!["policy", "explain", release, "--everybody"];
+    args.extend(purpose.iter().flat_map(|said| ["--purpose", *said]));
+    node.json(&args).unwrap().as_array().unwrap().clone()
 }
 
 fn may(decisions: &[Value], asker: &str, action: &str) -> bool {
@@ -99,10 +120,12 @@ impl World {
         let root = tempfile::tempdir().unwrap();
         let nodes = MEMBERS.iter().map(|(member, role)| node(root.path(), member, role)).collect();
         let forum = TestForum::of(nodes).unwrap();
-        let folder = forum.nodes[0].dir.join("access");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("own.cedar"), OWN_POLICY).unwrap();
         let owner = |member: &str| forum.nodes.iter().find(|n| n.member == member).unwrap();
+        for (member, policies) in OWN_POLICIES {
+            let folder = owner(member).dir.join("access");
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("own.cedar"), policies).unwrap();
+        }
         let mut releases = Vec::new();
         for (member, audience, embargo) in RELEASES {
             let id = publish(owner(member), audience, embargo);
@@ -110,7 +133,7 @@ impl World {
             releases.push((id, verified["artefacts"][0].as_str().unwrap().to_owned()));
         }
         let decisions =
-            releases.iter().zip(&RELEASES).map(|((id, _), (member, ..))| explain(owner(member), id)).collect();
+            releases.iter().zip(&RELEASES).map(|((id, _), (member, ..))| explain(owner(member), id, None)).collect();
         let mut world = Self { forum, serving: Vec::new(), releases, decisions, _root: root };
         world.serve();
         world
@@ -156,35 +179,130 @@ fn table(world: &World) -> String {
     text
 }
 
-/// The status at an address, whose body need not be text, asked for a purpose.
-fn status(url: &str, purpose: Option<&str>) -> u16 {
+/// What an address answers, asked for a purpose: the status; and the body, which need not be text, with the links beside it.
+fn ask(url: &str, purpose: Option<&str>) -> (u16, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = purpose.iter().fold(agent.get(url), |request, said| request.header("Chancery-Purpose", *said));
-    request.call().unwrap().status().as_u16()
+    let mut response = request.call().unwrap();
+    let links = response.headers().get_all("link").iter().map(|link| String::from_utf8_lossy(link.as_bytes()));
+    let links = links.collect::<Vec<_>>().join("\n");
+    let body = response.body_mut().read_to_vec().unwrap();
+    (response.status().as_u16(), format!("{}\n{links}", String::from_utf8_lossy(&body)))
 }
 
-/// Each door of HTTP for one release at one node, with what it gives and the action it stands for.
-fn http_doors(url: &str, id: &str, sha256: &str, member: &str) -> Vec<(&'static str, &'static str, bool)> {
-    let has = |path: &str, part: &str| {
-        let (status, body) = get(&format!("{url}{path}")).unwrap();
-        status == 200 && body.contains(part)
-    };
-    let is_there = |path: &str| status(&format!("{url}{path}"), None) == 200;
-    let of_series = format!("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.{member}.*.*.*.*.*?format=csv");
-    let older = format!("/sdmx/2.1/data/RETURNS/M.{member}.....");
-    vec![
-        ("/api/v1/releases", "discover", has("/api/v1/releases", id)),
-        ("/api/v1/releases/ID", "discover", is_there(&format!("/api/v1/releases/{id}"))),
-        ("/catalogue", "discover", has("/catalogue", sha256)),
-        ("/sitemap.xml", "discover", has("/sitemap.xml", &format!("/catalogue/RETURNS/{member}<"))),
-        ("/api/v1/releases/ID/proof", "read", is_there(&format!("/api/v1/releases/{id}/proof"))),
-        ("/releases/ID.tlog-proof", "read", is_there(&format!("/releases/{id}.tlog-proof"))),
-        ("/artefacts/HASH.parquet", "read", is_there(&format!("/artefacts/{sha256}.parquet"))),
-        ("/sdmx/3/data", "read", has(&of_series, "1234")),
-        ("/sdmx/2.1/data", "read", has(&older, "1234")),
-        ("/api/v1/figures", "read", has(&format!("/api/v1/figures?dataflow=RETURNS&REF_AREA={member}"), "1234")),
-        ("/api/v1/dataflows/ID", "query", has("/api/v1/dataflows/RETURNS", &format!("\"{member}\""))),
-    ]
+/// The doors of HTTP: the address, the action it stands for, and what it says if it is open for a release, beside that there is an answer.
+const DOORS: &[(&str, &str, &str)] = &[
+    ("/api/v1/releases", "discover", "<id>"),
+    ("/api/v1/releases/<id>", "discover", ""),
+    ("/api/v1/releases/<id>/citation", "discover", "<id>"),
+    ("/api/v1/releases/<id>/citation?format=bibtex", "discover", "<id>"),
+    ("/catalogue", "discover", "<hash>"),
+    ("/catalogue?format=ttl", "discover", "<hash>"),
+    ("/catalogue/RETURNS/<member>", "discover", "<hash>"),
+    ("/catalogue/RETURNS/<member>/dcat.jsonld", "discover", "<hash>"),
+    ("/catalogue/RETURNS/<member>/dcat.ttl", "discover", "<hash>"),
+    ("/catalogue/RETURNS/<member>/schema.jsonld", "discover", ""),
+    ("/catalogue/RETURNS/<member>/croissant.json", "discover", ""),
+    ("/catalogue/RETURNS/<member>/datapackage.json", "discover", ""),
+    ("/sitemap.xml", "discover", "/catalogue/RETURNS/<member><"),
+    ("/api/v1/releases/<id>/proof", "read", ""),
+    ("/releases/<id>.tlog-proof", "read", ""),
+    ("/artefacts/<hash>.parquet", "read", ""),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=csv", "read", "1234"),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=parquet", "read", ""),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=arrow", "read", ""),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=xlsx", "read", ""),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=csv&asOf=2098-01-01", "read", "1234"),
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=csv&includeHistory=true", "read", "1234"),
+    // The releases that an answer was read from are among its links.
+    ("/sdmx/3/data/dataflow/RCP/RETURNS/1.0.0/*?format=csv", "read", "/api/v1/releases/<id>>"),
+    ("/sdmx/2.1/data/RETURNS/M.<member>.....", "read", "1234"),
+    ("/sdmx/2.1/data/RETURNS/all/<member>?format=csv", "read", "1234"),
+    ("/api/v1/figures?dataflow=RETURNS&REF_AREA=<member>", "read", "1234"),
+    ("/api/v1/figures?dataflow=RETURNS", "read", "<id>"),
+    ("/api/v1/figures?dataflow=RETURNS&asOf=2098-01-01T00:00:00Z", "read", "<id>"),
+    ("/api/v1/citation/RETURNS", "read", "<id>"),
+    ("/api/v1/citation/RETURNS/M.<member>.*.*.*.*.*", "read", "<id>"),
+    ("/api/v1/dataflows", "query", "\"<member>\""),
+    ("/api/v1/dataflows/RETURNS", "query", "\"<member>\""),
+    ("/api/v1/sums?dataflow=RETURNS&by=REF_AREA", "query", "\"<member>\""),
+    ("/sdmx/3/availability/dataflow/RCP/RETURNS/1.0.0/M.<member>.*.*.*.*.*?format=jsonstructure", "query", "\"CAN\""),
+    ("/sdmx/2.1/availableconstraint/RETURNS/M.<member>.....?format=jsonstructure", "query", "\"CAN\""),
+];
+/// What only the node of a release's owner has.
+const OWN_DOORS: &[(&str, &str, &str)] = &[
+    ("/api/v1/releases/<id>/disclosure.json", "discover", ""),
+    ("/api/v1/releases/<id>/disclosure", "discover", "<id>"),
+];
+
+/// Each door of HTTP at a node for one release: where it is, the action it stands for, and whether it is open.
+fn http_doors(
+    url: &str,
+    (id, sha256): &(String, String),
+    member: &str,
+    is_own: bool,
+    purpose: Option<&str>,
+) -> Vec<(&'static str, &'static str, bool)> {
+    let fill = |text: &str| text.replace("<id>", id).replace("<hash>", sha256).replace("<member>", member);
+    let own = if is_own { OWN_DOORS } else { &[] };
+    let mut found = Vec::new();
+    for &(path, action, says) in DOORS.iter().chain(own) {
+        let (status, said) = ask(&format!("{url}{}", fill(path)), purpose);
+        found.push((path, action, status == 200 && said.contains(&fill(says))));
+    }
+    // The forum's members are there for all, with the number of releases of each.
+    let (_, forum) = ask(&format!("{url}/api/v1/forum"), purpose);
+    let forum: Value = serde_json::from_str(&forum).unwrap();
+    let shown = forum["members"].as_array().unwrap().iter().find(|m| m["id"] == member).unwrap();
+    let counted = (shown["releases"] != 0, !shown["latest_release_at"].is_null());
+    assert_eq!(counted.0, counted.1, "{shown}");
+    found.push(("/api/v1/forum", "discover", counted.0));
+    found
+}
+
+/// The doors of HTTP at a node that do not give the answer that its policies give for a purpose.
+fn wrong_doors(world: &World, at: usize, purpose: Option<&str>) -> Vec<String> {
+    let (node, url) = (&world.forum.nodes[at], &world.serving[at].url);
+    let mut wrong = Vec::new();
+    for (release, ids) in world.releases.iter().enumerate() {
+        let (member, here) = (RELEASES[release].0, world.holds(node, release));
+        // Each node decides by the forum's policies and its own.
+        let decisions = if here { explain(node, &ids.0, purpose) } else { Vec::new() };
+        for (door, action, open) in http_doors(url, ids, member, node.member == member, purpose) {
+            let expected = here && may(&decisions, "anonymous", action);
+            if open != expected {
+                let at = &node.member;
+                wrong.push(format!("{door} at {at} for {purpose:?}, release of {member}: {open}, not {expected}"));
+            }
+        }
+    }
+    wrong
+}
+
+/// What a node's own people are told at its command line that is not what its policies say.
+fn wrong_commands(world: &World, node: &TestNode) -> Vec<String> {
+    let operator = format!("{}/operator", node.member);
+    let mut wrong = Vec::new();
+    for (release, (id, _)) in world.releases.iter().enumerate() {
+        let (member, _, embargo) = RELEASES[release];
+        let may_read = world.holds(node, release) && may(&explain(node, id, None), &operator, "read");
+        let key = format!("M.{member}.*.*.*.*.*");
+        let queried = node.run(&["query", "RETURNS", "--key", &key, "--format", "csv"]).unwrap();
+        let found = queried.code == 0 && queried.out.contains("1234");
+        if embargo.is_some() {
+            // A query is of what is in force, which a release under embargo is not yet, for its owner either.
+            assert!(!found, "an embargoed release is in force at {}", node.member);
+            // Only the owner is told what it waits for.
+            assert_eq!(queried.err.contains("under embargo until 2099"), node.member == member, "{queried:?}");
+        } else if found != may_read {
+            wrong.push(format!("query at {}, release of {member}: {found}", node.member));
+        }
+        let proof = node.run(&["proof", id, "--output", "-"]).unwrap();
+        if (proof.code == 0) != may_read {
+            wrong.push(format!("proof at {}, release of {member}: {proof:?}", node.member));
+        }
+    }
+    wrong
 }
 
 #[test]
@@ -206,46 +324,23 @@ fn every_door_gives_the_owners_answer() {
     }
 
     let mut wrong = Vec::new();
-    for (node, serving) in world.forum.nodes.iter().zip(&world.serving) {
-        for (release, (id, sha256)) in world.releases.iter().enumerate() {
-            let (member, here) = (RELEASES[release].0, world.holds(node, release));
-            // Each node decides by the forum's policies and its own.
-            let decisions = if here { explain(node, id) } else { Vec::new() };
-            let mut compare = |door: &str, asker: &str, action: &str, open: bool| {
-                let expected = here && may(&decisions, asker, action);
-                if open != expected {
-                    wrong.push(format!(
-                        "{door} at {} for {asker}, release of {member}: {open}, expected {expected}",
-                        node.member
-                    ));
-                }
-            };
-            for (door, action, open) in http_doors(&serving.url, id, sha256, member) {
-                compare(door, "anonymous", action, open);
-            }
-            // The node's own people, at its command line.
-            let operator = format!("{}/operator", node.member);
-            let key = format!("M.{member}.*.*.*.*.*");
-            let queried = node.run(&["query", "RETURNS", "--key", &key, "--format", "csv"]).unwrap();
-            let found = queried.code == 0 && queried.out.contains("1234");
-            if RELEASES[release].2.is_some() {
-                // A query is of what is in force, which a release under embargo is not yet, for its owner either.
-                assert!(!found, "an embargoed release is in force at {}", node.member);
-                // Only the owner is told what it waits for.
-                assert_eq!(queried.err.contains("under embargo until 2099"), node.member == member, "{queried:?}");
-            } else {
-                compare("query", &operator, "read", found);
-            }
-            let proof = node.run(&["proof", id, "--output", "-"]).unwrap();
-            compare("proof", &operator, "read", proof.code == 0);
-        }
+    for (at, node) in world.forum.nodes.iter().enumerate() {
+        wrong.extend(wrong_doors(&world, at, None));
+        wrong.extend(wrong_commands(&world, node));
+    }
+    // With the purpose that GTM asks for its figures are there; with another they are not counted either.
+    for purpose in ["research", "journalism"] {
+        wrong.extend(wrong_doors(&world, 0, Some(purpose)));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    let by_purpose = |purpose| {
+        let decisions = explain(&world.forum.nodes[0], &world.releases[0].0, purpose);
+        ["discover", "read", "query"].map(|action| may(&decisions, "anonymous", action))
+    };
+    assert_eq!(by_purpose(Some("research")), [true, true, true]);
+    assert_eq!(by_purpose(Some("journalism")), [true, false, false]);
 
-    // With the purpose that GTM asks for, its figures are there; what was decided is kept, by whom and by which policy.
-    let (gtm, url) = (&world.forum.nodes[0], &world.serving[0].url);
-    let address = format!("{url}/artefacts/{}.parquet", world.releases[0].1);
-    assert_eq!((status(&address, Some("research")), status(&address, None)), (200, 404));
+    // What was decided is kept, by whom and by which policy. A node that serves writes what it has counted from time to time.
     let noted = |node: &TestNode, asker: &str, action: &str, policy: &str, allowed: bool| {
         let log = node.json(&["policy", "log", "--limit", "1000"])?;
         let found = log.as_array().into_iter().flatten().any(|r| {
@@ -254,9 +349,13 @@ fn every_door_gives_the_owners_answer() {
         });
         Ok(found.then_some(()))
     };
-    // A node that serves writes what it has counted from time to time.
+    let [gtm, _, _, _, cri, ..] = world.forum.nodes.as_slice() else { panic!("seven nodes") };
     wait_for("who discovered", || noted(gtm, "anonymous", "discover", "public", true)).unwrap();
     wait_for("who was refused", || noted(gtm, "anonymous", "read", "GTM/say-what-for", false)).unwrap();
+    // Whoever may not see a release is refused the rest by the same policy.
+    for action in ["discover", "read", "query"] {
+        wait_for(action, || noted(cri, "anonymous", action, "CRI/not-to-be-seen", false)).unwrap();
+    }
     // A copy comes from the owner or from any other that may give it; whoever gave it has noted it.
     let given = || {
         let all: anyhow::Result<Vec<_>> =

@@ -1,5 +1,5 @@
 //! Who may do what with a release: the same decision at every door, by Cedar policies. Deny by default, a forbid overrides, and a
-//! policy that cannot be evaluated denies.
+//! policy that cannot be evaluated denies. Whoever may not discover a release may do nothing else with it.
 //!
 //! The forum's baseline is `policies/access/baseline.cedar`. A member's own policies are forbids beside it, evaluated for that member's
 //! releases only: whatever they say, they can only tighten the baseline. [`Policies::load`] refuses anything else.
@@ -92,7 +92,7 @@ impl Subject {
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// To see that it exists.
+    /// To see that it exists. Needed for every other action.
     Discover,
     /// To read its figures, file or proof.
     Read,
@@ -200,8 +200,10 @@ pub struct Question<'a> {
     pub resource: &'a Resource,
     /// What for, if it was said.
     pub purpose: Option<Purpose>,
-    /// When, unix seconds.
+    /// When, unix seconds: the clock of the node that is asked.
     pub now: i64,
+    /// The time that embargoes are judged by, unix seconds: never after `now`, and behind it where the forum's witnesses are.
+    pub embargo_now: i64,
 }
 
 /// The answer.
@@ -209,6 +211,8 @@ pub struct Question<'a> {
 pub struct Decision {
     /// Whether it is allowed.
     pub allowed: bool,
+    /// The action that the policies decided on: the one asked for, or `discover` if that is why it is denied.
+    pub action: Action,
     /// The policies that decided, by id, sorted; `default` if none permits it, `error` if one could not be evaluated.
     pub policies: Vec<String>,
     /// Why, for people.
@@ -233,6 +237,19 @@ pub struct Policies {
 impl Policies {
     /// Decides. Never fails: what cannot be evaluated is denied.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let decision = self.decide_alone(question);
+        if !decision.allowed || question.action == Action::Discover {
+            return decision;
+        }
+        // Whatever else is done with a release tells that it exists.
+        let discover = self.decide_alone(&Question { action: Action::Discover, ..question.clone() });
+        if discover.allowed { decision } else { discover }
+    }
+
+    /// Decides on the action alone, as if it needed no other.
+    fn decide_alone(&self, question: &Question<'_>) -> Decision {
+        let action = question.action;
+        let error = |reason| Decision { allowed: false, action, policies: vec!["error".to_owned()], reason };
         let request = match CedarRequest::new(question, &self.baseline.schema) {
             Ok(request) => request,
             Err(reason) => return error(format!("the question cannot be put to the policies: {reason}")),
@@ -245,7 +262,7 @@ impl Policies {
         let permitted = baseline.decision() == cedar_policy::Decision::Allow;
         let ids = |response: &Response| response.diagnostics().reason().map(ToString::to_string).collect::<Vec<_>>();
         let own = self.own.get(&question.resource.owner);
-        for set in own.into_iter().flat_map(|own| own.sets(question.action, &request.principals)) {
+        for set in own.into_iter().flat_map(|own| own.sets(action, &request.principals)) {
             // Only forbids: a satisfied one is a reason, and the answer is never to allow.
             let response = self.authorizer.is_authorized(&request.request, set, &request.entities);
             if let Some(failed) = first_error(&response) {
@@ -258,10 +275,10 @@ impl Policies {
         policies.sort_unstable();
         if policies.is_empty() {
             let reason = "no policy permits it".to_owned();
-            return Decision { allowed: false, policies: vec!["default".to_owned()], reason };
+            return Decision { allowed: false, action, policies: vec!["default".to_owned()], reason };
         }
         let reason = policies.iter().map(|id| self.description(id)).collect::<Vec<_>>().join(" ");
-        Decision { allowed: permitted && forbids.is_empty(), policies, reason }
+        Decision { allowed: permitted && forbids.is_empty(), action, policies, reason }
     }
 
     /// What the policy `id` says of itself.
@@ -285,10 +302,6 @@ impl Policies {
 /// An error denies: Cedar itself would pass an erring forbid over.
 fn first_error(response: &Response) -> Option<String> {
     response.diagnostics().errors().next().map(ToString::to_string)
-}
-
-fn error(reason: String) -> Decision {
-    Decision { allowed: false, policies: vec!["error".to_owned()], reason }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chancery_ledger::audience::Audience;
 use chancery_ledger::time;
@@ -23,8 +23,10 @@ use crate::node::Node;
 const MAX_CACHED: usize = 16_384;
 /// Kinds of decisions counted between two writes; beyond, they are counted without the release's id.
 const MAX_COUNTED: usize = 16_384;
-/// Decisions are counted by the hour.
+/// Decisions are counted by the hour; those on copies of files are kept once in it.
 const COUNTED_S: i64 = 3_600;
+/// Decisions on copies remembered as kept; beyond, they are kept anew for each part of a file.
+const MAX_COPIES: usize = 16_384;
 
 /// On whose behalf a node is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(crate) struct Asker {
 
 type Asked = (Subject, Action, Option<Purpose>, Resource, i64);
 type Counted = (String, Action, String, bool, String, Option<Purpose>);
+/// For each peer and release whether it may hold a copy.
+type Copies = HashMap<(String, String), bool>;
 
 /// This node's policies, the decisions of this second, and those not written yet.
 pub(crate) struct Access {
@@ -44,6 +48,8 @@ pub(crate) struct Access {
     /// Equal questions within one second have one answer: a list of releases asks the same ones again and again.
     decided: Mutex<(i64, HashMap<Asked, Arc<Decision>>)>,
     counts: Mutex<HashMap<(i64, Counted), i64>>,
+    /// Decisions on copies that were kept this hour.
+    copies: Mutex<(i64, Copies)>,
 }
 
 impl Access {
@@ -52,12 +58,12 @@ impl Access {
         let files = own_files(&root.join("access"))?;
         let policies = Policies::load(&[(member.to_owned(), files)])
             .or_invalid(|| "this node's access policies are refused, so it does not start".to_owned())?;
-        Ok(Self { policies, decided: Mutex::default(), counts: Mutex::default() })
+        Ok(Self { policies, decided: Mutex::default(), counts: Mutex::default(), copies: Mutex::default() })
     }
 
-    fn judge(&self, question: &Question<'_>, second: i64) -> Arc<Decision> {
-        let asked =
-            (question.subject.clone(), question.action, question.purpose, question.resource.clone(), question.now);
+    fn judge(&self, question: &Question<'_>) -> Arc<Decision> {
+        let Question { subject, action, resource, purpose, now: second, embargo_now } = *question;
+        let asked = (subject.clone(), action, purpose, resource.clone(), embargo_now);
         {
             let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
             if decided.0 != second {
@@ -82,6 +88,16 @@ impl Access {
             key.1.2 = "(others)".to_owned();
         }
         *counts.entry(key).or_default() += 1;
+    }
+
+    /// The decisions on copies that were kept in the hour of `now`.
+    fn copies(&self, now: i64) -> MutexGuard<'_, (i64, Copies)> {
+        let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+        let hour = now.div_euclid(COUNTED_S);
+        if copies.0 != hour {
+            *copies = (hour, Copies::new());
+        }
+        copies
     }
 
     /// Writes what was counted; counts it on if that fails.
@@ -143,7 +159,7 @@ fn own_files(folder: &Path) -> Result<Vec<OwnFile>> {
 }
 
 /// What policies need to know of a release that is asked for at the node of `holder`.
-pub(crate) fn resource_of(row: &ReleaseRow, holder: &str) -> Resource {
+fn resource_of(row: &ReleaseRow, holder: &str) -> Resource {
     let audience = match Audience::parse(&row.audience) {
         Some(Audience::Public) => For::Public,
         Some(Audience::Forum) => For::Forum,
@@ -185,8 +201,12 @@ pub struct AccessExplanation {
     pub purpose: Option<&'static str>,
     /// When.
     pub at: String,
+    /// The time that its embargo is judged by.
+    pub embargo_at: String,
     /// The decision.
     pub allowed: bool,
+    /// The action that the policies decided on: `discover`, if that is denied, for every other needs it.
+    pub decided_on: &'static str,
     /// The policies that decided.
     pub decided_by: Vec<String>,
     /// Why.
@@ -230,13 +250,15 @@ impl Node {
         Ok(node)
     }
 
-    fn role(&self, member: &str) -> Option<Role> {
+    /// The standing of a member at a time; none for one that is suspended then.
+    fn role(&self, member: &str, at: i64) -> Option<Role> {
         let trust = self.trust().ok()?;
-        trust.charter().member(member).and_then(|m| Role::parse(m.role.as_str()))
+        let named = trust.charter().member(member).filter(|m| trust.suspended(&m.id, at).is_none());
+        named.and_then(|m| Role::parse(m.role.as_str()))
     }
 
     fn party(&self, member: &str) -> Party {
-        Party { id: member.to_owned(), role: self.role(member) }
+        Party { id: member.to_owned(), role: self.role(member, self.now()) }
     }
 
     /// A peer, as policies see it.
@@ -244,9 +266,15 @@ impl Node {
         Subject::Member(self.party(member))
     }
 
+    /// What the policies are asked, here and now: the clock for members' own policies, the forum's time for embargoes.
+    fn question<'a>(&self, subject: &'a Subject, action: Action, resource: &'a Resource) -> Question<'a> {
+        let (now, embargo_now) = (self.now(), self.access_now());
+        Question { subject, action, resource, purpose: self.asker.purpose, now, embargo_now }
+    }
+
     /// Decides. The same question in the same second is decided once.
-    pub(crate) fn judge(&self, subject: &Subject, action: Action, resource: &Resource, now: i64) -> Arc<Decision> {
-        self.access().judge(&Question { subject, action, resource, purpose: self.asker.purpose, now }, self.now())
+    fn judge(&self, subject: &Subject, action: Action, row: &ReleaseRow) -> Arc<Decision> {
+        self.access().judge(&self.question(subject, action, &resource_of(row, self.member())))
     }
 
     /// Whether the asker may do this with a release. Noted, by count.
@@ -258,8 +286,7 @@ impl Node {
 
     /// Whether a subject may do this with a release. Noted, by count.
     pub(crate) fn may_as(&self, subject: &Subject, action: Action, row: &ReleaseRow) -> bool {
-        let now = self.access_now();
-        let decision = self.judge(subject, action, &resource_of(row, self.member()), now);
+        let decision = self.judge(subject, action, row);
         tracing::trace!(release = row.id, action = action.as_str(), allowed = decision.allowed, policies = ?decision.policies, "decision");
         let counted =
             (subject.to_string(), action, row.id.clone(), decision.allowed, decision.policy(), self.asker.purpose);
@@ -272,19 +299,31 @@ impl Node {
         self.store().release_get(id).is_ok_and(|row| row.is_some_and(|row| self.may(Action::Discover, &row)))
     }
 
-    /// Notes one decision by itself.
-    pub(crate) fn note_decision(&self, subject: &Subject, action: Action, id: &str, decision: &Decision) -> Result<()> {
-        let row = NewDecision {
-            at: self.now(),
+    /// Whether a peer may have a part of a release's file. The decision is kept by itself before any part is sent, whichever is asked for
+    /// first: once in an hour for each peer and release, and again when it is another.
+    pub(crate) fn may_copy(&self, peer: &str, row: &ReleaseRow) -> Result<bool> {
+        let (now, subject) = (self.now(), self.peer(peer));
+        let decision = self.judge(&subject, Action::Replicate, row);
+        let copy = (peer.to_owned(), row.id.clone());
+        if self.access().copies(now).1.get(&copy) == Some(&decision.allowed) {
+            return Ok(decision.allowed);
+        }
+        let note = NewDecision {
+            at: now,
             subject: subject.to_string(),
-            action: action.as_str().to_owned(),
-            resource: id.to_owned(),
+            action: Action::Replicate.as_str().to_owned(),
+            resource: row.id.clone(),
             allowed: decision.allowed,
             policy: decision.policy(),
             purpose: String::new(),
             count: 1,
         };
-        self.store().decision_put(&[row]).or_storage(|| "cannot keep the decision".to_owned())
+        self.store().decision_put(&[note]).or_storage(|| "cannot keep the decision".to_owned())?;
+        let mut copies = self.access().copies(now);
+        if copies.1.len() < MAX_COPIES || copies.1.contains_key(&copy) {
+            copies.1.insert(copy, decision.allowed);
+        }
+        Ok(decision.allowed)
     }
 
     /// Writes the decisions that were counted.
@@ -333,21 +372,20 @@ impl Node {
             Error::invalid(format!("`{action}` is no action: use {}", Action::ALL.map(Action::as_str).join(", ")))
         })?;
         let purpose = purpose.map(parse_purpose).transpose()?;
-        let now = match at {
-            None if row.embargo.is_some() => self.access_now(),
-            None => self.now(),
-            Some(text) => time::parse(text)
-                .ok_or_else(|| Error::invalid(format!("`{text}` is no time such as 2026-11-23T19:05:00Z")))?,
-        };
-        let subject = Subject::parse(asker, |id| self.role(id));
+        let bad = |text: &str| Error::invalid(format!("`{text}` is no time such as 2026-11-23T19:05:00Z"));
+        let at = at.map(|text| time::parse(text).ok_or_else(|| bad(text))).transpose()?;
+        let subject = Subject::parse(asker, |id| self.role(id, at.unwrap_or_else(|| self.now())));
         let standing = match &subject {
             Subject::Anonymous => "anybody",
             Subject::Member(party) | Subject::Operator(party) => {
-                party.role.map_or("no member of the forum under the charter in force", Role::as_str)
+                party.role.map_or("no member under the charter in force, or suspended", Role::as_str)
             }
         };
         let resource = resource_of(&row, self.member());
-        let question = Question { subject: &subject, action, resource: &resource, purpose, now };
+        let mut question = Question { purpose, ..self.question(&subject, action, &resource) };
+        if let Some(at) = at {
+            (question.now, question.embargo_now) = (at, at);
+        }
         let explained = self.access().policies.explain(&question);
         Ok(AccessExplanation {
             release: row.id,
@@ -359,8 +397,10 @@ impl Node {
             standing,
             action: action.as_str(),
             purpose: purpose.map(Purpose::as_str),
-            at: time::format(now),
+            at: time::format(question.now),
+            embargo_at: time::format(question.embargo_now),
             allowed: explained.decision.allowed,
+            decided_on: explained.decision.action.as_str(),
             decided_by: explained.decision.policies,
             reason: explained.decision.reason,
             policies: explained.policies,
@@ -373,4 +413,63 @@ fn parse_purpose(text: &str) -> Result<Purpose> {
         let shown: String = text.chars().take(60).collect();
         Error::invalid(format!("`{shown}` is no purpose: use {}", Purpose::ALL.map(Purpose::as_str).join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DatabaseConfig, HttpConfig, MemberConfig, NetworkConfig, NodeConfig, QueryLimits};
+
+    fn release(member: &str) -> ReleaseRow {
+        ReleaseRow {
+            id: "r".to_owned(),
+            forum: "f".to_owned(),
+            member: member.to_owned(),
+            dataflow: "RCP:RETURNS(1.0.0)".to_owned(),
+            title: "Returns".to_owned(),
+            issued_at: 1,
+            received_at: 1,
+            position: 0,
+            replaces: None,
+            replaced_by: None,
+            replaced_at: None,
+            withdrawn_at: None,
+            rows: 1,
+            bytes: 1,
+            period_start: "2024".to_owned(),
+            period_end: "2024".to_owned(),
+            audience: "public".to_owned(),
+            embargo: None,
+            report: None,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_copy_is_noted_by_itself_once_until_it_is_decided_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = NodeConfig {
+            member: MemberConfig { id: "GTM".into(), name: "Agency".into(), role: "member-state".into() },
+            http: HttpConfig::default(),
+            network: NetworkConfig::default(),
+            database: DatabaseConfig::default(),
+            query: QueryLimits::default(),
+        };
+        let node = Node::open(folder.path(), config).await.unwrap();
+        // Without a forum nobody has a standing: an owner may have its own, and nobody else may.
+        let mut expected = Vec::new();
+        for (peer, owner, allowed, is_new) in [
+            ("MEX", "MEX", true, true),
+            ("MEX", "MEX", true, false),
+            ("HND", "MEX", false, true),
+            ("MEX", "HND", false, true),
+            ("MEX", "HND", false, false),
+            ("MEX", "MEX", true, true),
+        ] {
+            assert_eq!(node.may_copy(peer, &release(owner)).unwrap(), allowed, "{peer} of {owner}");
+            expected.extend(is_new.then(|| (peer.to_owned(), allowed)));
+            // Written when the answer is given, not later with what is counted.
+            let noted = node.store().decision_list(100).unwrap().into_iter().rev();
+            assert_eq!(noted.map(|d| (d.subject, d.allowed)).collect::<Vec<_>>(), expected, "{peer} of {owner}");
+        }
+    }
 }

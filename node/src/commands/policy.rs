@@ -160,8 +160,14 @@ async fn explain(context: &Context, args: Explain) -> Result<ExitCode> {
     output::line(format!("audience {}{embargo}", found.audience));
     let purpose = found.purpose.map(|p| format!(" for {p}")).unwrap_or_default();
     output::line(format!("{} ({}) asks to {} it{purpose} at {}", found.asker, found.standing, found.action, found.at));
+    if !embargo.is_empty() && found.embargo_at != found.at {
+        output::line(format!("by the witnesses' time, which embargoes go by, it is {}", found.embargo_at));
+    }
     let verb = if found.allowed { "allowed" } else { "denied" };
     output::line(format!("{verb} by {}: {}", found.decided_by.join(", "), found.reason));
+    if found.decided_on != found.action {
+        output::line(format!("who may not {} it may not {} it; the policies on that:", found.decided_on, found.action));
+    }
     let mut table = output::table(&["policy", "effect", "applies", "decided", "says"]);
     for policy in &found.policies {
         let applies = match policy.applies {

@@ -74,6 +74,8 @@ struct Example {
     release: String,
     actions: Vec<String>,
     at: Option<String>,
+    /// The time that embargoes are judged by; none: the same.
+    embargo_at: Option<String>,
     purpose: Option<String>,
     #[serde(default)]
     permitted: BTreeMap<String, Vec<String>>,
@@ -122,6 +124,7 @@ impl File {
         let release = self.releases.get(&example.release).ok_or("there is no such release under `releases`")?;
         let resource = release.resource(&example.release)?;
         let now = seconds(example.at.as_ref().unwrap_or(&self.now))?;
+        let embargo_now = example.embargo_at.as_ref().map_or(Ok(now), seconds)?;
         let purpose = example.purpose.as_deref().map(|p| Purpose::parse(p).ok_or(format!("`{p}` is no purpose")));
         let purpose = purpose.transpose()?;
         let mut left: BTreeSet<&String> = self.askers.iter().filter(|asker| !example.others.contains(asker)).collect();
@@ -134,8 +137,8 @@ impl File {
             let subject = Subject::parse(asker, |id| self.members.get(id).and_then(|role| Role::parse(role)));
             for word in &example.actions {
                 let action = Action::parse(word).ok_or_else(|| format!("`{word}` is no action"))?;
-                let decision =
-                    policies.decide(&Question { subject: &subject, action, resource: &resource, purpose, now });
+                let question = Question { subject: &subject, action, resource: &resource, purpose, now, embargo_now };
+                let decision = policies.decide(&question);
                 outcome.checked += 1;
                 if decision.allowed != allowed || !decision.policies.contains(policy) {
                     let verb = |allowed| if allowed { "permitted" } else { "forbidden" };

@@ -31,14 +31,15 @@ pub struct PolicyReport {
 }
 
 impl Policies {
-    /// Decides as [`Policies::decide`] does, and asks every policy alone.
+    /// Decides as [`Policies::decide`] does, and asks every policy alone, of the action that was decided on.
     pub fn explain(&self, question: &Question<'_>) -> Explanation {
         let decision = self.decide(question);
         let own = self.own.get(&question.resource.owner);
         let mut baseline: Vec<&Policy> = self.baseline.set.policies().collect();
         baseline.sort_by_key(|p| p.id().to_string());
         let all = baseline.into_iter().chain(own.into_iter().flat_map(|own| &own.policies));
-        let request = CedarRequest::new(question, &self.baseline.schema).ok();
+        let decided = Question { action: decision.action, ..question.clone() };
+        let request = CedarRequest::new(&decided, &self.baseline.schema).ok();
         let policies = all.map(|policy| {
             let id = policy.id().to_string();
             PolicyReport {

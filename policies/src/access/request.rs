@@ -49,7 +49,8 @@ impl CedarRequest {
         let mut entities = Vec::new();
         let principals = principals(question.subject, &question.resource.forum, &mut entities)?;
         let resource = release(question.resource, &mut entities)?;
-        let mut context = vec![("now".to_owned(), time(question.now)?)];
+        let mut context =
+            vec![("now".to_owned(), time(question.now)?), ("embargo_now".to_owned(), time(question.embargo_now)?)];
         if let Some(purpose) = question.purpose {
             context.push(("purpose".to_owned(), reference("Purpose", purpose.as_str())?));
         }

@@ -24,6 +24,11 @@ fn member(id: &str, role: Option<Role>) -> Subject {
     Subject::Member(Party { id: id.to_owned(), role })
 }
 
+/// At a time of both clocks, for no purpose.
+fn question<'a>(subject: &'a Subject, action: Action, resource: &'a Resource) -> Question<'a> {
+    Question { subject, action, resource, purpose: None, now: 100, embargo_now: 100 }
+}
+
 #[test]
 fn the_examples_kept_beside_the_policies_are_decided_as_written() {
     for (file, text) in examples::BUILT_IN {
@@ -105,6 +110,7 @@ fn a_policy_that_cannot_be_evaluated_denies() {
             resource: owner,
             purpose: None,
             now,
+            embargo_now: now,
         })
     };
     let decision = ask(&public, 100);
@@ -126,7 +132,7 @@ fn an_explanation_asks_every_policy() {
     .unwrap();
     let held = resource("MEX", Audience::Forum, Some(101));
     let observer = member("UNHCR", Some(Role::Observer));
-    let question = Question { subject: &observer, action: Action::Read, resource: &held, purpose: None, now: 100 };
+    let question = question(&observer, Action::Read, &held);
     let explanation = policies.explain(&question);
     let applying: Vec<_> = explanation
         .policies
@@ -140,6 +146,56 @@ fn an_explanation_asks_every_policy() {
 }
 
 #[test]
+fn who_may_not_discover_may_do_nothing_else() {
+    let forbid = |action: &str| {
+        let named = format!("@id(\"{action}\") @description(\"Not {action}.\")");
+        format!("{named} forbid (principal, action == Chancery::Action::\"{action}\", resource);")
+    };
+    let (gtm, release) = (member("GTM", Some(Role::MemberState)), resource("MEX", Audience::Public, None));
+    let unseen = policies(&forbid("discover")).unwrap();
+    for action in Action::ALL {
+        let explained = unseen.explain(&question(&gtm, action, &release));
+        let decision = &explained.decision;
+        assert!(!decision.allowed && decision.policies == ["MEX/discover"], "{decision:?}");
+        assert_eq!((decision.action, decision.reason.as_str()), (Action::Discover, "Not discover."));
+        // The policies are asked what was decided on: whoever reads the explanation finds the one that denies.
+        let deciding = explained.policies.iter().find(|p| p.decided).unwrap();
+        assert_eq!((deciding.policy.as_str(), deciding.applies), ("MEX/discover", Some(true)));
+    }
+    // The other way no action needs another.
+    for forbidden in [Action::Read, Action::Query, Action::Replicate] {
+        let own = policies(&forbid(forbidden.as_str())).unwrap();
+        for action in Action::ALL {
+            let decision = own.decide(&question(&gtm, action, &release));
+            assert_eq!((decision.allowed, decision.action), (action != forbidden, action), "{decision:?}");
+        }
+    }
+    // What is denied by itself says why by itself.
+    let both = policies(&format!("{}{}", forbid("discover"), forbid("read"))).unwrap();
+    assert_eq!(both.decide(&question(&gtm, Action::Read, &release)).policies, ["MEX/read"]);
+    // A policy on discovering that cannot be evaluated denies the rest as well.
+    let erring = policies(&forbid("discover").replace(';', " when { 9223372036854775807 + 1 == 0 };")).unwrap();
+    assert_eq!(erring.decide(&question(&gtm, Action::Read, &release)).policies, ["error"]);
+}
+
+#[test]
+fn embargoes_go_by_their_own_time_and_a_members_policies_by_the_clock() {
+    let policies = policies(
+        "@id(\"late\") @description(\"d\") forbid (principal, action, resource) when { context.now >= datetime(\"1970-01-01T00:01:40Z\") };",
+    )
+    .unwrap();
+    let ask = |embargo, now, embargo_now| {
+        let (anybody, release) = (Subject::Anonymous, resource("MEX", Audience::Public, embargo));
+        let asked = Question { now, embargo_now, ..question(&anybody, Action::Read, &release) };
+        policies.decide(&asked).policy()
+    };
+    assert_eq!(ask(None, 99, 0), "public");
+    assert_eq!(ask(None, 100, 0), "MEX/late");
+    assert_eq!(ask(Some(50), 99, 50), "public");
+    assert_eq!(ask(Some(50), 99, 49), "embargo");
+}
+
+#[test]
 fn every_word_of_the_code_is_in_the_schema() {
     let policies = Policies::baseline().unwrap();
     let named = Audience::Named(vec!["GTM".to_owned()]);
@@ -150,7 +206,7 @@ fn every_word_of_the_code_is_in_the_schema() {
                 for action in Action::ALL {
                     for purpose in Purpose::ALL.into_iter().map(Some).chain([None]) {
                         let resource = resource("MEX", audience.clone(), Some(5));
-                        let question = Question { subject: &subject, action, resource: &resource, purpose, now: 6 };
+                        let question = Question { purpose, ..question(&subject, action, &resource) };
                         let schema = &policies.baseline.schema;
                         let request = CedarRequest::new(&question, schema).unwrap();
                         Entities::from_entities(request.entities, Some(schema)).unwrap();
@@ -161,6 +217,15 @@ fn every_word_of_the_code_is_in_the_schema() {
     }
     let words = |all: &[&str]| all.iter().all(|word| schema_text().contains(&format!("\"{word}\"")));
     assert!(words(&Purpose::ALL.map(Purpose::as_str)));
+}
+
+/// Of which actions a member may write a policy.
+fn heads() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "principal, action",
+        "principal, action == Chancery::Action::\"discover\"",
+        "principal, action in [Chancery::Action::\"discover\", Chancery::Action::\"replicate\"]",
+    ])
 }
 
 /// A condition a member may write, from a few pieces.
@@ -187,7 +252,7 @@ proptest! {
     /// Whatever a member writes for its own data, nothing is allowed that the baseline denies, and nothing changes for other owners.
     #[test]
     fn a_members_own_policies_only_tighten(
-        conditions in prop::collection::vec((conditions(), prop::sample::select(vec!["when", "unless"])), 0..4),
+        conditions in prop::collection::vec((heads(), conditions(), prop::sample::select(vec!["when", "unless"])), 0..4),
         asker in prop::sample::select(vec!["anonymous", "MEX", "MEX/operator", "GTM", "GTM/operator", "UNHCR", "BLZ"]),
         action in prop::sample::select(Action::ALL.to_vec()),
         audience in prop::sample::select(vec![Audience::Public, Audience::Forum, Audience::Named(vec!["GTM".to_owned()])]),
@@ -195,8 +260,8 @@ proptest! {
         holder in prop::sample::select(vec!["MEX", "GTM", "UNHCR"]),
         purpose in prop::option::of(prop::sample::select(Purpose::ALL.to_vec())),
     ) {
-        let text: String = (0..).zip(&conditions).map(|(i, (condition, word)): (usize, _)| {
-            format!("@id(\"p{i}\") @description(\"d\") forbid (principal, action, resource) {word} {{ {condition} }};\n")
+        let text: String = (0..).zip(&conditions).map(|(i, (head, condition, word)): (usize, _)| {
+            format!("@id(\"p{i}\") @description(\"d\") forbid ({head}, resource) {word} {{ {condition} }};\n")
         }).collect();
         // Some of these can never apply, and are refused for that.
         let Ok(own) = policies(&text) else { return Ok(()) };
@@ -206,9 +271,11 @@ proptest! {
         for owner in ["MEX", "GTM"] {
             let mut resource = resource(owner, audience.clone(), embargo);
             holder.clone_into(&mut resource.holder);
-            let question = Question { subject: &subject, action, resource: &resource, purpose, now: 100 };
+            let question = Question { purpose, ..question(&subject, action, &resource) };
+            let discover = own.decide(&Question { action: Action::Discover, ..question.clone() });
             let (loose, tight) = (baseline.decide(&question), own.decide(&question));
             prop_assert!(loose.allowed || !tight.allowed, "{loose:?} {tight:?}");
+            prop_assert!(discover.allowed || !tight.allowed, "{discover:?} {tight:?}");
             if owner == "GTM" {
                 prop_assert_eq!(&loose, &tight);
             }

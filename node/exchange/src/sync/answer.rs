@@ -15,10 +15,8 @@ use chancery_network::message::{
 use chancery_policies::access::Action;
 use chancery_store::Store;
 use chancery_store::logs::{HeadRow, RecordRow};
-use chancery_store::releases::ReleaseRow;
 
 use super::PAGE_BYTES;
-use crate::access::resource_of;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
@@ -141,14 +139,6 @@ impl Node {
         Ok(release.is_some_and(|release| self.may_as(&self.peer(peer), Action::Replicate, &release)))
     }
 
-    /// Decides whether a peer may hold a copy, and keeps the decision before anything is sent.
-    fn decide(&self, peer: &str, release: &ReleaseRow) -> Result<bool> {
-        let subject = self.peer(peer);
-        let decision = self.judge(&subject, Action::Replicate, &resource_of(release, self.member()), self.access_now());
-        self.note_decision(&subject, Action::Replicate, &release.id, &decision)?;
-        Ok(decision.allowed)
-    }
-
     /// Answers a peer that asks for a chunk of an artefact.
     pub(crate) async fn answer_chunk(&self, peer: &str, request: ChunkRequest) -> ChunkResponse {
         let (node, peer) = (self.clone(), peer.to_owned());
@@ -172,13 +162,7 @@ impl Node {
             .or_storage(|| "cannot read the releases".to_owned())?;
         let mut allowed = false;
         for release in &releases {
-            // The first chunk's decision is kept; the others are the same one.
-            allowed |= if request.offset == 0 {
-                self.decide(peer, release)?
-            } else {
-                let resource = resource_of(release, self.member());
-                self.judge(&self.peer(peer), Action::Replicate, &resource, self.access_now()).allowed
-            };
+            allowed |= self.may_copy(peer, release)?;
         }
         if !allowed {
             return Err(not_here());

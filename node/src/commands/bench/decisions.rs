@@ -57,8 +57,9 @@ fn measure(count: usize) -> Result<Value> {
         let (subject, action, resource) = question(number);
         let request = request(&subject, action, &resource)?;
         let began = Instant::now();
-        let decided =
-            policies.decide(&Question { subject: &subject, action, resource: &resource, purpose: None, now: NOW });
+        let asked =
+            Question { subject: &subject, action, resource: &resource, purpose: None, now: NOW, embargo_now: NOW };
+        let decided = policies.decide(&asked);
         ours.push(began.elapsed());
         let began = Instant::now();
         let response = Authorizer::new().is_authorized(&request.0, &all, &request.1);
@@ -145,9 +146,10 @@ fn request(subject: &Subject, action: Action, resource: &Resource) -> Result<(Re
         { "uid": uid(kind, id), "attrs": { "role": entity("Role", role) }, "parents": parents },
         { "uid": uid("Release", &resource.id), "attrs": release, "parents": [] },
     ]);
-    let now = json!({ "now": { "__extn": { "fn": "datetime", "arg": NOW_TEXT } } });
+    let now = json!({ "__extn": { "fn": "datetime", "arg": NOW_TEXT } });
+    let context = json!({ "now": now, "embargo_now": now });
     let uid = |kind: &str, id: &str| EntityUid::from_json(uid(kind, id)).context("not an entity");
-    let context = CedarContext::from_json_value(now, None)?;
+    let context = CedarContext::from_json_value(context, None)?;
     let request =
         Request::new(uid(kind, id)?, uid("Action", action.as_str())?, uid("Release", &resource.id)?, context, None)?;
     Ok((request, Entities::from_json_value(entities, None)?))
