@@ -292,6 +292,24 @@ describe('what the reader’s own browser checks', () => {
       await page.locator('[data-check=genesis][data-state=ok]').waitFor();
     }));
 
+  it('gives a command with the id that the reader was told, never with the one that the node says', () =>
+    at(PROVEN, async ({ page }) => {
+      const { forum } = (await (await page.request.get(`${server.url}api/v1/node`)).json()) as { forum: { id: string } };
+      const offline = page.getByRole('region', { name: 'Check it without trusting this node' });
+      await page.locator('[data-check=file]').waitFor();
+      const untold = await offline.innerText();
+      expect(untold).toMatch(/--genesis FORUM-ID\s/);
+      expect(untold).toContain('Write the id that you were told');
+      expect(untold).not.toContain(forum.id);
+      const id = 'ab'.repeat(32);
+      await page.getByLabel('Forum id that you were told').fill(id);
+      await page.getByRole('button', { name: 'Compare' }).click();
+      await offline.getByText(`--genesis ${id}`).waitFor();
+      expect(await offline.innerText()).not.toContain('FORUM-ID');
+      await page.reload();
+      await offline.getByText(`--genesis ${id}`).waitFor();
+    }));
+
   const flipped = (body: Buffer, at: number) => {
     const wrong = Buffer.from(body);
     wrong[at] = (wrong[at] ?? 0) ^ 1;

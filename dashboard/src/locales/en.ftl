@@ -150,6 +150,7 @@ release-size = Size
 release-newer = A newer release has replaced this one.
 release-withdrawn-note = Its publisher has withdrawn this release. The record stays in the log.
 release-offline = Check it without trusting this node
+release-offline-untold = Write the id that you were told, by your agency or the secretariat and not by this page, where the command says { $word }.
 state-current = Current
 state-replaced = Replaced
 state-withdrawn = Withdrawn

@@ -3,6 +3,8 @@
 //! The charter pins the CA by the hash of its certificate: the system's roots never count. What an endorsement needs is inside it, so that
 //! it can be checked offline, at the time when the charter that brought it was issued. A later CRL can be given when somebody verifies.
 
+mod crl;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::asn1::Asn1Time;
@@ -83,7 +85,7 @@ pub enum EndorsementError {
     /// The certificate is not for signing.
     #[error("the certificate of `{0}` is not for signatures: its key usage lacks digitalSignature and nonRepudiation")]
     KeyUsage(String),
-    /// A revocation list is not by a CA of the chain, not of that time, or for other certificates.
+    /// A revocation list is not by a CA of the chain, not complete, not of that time, or for other certificates.
     #[error("a revocation list is refused: {0}")]
     Crl(String),
     /// A certificate was revoked.
@@ -274,7 +276,7 @@ fn check_chain(certificates: &[X509], ca: &X509, at: i64) -> Result<(), Endorsem
     Err(EndorsementError::Chain { subject: name_of(signer.subject_name()), at, reason })
 }
 
-/// Checks a revocation list and that no certificate here is on it. Returns whether it is of the signer's issuer. `at`: when it must have been
+/// Checks a revocation list, that it is complete, and that no certificate here is on it. Returns whether it is of the signer's issuer. `at`: when it must have been
 /// in force; none takes it whenever it was made.
 fn check_crl(der: &[u8], certificates: &[X509], at: Option<i64>) -> Result<bool, EndorsementError> {
     let refuse = |what: &str| Err(EndorsementError::Crl(what.to_owned()));
@@ -290,6 +292,7 @@ fn check_crl(der: &[u8], certificates: &[X509], at: Option<i64>) -> Result<bool,
         }
     }
     let Some(issuer) = by else { return refuse("no CA of the chain that may sign it has signed it") };
+    crl::check_complete(der)?;
     if let Some(at) = at {
         let then = Asn1Time::from_unix(at)?;
         let current = crl.last_update() <= then && crl.next_update().is_some_and(|next| next > then);

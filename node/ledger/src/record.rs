@@ -221,7 +221,10 @@ impl Envelope {
         }
         for signature in &other.signatures {
             let Ok(key) = signature.keyid.parse() else { continue };
-            if self.signatures.len() < self.max_signatures() && !self.holds(&key, &message) && other.holds(&key, &message) {
+            if self.signatures.len() < self.max_signatures()
+                && !self.holds(&key, &message)
+                && other.holds(&key, &message)
+            {
                 self.signatures.retain(|s| s.keyid != signature.keyid);
                 self.signatures.push(signature.clone());
                 added += 1;

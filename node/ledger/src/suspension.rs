@@ -135,7 +135,9 @@ pub enum SuspensionError {
         until: i64,
     },
     /// By members and keys of a charter that was followed long ago.
-    #[error("the suspension holds by version {version} of the charter only, which was replaced by a charter drafted more than 14 days ago")]
+    #[error(
+        "the suspension holds by version {version} of the charter only, which was replaced by a charter drafted more than 14 days ago"
+    )]
     Superseded {
         /// From 1.
         version: usize,

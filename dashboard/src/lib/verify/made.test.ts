@@ -70,6 +70,8 @@ interface World {
   /** Whose key signs a withdrawal, and how it differs from a sound one. */
   withdrawn?: { by?: string; as?: string; release?: string; at?: string; reason?: string };
   cosigned?: { key: string; as: string; at?: number }[];
+  /** The release that the signed record says it replaces. */
+  replaces?: string;
 }
 
 async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; genesis: string }> {
@@ -95,7 +97,7 @@ async function bundle(world: World): Promise<{ bundle: Bundle; shown: Shown; gen
   const operators = await Promise.all(
     (world.operators ?? [['prepare', 'preparer'], ['approve', 'approver']]).map(async ([role, name]) => ({ role, key: k(name).name, sig: base64(await k(name).sign(message)) })),
   );
-  const record = await seal('release', forum, 'XAA', LATER, { intent, operators, replaces: null }, [k(world.publisher ?? 'publisher')]);
+  const record = await seal('release', forum, 'XAA', LATER, { intent, operators, replaces: world.replaces ?? null }, [k(world.publisher ?? 'publisher')]);
   const id = await idOf(record);
   const leaf = utf8(`chancery/leaf/v1\nrelease\npublic\n${id}\n`);
   const [other, own] = [await sha256(utf8('another')), await sha256(concat(Uint8Array.of(0), leaf))];
@@ -243,6 +245,20 @@ describe('a proof with every signature made anew', () => {
     expect((await verify(world)).some(({ name }) => name === 'withdrawal')).toBe(false);
     const steps = await verify({ ...world, shown: { ...world.shown, state: 'withdrawn' } });
     expect(steps.find(({ name }) => name === 'withdrawal')?.state).toBe('undone');
+  });
+
+  it.each<[string, string | undefined, string | null, 'ok' | 'failed']>([
+    ['the one signed', '1'.repeat(64), '1'.repeat(64), 'ok'],
+    ['none, where one was signed', '1'.repeat(64), null, 'ok'],
+    ['another', '1'.repeat(64), '2'.repeat(64), 'failed'],
+    ['one, where none was signed', undefined, '2'.repeat(64), 'failed'],
+  ])('shown to replace %s', async (_, signed, said, expected) => {
+    const world = await bundle(signed === undefined ? {} : { replaces: signed });
+    const steps = await verify({ ...world, shown: { ...world.shown, replaces: said } as Shown });
+    const step = steps.find(({ name }) => name === 'shown');
+    expect(step?.state, step?.detail).toBe(expected);
+    // What the page does not show, it does not betray.
+    if (said === null) expect(step?.detail).not.toContain(signed);
   });
 
   it('says that what came from outside the forum was not looked at', async () => {

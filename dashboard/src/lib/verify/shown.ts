@@ -2,7 +2,8 @@
 import type { Release as Shown } from '../types';
 import type { Release } from './release';
 
-/** Each thing the node says otherwise than the signed record; none if all agrees. */
+/** Each thing the node says otherwise than the signed record; none if all agrees. Which release it replaces may not be shown here: a node names
+ *  none that it does not hold, or that the reader may not know of. */
 export function differences(shown: Shown, { id, issuer, issued_at, body }: Release): string[] {
   const { intent } = body;
   const audience = typeof intent.audience === 'string' ? intent.audience : intent.audience.members.join(',');
@@ -16,7 +17,7 @@ export function differences(shown: Shown, { id, issuer, issued_at, body }: Relea
     ['dataflow', shown.dataflow, /:([^(]+)\(/.exec(intent.dataflow)?.[1]],
     ['time', shown.issued_at, issued_at],
     ['audience', told, audience],
-    ['replaces', shown.replaces ?? null, body.replaces ?? null],
+    ['replaces', shown.replaces ?? body.replaces ?? null, body.replaces ?? null],
     ['rows', shown.rows, sum(({ rows }) => rows)],
     ['bytes', shown.bytes, sum(({ bytes }) => bytes)],
     ['files', files(shown.artefacts), files(intent.artefacts)],

@@ -5,6 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::charter::{CharterChain, Role, diff};
 use chancery_ledger::endorsement::{Endorsement, EndorsementError, statement};
 use chancery_ledger::time;
+use cms::cert::x509::crl::{CertificateList, TbsCertList};
+use cms::cert::x509::ext::Extension;
+use der::asn1::{Any, BitString, ObjectIdentifier, OctetString};
+use der::{Decode as _, Encode as _, Tag};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::cms::{CMSOptions, CmsContentInfo};
@@ -13,6 +17,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
+use openssl::sign::Signer;
 use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, CrlNumber, KeyUsage, SubjectKeyIdentifier};
 use openssl::x509::{X509, X509CrlBuilder, X509NameBuilder, X509RevokedBuilder};
 
@@ -113,6 +118,40 @@ fn crl(by: &Holder, revoked: &[&Holder], from: i64, to: i64) -> Vec<u8> {
     builder.append_extension(CrlNumber::new(BigNum::from_u32(1).unwrap()).unwrap().build().unwrap()).unwrap();
     builder.sign(&by.key, MessageDigest::sha256()).unwrap();
     builder.build().unwrap().to_der().unwrap()
+}
+
+/// A list like `list` with `body` in it, signed by `by`.
+fn signed_list(by: &Holder, list: &CertificateList, body: Vec<u8>) -> Vec<u8> {
+    let mut signer = Signer::new(MessageDigest::sha256(), &by.key).unwrap();
+    let signature = BitString::from_bytes(&signer.sign_oneshot_to_vec(&body).unwrap()).unwrap();
+    let parts = [body, list.signature_algorithm.to_der().unwrap(), signature.to_der().unwrap()];
+    Any::new(Tag::Sequence, parts.concat()).unwrap().to_der().unwrap()
+}
+
+/// A list with something altered, signed anew by the same CA.
+fn altered(by: &Holder, der: &[u8], alter: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
+    let mut list = CertificateList::from_der(der).unwrap();
+    alter(&mut list.tbs_cert_list);
+    signed_list(by, &list, list.tbs_cert_list.to_der().unwrap())
+}
+
+/// A list in the form of version 1: without a version and without extensions, as the `openssl` command makes it unless told otherwise.
+fn first_version(by: &Holder, der: &[u8]) -> Vec<u8> {
+    let list = CertificateList::from_der(der).unwrap();
+    let TbsCertList { signature, issuer, this_update, next_update, revoked_certificates, .. } = &list.tbs_cert_list;
+    let parts = [
+        signature.to_der().unwrap(),
+        issuer.to_der().unwrap(),
+        this_update.to_der().unwrap(),
+        next_update.to_der().unwrap(),
+        revoked_certificates.to_der().unwrap(),
+    ];
+    signed_list(by, &list, Any::new(Tag::Sequence, parts.concat()).unwrap().to_der().unwrap())
+}
+
+fn extension(id: &str, critical: bool, value: &[u8]) -> Extension {
+    let extn_value = OctetString::new(value.to_vec()).unwrap();
+    Extension { extn_id: ObjectIdentifier::new(id).unwrap(), critical, extn_value }
 }
 
 fn cms(signer: &Holder, text: &str) -> Vec<u8> {
@@ -252,6 +291,12 @@ fn an_endorsement_is_refused_for_each_fault() {
             with_crl(&[fresh(&Holder { certificate: issuing.certificate.clone(), key: seal.key.clone() }, &[])]),
             Some("no CA of the chain"),
         ),
+        ("a list of version 1", with_crl(&[first_version(&issuing, &fresh(&issuing, &[&strong]))]), None),
+        (
+            "revoked by a list of version 1",
+            with_crl(&[first_version(&issuing, &fresh(&issuing, &[&seal]))]),
+            Some("was revoked"),
+        ),
         ("five lists", with_crl(&vec![fresh(&issuing, &[]); 5]), Some("5 revocation lists")),
         ("bytes after a certificate", trailing, Some("bytes after its end")),
         ("no CMS", enveloped, Some("no CMS signature")),
@@ -279,6 +324,53 @@ fn an_endorsement_is_refused_for_each_fault() {
     assert_eq!(usual().verify("MEX", &key(1).public(), START, &later(&[])).unwrap().crls, 1);
     let revoked = usual().verify("MEX", &key(1).public(), START, &later(&[&seal]));
     assert!(matches!(revoked, Err(EndorsementError::Revoked { .. })));
+}
+
+#[test]
+fn a_revocation_list_that_is_not_complete_clears_nobody() {
+    let Pki { root, issuing, seal } = pki();
+    let another = issue(wish("Another seal", Usage::Sign), Some(&issuing));
+    let list = crl(&issuing, &[&another], START - DAY, START + DAY);
+    let of_list = |id: &str, critical: bool, value: &[u8]| {
+        altered(&issuing, &list, |body| {
+            body.crl_extensions.get_or_insert_default().push(extension(id, critical, value));
+        })
+    };
+    let of_entry = |id: &str, critical: bool, value: &[u8]| {
+        altered(&issuing, &list, |body| {
+            for entry in body.revoked_certificates.iter_mut().flatten() {
+                entry.crl_entry_extensions = Some(vec![extension(id, critical, value)]);
+            }
+        })
+    };
+    let (delta, part, unknown) = ("2.5.29.27", "2.5.29.28", "1.3.6.1.4.1.99999.1");
+    let (one, null) = ([2, 1, 1], [5, 0]);
+    let cases = [
+        ("complete", altered(&issuing, &list, |_| ()), None),
+        ("with an extension more", of_list(unknown, false, &null), None),
+        ("with an entry's reason", of_entry("2.5.29.21", false, &[10, 1, 1]), None),
+        ("a delta", of_list(delta, true, &one), Some("it is a delta")),
+        ("a delta, by the way", of_list(delta, false, &one), Some("it is a delta")),
+        ("of CAs alone", of_list(part, true, &[0x30, 3, 0x82, 1, 0xff]), Some("a part of its CA's certificates")),
+        ("of all, says a distribution point", of_list(part, false, &[0x30, 0]), Some("issuingDistributionPoint")),
+        ("with more to understand", of_list(unknown, true, &null), Some("critical extension 1.3.6.1.4.1.99999.1")),
+        ("with more to understand of an entry", of_entry(unknown, true, &null), Some("critical extension")),
+    ];
+    let usual = endorse(&seal, &mexico(), &[&seal, &issuing, &root], &[]);
+    for (name, crl, expected) in cases {
+        let within = endorse(&seal, &mexico(), &[&seal, &issuing, &root], std::slice::from_ref(&crl));
+        let found = [
+            within.verify("MEX", &key(1).public(), START, &[]),
+            // One that came later must be complete as well.
+            usual.verify("MEX", &key(1).public(), START, std::slice::from_ref(&crl)),
+        ];
+        for found in found {
+            match expected {
+                None => assert!(found.is_ok(), "{name}: {}", found.unwrap_err()),
+                Some(words) => refused(name, found, words),
+            }
+        }
+    }
 }
 
 #[test]

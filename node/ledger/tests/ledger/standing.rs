@@ -288,7 +288,9 @@ fn a_signature_added_to_an_old_suspension_undoes_no_other() {
         assert_eq!(trust.merge(&with_suspensions(&[second]), NOW + 10 * DAY).unwrap().suspensions, 1);
         trust
     };
-    for (name, copy, first) in [("stolen", &doctored, &first), ("first of all", &first, &doctored), ("late", &late, &first)] {
+    for (name, copy, first) in
+        [("stolen", &doctored, &first), ("first of all", &first, &doctored), ("late", &late, &first)]
+    {
         let mut trust = heard(first);
         let merged = trust.merge(&with_suspensions(std::slice::from_ref(copy)), NOW + 11 * DAY).unwrap();
         assert!(!merged.changed() && merged.dropped.is_empty(), "{name}: {merged:?}");
