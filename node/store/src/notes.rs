@@ -158,8 +158,7 @@ impl Store {
         let name = format!("{SETTING_PREFIX}{name}");
         self.write(|c| {
             let place = settings::table.find(&name);
-            let held: Option<String> =
-                place.select(settings::value).first(c).optional().doing("read the setting")?;
+            let held: Option<String> = place.select(settings::value).first(c).optional().doing("read the setting")?;
             if let Some(held) = held.and_then(|text| text.parse().ok()).filter(|held| *held >= value) {
                 return Ok(held);
             }

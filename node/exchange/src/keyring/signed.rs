@@ -53,8 +53,12 @@ impl SignedCharters {
     pub fn learn(&mut self, bundle: &ForumBundle, key: &PublicKey) {
         let charters = || bundle.charters.iter().chain(&bundle.conflicting);
         // Not of those that contradict the chain, which nobody has verified: they could name another's key as this member's.
-        let bodies: Vec<Charter> =
-            bundle.charters.iter().filter_map(|e| e.payload::<Charter>(RecordKind::Charter).ok()).map(|p| p.body).collect();
+        let bodies: Vec<Charter> = bundle
+            .charters
+            .iter()
+            .filter_map(|e| e.payload::<Charter>(RecordKind::Charter).ok())
+            .map(|p| p.body)
+            .collect();
         let members = || bodies.iter().flat_map(|charter| &charter.members);
         let Some(owner) = members().find(|m| m.authority_key == *key) else { return };
         let keys: BTreeSet<PublicKey> = members().filter(|m| m.id == owner.id).map(|m| m.authority_key).collect();
