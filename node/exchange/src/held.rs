@@ -20,11 +20,7 @@ pub(crate) struct HeldRelease {
 
 /// Of releases whose time has come, those in force for one who may do with a release what `may` says: of each member and dataflow the newest of
 /// those. One that is not for an asker replaces nothing for that asker, or what is there would show that there is another.
-pub(crate) fn in_force<'a, T>(
-    all: &'a [T],
-    row: impl Fn(&T) -> &ReleaseRow,
-    may: impl Fn(&ReleaseRow) -> bool,
-) -> Vec<&'a T> {
+pub(crate) fn in_force<T>(all: &[T], row: impl Fn(&T) -> &ReleaseRow, may: impl Fn(&ReleaseRow) -> bool) -> Vec<&T> {
     let mut newest_first: Vec<(usize, &ReleaseRow)> = all.iter().map(&row).enumerate().collect();
     newest_first.sort_by_key(|(_, row)| std::cmp::Reverse(row.position));
     let (mut found, mut chosen) = (HashSet::new(), HashSet::new());

@@ -236,7 +236,7 @@ impl Node {
         let position = record.position.max(0) as u64;
         log::check_inclusion(&proof.inclusion, size, proof.checkpoint.root, position, log::leaf_hash(&leaf))
             .or_unverified(|| "the log proof does not hold".to_owned())?;
-        Ok(format!("leaf {position} of {size} in the log of {}, whose head is signed", row.member))
+        Ok(format!("leaf {position} of {size}, counted from 0, in the log of {}, whose head is signed", row.member))
     }
 
     /// The inclusion proof of a record in its log's signed head.

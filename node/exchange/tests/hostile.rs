@@ -732,7 +732,7 @@ async fn embargoes_are_judged_by_the_earlier_of_this_clock_and_the_witnesses() {
     for (ahead, ok, part) in
         [(-3 * 3600, false, "is this node's clock right"), (500, false, "set this node's clock"), (0, true, "here")]
     {
-        let world = World::found(&["GTM", "MEX"]);
+        let world = World::found_at(&["GTM", "MEX"], now() - 24 * 3600);
         let log = Log::new(&world, "GTM");
         let hostile = Hostile::start(&world, "GTM", Box::new(cosigns_at(&world, &log, ahead))).await;
         let mex = world.serve("MEX").await;

@@ -281,7 +281,7 @@ impl ProofBundle {
             Step::done(format!("{} signature of operator `{name}` holds", format!("{role:?}").to_lowercase()))
         }));
         steps.push(Step::done(format!(
-            "leaf {} of {} in the log of `{issuer}`, whose head is signed",
+            "leaf {} of {}, counted from 0, in the log of `{issuer}`, whose head is signed",
             self.index, checkpoint.size
         )));
         let cosignatures = step("cosignatures", cosignature::verified(&trust, &self.checkpoint))?;
