@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -49,6 +49,8 @@ struct Inner {
     confirmations: Mutex<Confirmations>,
     /// Which peers have shown every head that they hold.
     heard: Mutex<BTreeSet<String>>,
+    /// Whether the witness was found to remember what it has cosigned: it does not forget while it runs.
+    witness_sure: AtomicBool,
     /// When each peer was asked last for what is missing of each log.
     asked: Mutex<HashMap<(String, String), Instant>>,
     /// Another one after the transport key has changed.
@@ -95,6 +97,7 @@ impl Node {
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
             heard: Mutex::default(),
+            witness_sure: AtomicBool::new(false),
             asked: Mutex::default(),
             network: RwLock::default(),
             pulling: Mutex::default(),
@@ -169,6 +172,14 @@ impl Node {
     /// Counts a peer among those who know no more than `size` leaves of this node's own log; returns those peers.
     pub(crate) fn confirmed(&self, size: u64, peer: &str) -> BTreeSet<String> {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
+    }
+
+    pub(crate) fn is_witness_sure(&self) -> bool {
+        self.inner.witness_sure.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_witness_sure(&self) {
+        self.inner.witness_sure.store(true, Ordering::Relaxed);
     }
 
     /// Counts a peer among those that have shown every head that they hold; returns those peers.

@@ -62,7 +62,7 @@ impl Node {
     /// Remembers that more was signed than is here: nothing is signed until it is.
     pub(crate) async fn doubt_signer(&self, signed: u64) -> Result<()> {
         let (folder, forum) = (self.folder().clone(), self.trust()?.forum().to_owned());
-        let work = move || folder.signer_doubt_put(&forum, signed);
+        let work = move || folder.signer_doubt_put(Signed::Log, &forum, signed);
         let marked = tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?;
         marked.or_storage(|| "cannot write the signer's mark".to_owned())
     }
@@ -140,9 +140,20 @@ impl Node {
     /// A peer has shown every head that it holds: takes up those that bear this node's own cosignature and that its witness has forgotten. Once
     /// most states have shown theirs, the witness cosigns again.
     pub(crate) async fn recall_cosigned(&self, peer: &str, shown: &[HeadInfo]) -> Result<()> {
+        if self.is_witness_sure() {
+            return Ok(());
+        }
         let (node, peer, trust, shown) = (self.clone(), peer.to_owned(), self.trust()?, shown.to_vec());
         let work = move || {
             let failed = || "cannot remember what was cosigned".to_owned();
+            if !node.witness_doubt(&trust)? {
+                node.set_witness_sure();
+                return Ok(());
+            }
+            // What one peer shows may be all that the mark knew of, and not all that was cosigned.
+            let doubted =
+                node.folder().signer_doubt_put(Signed::Witness, trust.forum(), node.last_cosigned(trust.forum())?);
+            doubted.or_storage(|| "cannot write the witness's mark".to_owned())?;
             let remembered = node.store().witnessed_list(trust.forum()).or_storage(failed)?;
             for head in shown.iter().filter(|head| head.member != node.member()) {
                 let last = remembered.iter().find(|row| row.member == head.member);
@@ -154,9 +165,6 @@ impl Node {
                 );
                 node.store().witnessed_advance(last, &recalled).or_storage(failed)?;
             }
-            if !node.witness_doubt(&trust)? {
-                return Ok(());
-            }
             let current = current(&trust, node.member(), node.now());
             let heard = node.heard_heads(&peer);
             let heard = current.iter().filter(|id| heard.contains(**id)).count();
@@ -165,7 +173,8 @@ impl Node {
             }
             tracing::warn!(heard, "the peers have shown what this node's witness has cosigned: it cosigns again");
             let last = node.last_cosigned(trust.forum())?;
-            node.mark_cosigned(trust.forum(), last as i64)
+            let renewed = node.folder().witness_mark_renew(trust.forum(), last);
+            renewed.or_storage(|| "cannot write the witness's mark".to_owned())
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?
     }

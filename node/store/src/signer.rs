@@ -71,9 +71,20 @@ impl DataFolder {
         self.mark(of, forum, size, true)
     }
 
-    /// Marks that this node has signed a head of `size` leaves at least, and perhaps more.
-    pub fn signer_doubt_put(&self, forum: &str, size: u64) -> Result<(), StoreError> {
-        self.mark(Signed::Log, forum, size, false)
+    /// Marks that this node's witness has cosigned until `at`, whatever the mark said before: the peers know of no more.
+    pub fn witness_mark_renew(&self, forum: &str, at: u64) -> Result<(), StoreError> {
+        let path = self.signer_mark(Signed::Witness);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::file("renew the witness's mark", &path, e))
+            }
+            _ => self.mark(Signed::Witness, forum, at, true),
+        }
+    }
+
+    /// Marks that this node has signed so far at least, and perhaps further.
+    pub fn signer_doubt_put(&self, of: Signed, forum: &str, size: u64) -> Result<(), StoreError> {
+        self.mark(of, forum, size, false)
     }
 
     fn mark(&self, of: Signed, forum: &str, size: u64, settled: bool) -> Result<(), StoreError> {
@@ -137,6 +148,10 @@ mod tests {
         folder.signer_new().unwrap();
         assert_eq!(folder.continuity(Signed::Log, "f", 0).unwrap(), Continuity::Unbroken);
         assert_eq!(folder.continuity(Signed::Witness, "f", 0).unwrap(), Continuity::Unbroken);
+        folder.signer_mark_put(Signed::Witness, "f", 9).unwrap();
+        assert_eq!(folder.continuity(Signed::Witness, "f", 5).unwrap(), Continuity::Shorter(9));
+        folder.witness_mark_renew("f", 5).unwrap();
+        assert_eq!(folder.continuity(Signed::Witness, "f", 5).unwrap(), Continuity::Unbroken);
         assert_eq!(folder.continuity(Signed::Log, "f", 1).unwrap(), Continuity::Unmarked);
         folder.signer_mark_put(Signed::Log, "f", 7).unwrap();
         folder.signer_new().unwrap();
@@ -150,7 +165,7 @@ mod tests {
         assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Copied);
         folder.signer_mark_put(Signed::Log, "f", 7).unwrap();
         assert_eq!(folder.continuity(Signed::Log, "f", 7).unwrap(), Continuity::Unbroken);
-        folder.signer_doubt_put("f", 9).unwrap();
+        folder.signer_doubt_put(Signed::Log, "f", 9).unwrap();
         assert_eq!(folder.continuity(Signed::Log, "f", 8).unwrap(), Continuity::Shorter(9));
         assert_eq!(folder.continuity(Signed::Log, "f", 9).unwrap(), Continuity::Copied);
         folder.signer_mark_put(Signed::Log, "f", 8).unwrap();
