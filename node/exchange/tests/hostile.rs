@@ -11,6 +11,7 @@ use chancery_ledger::charter::Member;
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::log::Tree;
 use chancery_ledger::release::Withdrawal;
+use chancery_ledger::revocation::Revocation;
 use chancery_ledger::suspension::Suspension;
 use chancery_ledger::witness::AddCheckpoint;
 use chancery_ledger::{Envelope, KeyPair, Payload, Purpose, RecordKind, cosignature, time};
@@ -752,4 +753,48 @@ async fn embargoes_are_judged_by_the_earlier_of_this_clock_and_the_witnesses() {
         drop(hostile);
         mex.stop().await;
     }
+}
+
+/// A record by MEX, signed by its authority key and by `others`.
+fn by_mex<B: serde::Serialize>(world: &World, kind: RecordKind, body: B, others: &[&KeyPair]) -> Envelope {
+    let payload =
+        Payload { forum: world.genesis.clone(), issuer: "MEX".to_owned(), issued_at: time::format(now()), kind, body };
+    let mut envelope = Envelope::seal(&payload, &[]).unwrap();
+    envelope.sign(world.keyring("MEX").authority(|_| panic!("no passphrase")).unwrap().as_ref()).unwrap();
+    others.iter().for_each(|key| envelope.sign(*key).unwrap());
+    envelope
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_key_that_was_revoked_stops_its_log_no_more() {
+    let world = World::found(&["GTM", "MEX"]);
+    let forum = world.genesis.clone();
+    let stolen = KeyPair::from_seed(&[77; 32]);
+    let delegation = Delegation {
+        key: stolen.public(),
+        purpose: Purpose::Log,
+        name: String::new(),
+        not_before: time::format(now()),
+        not_after: time::format(now() + 24 * 3600),
+    };
+    let revocation = Revocation { key: stolen.public(), from: time::format(now()), reason: "stolen".to_owned() };
+    let mut bundle = world.bundle.clone();
+    bundle.delegations.push(by_mex(&world, RecordKind::Delegation, delegation, &[&stolen]));
+    bundle.revocations.push(by_mex(&world, RecordKind::Revocation, revocation, &[]));
+    let log = Log::new(&world, "GTM");
+    let origin = chancery_ledger::checkpoint::origin(&forum, "MEX");
+    let head =
+        chancery_ledger::checkpoint::Checkpoint { origin, size: 1_000_000, root: chancery_ledger::log::empty_root() };
+    let head = HeadInfo { member: "MEX".to_owned(), checkpoint: head.sign(&stolen).unwrap() };
+    let mex = world.serve("MEX").await;
+    mex.node.adopt(&bundle).await.unwrap();
+    let script = move |_: &str, question: &SyncRequest| match question {
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![head.clone()]),
+        other => log.answer(other),
+    };
+    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    mex.refused(&forum, "a head said to be of this node's own log", 0).await;
+    let own = by_mex(&world, RecordKind::Timestamp, serde_json::json!({}), &[]);
+    mex.node.append_public(vec![(RecordKind::Timestamp, own)]).await.unwrap();
+    mex.stop().await;
 }

@@ -289,6 +289,7 @@ impl ProofBundle {
         steps.push(witnesses(&trust, &issuer, &cosignatures, quorum));
         let witnessed = quorum > 0 && cosignature::counted(&trust, &issuer, &cosignatures) >= quorum;
         steps.extend(replaced_step(&trust, &release, &issuer).filter(|_| !witnessed));
+        steps.extend(revoked_log_step(&trust, &issuer, &origin, &self.checkpoint).filter(|_| !witnessed));
         steps.extend(suspended_step(&trust, &issuer, &cosignatures, quorum));
         steps.extend(self.timestamp_step(told.timestamp_cas)?);
         let withdrawn = step("withdrawal", self.withdrawn(&trust, &issuer, &release.id))?;
@@ -389,6 +390,14 @@ fn replaced_step(trust: &Trust, release: &VerifiedRelease, issuer: &str) -> Opti
     )))
 }
 
+/// The report's line on a head that only a log key has signed which was revoked since.
+fn revoked_log_step(trust: &Trust, issuer: &str, origin: &str, checkpoint: &str) -> Option<Step> {
+    Checkpoint::verify(checkpoint, origin, &unrevoked_log_keys(trust, issuer)).err()?;
+    Some(Step::undone(format!(
+        "whether the head was signed before the log key of `{issuer}` was revoked: a head has no date, and not enough states have cosigned it; ask a node"
+    )))
+}
+
 /// The report's line on cosigners that were suspended for a time, if the quorum needs them. A cosignature's time is its witness's own word: nodes
 /// refuse one of a state that is suspended whatever time it says, but who checks a proof later was not there.
 fn suspended_step(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: usize) -> Option<Step> {
@@ -421,6 +430,13 @@ fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: 
             "whether enough states saw the same log: pending: head cosigned by {names}: {counted} states of the {quorum} needed"
         )),
     }
+}
+
+/// Every key that `member` delegated for its log and has not revoked.
+pub fn unrevoked_log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
+    let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == Purpose::Log);
+    let unrevoked = of.filter(|d| trust.revocation(member, &d.delegation.key, &d.authority).is_none());
+    unrevoked.map(|d| d.delegation.key).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Every key `member` ever delegated for its log, each once: an old head stays checkable after its key's delegation ended.

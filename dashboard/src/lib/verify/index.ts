@@ -112,6 +112,7 @@ export async function verify(asked: Asked): Promise<Step[]> {
   let trust!: Trust;
   let release!: Release;
   let authority!: string;
+  let signers: string[] = [];
   await step('charter', async () => {
     need(bundle.format === 'chancery-proof/1', 'this is no proof bundle');
     chain = await Chain.verify(bundle.charters);
@@ -149,7 +150,7 @@ export async function verify(asked: Asked): Promise<Step[]> {
   });
   await step('head', async () => {
     const head = readHead(bundle.checkpoint);
-    await checkHead(head, trust, release.issuer);
+    signers = await checkHead(head, trust, release.issuer);
     return `${head.size} entries, signed by the log key of ${release.issuer}`;
   });
   await step('inclusion', async () => {
@@ -164,7 +165,9 @@ export async function verify(asked: Asked): Promise<Step[]> {
     const quorum = Math.min(others, rules.witness_quorum ?? 0);
     const found = await cosigners(readHead(bundle.checkpoint), trust, release.issuer);
     const named = found.join(', ');
-    const doubts = quorum > 0 && found.length >= quorum ? [] : replaced(chain, release.issuer, authority);
+    const witnessed = quorum > 0 && found.length >= quorum;
+    const doubts = witnessed ? [] : replaced(chain, release.issuer, authority);
+    if (!witnessed && signers.every((key) => trust.everRevoked(release.issuer, key))) doubts.push(`the log key of ${release.issuer} was revoked since, and a head has no date`);
     const doubtful = found.filter((id) => trust.everSuspended(id));
     if (doubtful.length > 0 && found.length - doubtful.length < quorum) doubts.push(`${doubtful.join(', ')} was suspended for a time, and when it cosigned is its own word`);
     const also = doubts.map((doubt) => `; ${doubt}`).join('');

@@ -37,18 +37,19 @@ const keyId = async (name: string, algorithm: number, key: string): Promise<Byte
   (await sha256(concat(utf8(`${name}\n`), Uint8Array.of(algorithm), keyBytes(key)))).slice(0, 4);
 
 /** Checks that the head is of the issuer's log, and signed by a key delegated for it. */
-export async function checkHead(head: Head, trust: Trust, issuer: string): Promise<void> {
+export async function checkHead(head: Head, trust: Trust, issuer: string): Promise<string[]> {
   const origin = `chancery/${trust.chain.forum}/${issuer}`;
   need(head.origin === origin, 'the head is of another log');
-  let found = false;
+  const found: string[] = [];
   for (const key of trust.keys(issuer, 'log')) {
     const id = await keyId(origin, 1, key);
     for (const line of head.lines.filter((one) => one.name === origin && equal(one.id, id))) {
       need(await signed(key, head.text, line.signature), 'the signature of the head does not hold');
-      found = true;
+      found.push(key);
     }
   }
-  need(found, 'no delegated log key signed the head');
+  need(found.length > 0, 'no delegated log key signed the head');
+  return found;
 }
 
 /** Member states other than the issuer that have cosigned the head, each once. */

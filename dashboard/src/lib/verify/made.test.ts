@@ -240,6 +240,15 @@ describe('a proof with every signature made anew', () => {
     else expect(found?.detail).toMatch(/withdrawal/);
   });
 
+  it.each<[string, World, boolean]>([
+    ['was revoked', { cosigned: [], revoked: 'log' }, true],
+    ['was not', { cosigned: [], revoked: 'witness2' }, false],
+    ['was revoked after others had seen it', { revoked: 'log' }, false],
+  ])('says where the log key %s', async (_, world, said) => {
+    const steps = await verify(await bundle(world));
+    expect(steps.find(({ name }) => name === 'cosignatures')?.detail.includes('the log key of XAA was revoked'), JSON.stringify(steps, null, 1)).toBe(said);
+  });
+
   it('says that a withdrawal which the page tells of was not proved', async () => {
     const world = await bundle({});
     expect((await verify(world)).some(({ name }) => name === 'withdrawal')).toBe(false);

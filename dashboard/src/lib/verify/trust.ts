@@ -102,6 +102,11 @@ export class Trust {
     return this.suspensions.some((one) => one.member === of);
   }
 
+  /** Whether the member has revoked `key`, from whatever time on. */
+  everRevoked(of: string, key: string): boolean {
+    return this.revocations.some((one) => one.member === of && one.key === key);
+  }
+
   /** The delegation by which `key` could act then. */
   inForce(of: string, purpose: Purpose, key: string, at: number): Delegation | undefined {
     const authority = member(this.chain.at(at), of)?.authority_key;

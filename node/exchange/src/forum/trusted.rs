@@ -62,12 +62,15 @@ impl Node {
         bundle: Vec<u8>,
         store: impl FnOnce(&Store, &[u8]) -> Result<bool, chancery_store::StoreError> + Send + 'static,
     ) -> Result<bool> {
-        let _one = self.trusted().one_at_a_time.lock().await;
+        let one = self.trusted().one_at_a_time.lock().await;
         let written = move |s: &Store| Ok((store(s, &bundle)?, bundle));
         let (stored, bundle) = self.store().run(written).await.or_storage(|| "cannot store the forum".to_owned())?;
         if stored {
             self.believe(trust, &bundle);
         }
+        drop(one);
+        // Another charter asks other witnesses; and before the first nobody's clock counted but this node's.
+        self.read_forum_time().await?;
         Ok(stored)
     }
 

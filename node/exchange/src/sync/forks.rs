@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::equivocation::Equivocation;
 use chancery_ledger::log::Tree;
-use chancery_ledger::proof::{encode_hashes, log_keys};
+use chancery_ledger::proof::{encode_hashes, log_keys, unrevoked_log_keys};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{EvidenceItem, Growth, HeadHint, HeadInfo, MAX_EVIDENCE, SyncRequest, SyncResponse};
 use chancery_store::logs::{EvidenceRow, HeadRow};
@@ -177,7 +177,9 @@ impl Node {
         info: &HeadInfo,
     ) -> Result<()> {
         let (trust, origin) = (self.trust()?, checkpoint::origin(forum, &info.member));
-        let offered = Checkpoint::verify(&info.checkpoint, &origin, &log_keys(&trust, &info.member));
+        // Who has stolen a key that was revoked since could else stop this log by a head larger than any.
+        let keys = unrevoked_log_keys(&trust, &info.member);
+        let offered = Checkpoint::verify(&info.checkpoint, &origin, &keys);
         let offered = offered.or_unverified(|| "a head said to be of this node's own log".to_owned())?;
         let held = self.head_of(forum, &info.member).await?;
         let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);

@@ -2,6 +2,7 @@
 
 use chancery_ledger::proof::{ProofBundle, Told};
 use chancery_ledger::release::Withdrawal;
+use chancery_ledger::revocation::Revocation;
 use chancery_ledger::{Audience, Envelope, ForumBundle, Payload, Purpose, RecordKind, Trust, time};
 use proptest::prelude::*;
 
@@ -64,6 +65,20 @@ fn a_bundle_by_a_replaced_authority_says_that_its_date_is_not_proved() {
     assert!(!told_of(&rotated));
     rotated.forum.charters.push(seal(&next, &[1, 2, 3, 11]));
     assert!(told_of(&rotated));
+}
+
+#[test]
+fn a_bundle_says_where_its_log_key_was_revoked() {
+    let said = |revoked: &[u8]| {
+        let mut proof = proof(Audience::Public);
+        for seed in revoked {
+            let revoke = |p: &mut Payload<Revocation>| p.body.key = key(*seed).public();
+            proof.forum.revocations.push(crate::governance::revocation(revoke, &[1]));
+        }
+        let report = proof.verify_offline(told(None), START + 50 * DAY).unwrap();
+        report.steps.iter().any(|step| step.text.contains("before the log key of `MEX` was revoked"))
+    };
+    assert!(said(&[LOG]) && !said(&[]) && !said(&[200]));
 }
 
 #[test]
