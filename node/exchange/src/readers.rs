@@ -72,6 +72,9 @@ pub struct LogEntry {
     pub held: bool,
 }
 
+/// How often a log that grows while it is read is read anew.
+const ATTEMPTS: usize = 10;
+
 impl Node {
     /// This node.
     pub fn view(&self) -> NodeView {
@@ -478,12 +481,24 @@ impl Node {
         let (node, trust, member) = (self.clone(), self.trust()?, member.to_owned());
         let work = move || {
             let failed = || "cannot read the log".to_owned();
-            let head = node.store().head_get(trust.forum(), &member).or_storage(failed)?;
-            let head = head.ok_or_else(|| Error::not_found(format!("no log of `{member}` is held here")))?;
+            let head = || {
+                let head = node.store().head_get(trust.forum(), &member).or_storage(failed)?;
+                head.ok_or_else(|| Error::not_found(format!("no log of `{member}` is held here")))
+            };
+            let (mut before, mut attempts) = (head()?, 0);
+            let (head, records, leaves) = loop {
+                let records = node.store().record_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
+                let leaves = node.store().leaf_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
+                // A log that grows meanwhile would seem not to be the one that is signed.
+                let after = head()?;
+                attempts += 1;
+                if after.size == before.size || attempts == ATTEMPTS {
+                    break (after, records, leaves);
+                }
+                before = after;
+            };
             let size = head.size.max(0) as u64;
-            let records = node.store().record_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
             let held: BTreeSet<i64> = records.iter().map(|r| r.position).collect();
-            let leaves = node.store().leaf_list(trust.forum(), &member, 0, u32::MAX).or_storage(failed)?;
             let checked = check.then(|| node.check_whole_log(&trust, &head, &leaves));
             let missing = leaves.len().saturating_sub(records.len());
             let absence = node.absence(&trust, &member, leaves.len(), missing)?;
