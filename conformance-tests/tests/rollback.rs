@@ -59,9 +59,7 @@ fn a_restored_witness_cosigns_nothing_until_it_knows_what_it_has_cosigned() {
     hnd.publish("before the backup", &[("2024-01", 10)]).unwrap();
     let database = forum.root.path().join("node.sqlite");
     // The folder stays as it is, and only the database is put back: no other file tells of it.
-    assert!(
-        std::process::Command::new("cp").arg(gtm.dir.join("node.sqlite")).arg(&database).status().unwrap().success()
-    );
+    copy(&gtm.dir.join("node.sqlite"), &database);
     let (note, size) = {
         let (_gtm, _hnd) = (gtm.serve().unwrap(), hnd.serve().unwrap());
         let head = wait_for_copy(hnd, gtm);

@@ -17,7 +17,7 @@ use chancery_store::releases::ReleaseRow;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::error::{Doing as _, Error, Result};
-use crate::held::{HeldRelease, in_force, is_withdrawn};
+use crate::held::{HeldRelease, in_force};
 use crate::node::Node;
 use crate::views::{FiguresView, ObservationView, SeriesView, SumView, Sums};
 
@@ -161,11 +161,10 @@ impl Node {
         if query.include_history {
             return self.history(schema, query).await;
         }
-        let (all, at) = (self.held(&schema.dataflow.to_string(), self.time_of(query)).await?, self.time_of(query));
+        let all = self.held(&schema.dataflow.to_string(), self.time_of(query)).await?;
         let (held, withdrawn): (Vec<_>, Vec<_>) =
             self.read_by(Action::Read, &all, query).into_iter().partition(|held| held.row.withdrawn_at.is_none());
-        let since = withdrawn.iter().map(|held| &held.row).filter(|row| !is_withdrawn(row, at));
-        let withdrawn = since.cloned().collect();
+        let withdrawn = withdrawn.iter().map(|held| held.row.clone()).collect();
         let rows: Vec<&ReleaseRow> = held.iter().map(|held| &held.row).collect();
         let withdrawn = self.left_out(rows.is_empty(), withdrawn).await?;
         let stream = self.engine().run(schema, &sources_of(&held), query).await.map_err(failed)?;
@@ -232,7 +231,7 @@ impl Node {
     /// Of releases those that a query asks for and with which the asker may do this, in force for that asker; some were withdrawn since.
     fn read_by<'a>(&self, action: Action, held: &'a [HeldRelease], query: &DataQuery) -> Vec<&'a HeldRelease> {
         let may = |row: &ReleaseRow| is_of(row, query) && self.may(action, row);
-        let mut found = in_force(held, |held| &held.row, may);
+        let mut found = in_force(held, |held| &held.row, self.time_of(query), may);
         found.retain(|held| asked(&held.row, query));
         found
     }

@@ -18,9 +18,14 @@ pub(crate) struct HeldRelease {
     artefacts: Vec<PathBuf>,
 }
 
-/// Of releases whose time has come, those in force for one who may do with a release what `may` says: of each member and dataflow the newest of
-/// those. One that is not for an asker replaces nothing for that asker, or what is there would show that there is another.
-pub(crate) fn in_force<T>(all: &[T], row: impl Fn(&T) -> &ReleaseRow, may: impl Fn(&ReleaseRow) -> bool) -> Vec<&T> {
+/// Of releases whose time had come by `at` (unix seconds), those in force then for one who may do with a release what `may` says: of each member and
+/// dataflow the newest of those, unless it was withdrawn by then. One that is not for an asker replaces nothing for that asker, or what is there would show that there is another.
+pub(crate) fn in_force<T>(
+    all: &[T],
+    row: impl Fn(&T) -> &ReleaseRow,
+    at: i64,
+    may: impl Fn(&ReleaseRow) -> bool,
+) -> Vec<&T> {
     let mut newest_first: Vec<(usize, &ReleaseRow)> = all.iter().map(&row).enumerate().collect();
     newest_first.sort_by_key(|(_, row)| std::cmp::Reverse(row.position));
     let (mut found, mut chosen) = (HashSet::new(), HashSet::new());
@@ -28,15 +33,12 @@ pub(crate) fn in_force<T>(all: &[T], row: impl Fn(&T) -> &ReleaseRow, may: impl 
         let series = (&row.member, &row.dataflow);
         if !found.contains(&series) && may(row) {
             found.insert(series);
-            chosen.insert(index);
+            if row.withdrawn_at.is_none_or(|withdrawn| withdrawn > at) {
+                chosen.insert(index);
+            }
         }
     }
     all.iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, one)| one).collect()
-}
-
-/// Whether a release was withdrawn by `at`, unix seconds.
-pub(crate) fn is_withdrawn(row: &ReleaseRow, at: i64) -> bool {
-    row.withdrawn_at.is_some_and(|withdrawn| withdrawn <= at)
 }
 
 impl HeldRelease {

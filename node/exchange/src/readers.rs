@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::alarms;
 use crate::error::{Doing as _, Error, Result};
-use crate::held::{in_force, is_withdrawn};
+use crate::held::in_force;
 use crate::node::Node;
 use crate::verify::salt_of;
 use crate::views::{
@@ -167,8 +167,7 @@ impl Node {
             .run(move |s| s.release_list(&forum, &selection))
             .await
             .or_storage(|| "cannot read the releases".to_owned())?;
-        let found = in_force(&rows, |row| row, |row| self.may(action, row)).into_iter();
-        Ok(found.filter(|row| !is_withdrawn(row, at)).cloned().collect())
+        Ok(in_force(&rows, |row| row, at, |row| self.may(action, row)).into_iter().cloned().collect())
     }
 
     /// Releases that were ever in force until a time, oldest first, with which the asker may do this.
@@ -272,8 +271,7 @@ impl Node {
             .or_storage(|| "cannot read the releases".to_owned())?;
         let may = |row: &ReleaseRow| self.may(Action::Discover, row);
         let found = if filter.current_only {
-            let found = in_force(&rows, |row| row, may).into_iter();
-            found.filter(|row| !is_withdrawn(row, now)).cloned().collect()
+            in_force(&rows, |row| row, now, may).into_iter().cloned().collect()
         } else {
             rows.into_iter().filter(may).collect()
         };
@@ -309,9 +307,8 @@ impl Node {
                 ..ReleaseSelection::default()
             };
             let begun = node.store().release_list(trust.forum(), &selection).or_storage(failed)?;
-            let current = in_force(&begun, |row| row, |row| node.may(Action::Discover, row)).into_iter();
-            let current: BTreeSet<&str> =
-                current.filter(|row| !is_withdrawn(row, now)).map(|row| row.id.as_str()).collect();
+            let current = in_force(&begun, |row| row, now, |row| node.may(Action::Discover, row));
+            let current: BTreeSet<&str> = current.into_iter().map(|row| row.id.as_str()).collect();
             let views = rows.iter().map(|row| {
                 let record = node.store().record_get(&row.id).or_storage(failed)?;
                 let own: Vec<_> = artefacts.iter().filter(|a| a.release == row.id).cloned().collect();

@@ -14,7 +14,7 @@ use chancery_store::releases::{NewRelease, ReleaseArtefactRow, ReleaseRow, Relea
 
 use crate::approve::Stage;
 use crate::error::{Doing as _, Error, Result};
-use crate::held::{in_force, is_withdrawn};
+use crate::held::in_force;
 use crate::node::Node;
 
 /// A record to be appended to this member's log.
@@ -169,8 +169,7 @@ impl Node {
         let rows = self.store().run(move |s| s.release_list(&forum, &selection)).await;
         let rows = rows.or_storage(|| "cannot read the releases".to_owned())?;
         let known = |row: &ReleaseRow| Audience::parse(&row.audience).is_some_and(|a| a.includes(&intent.audience));
-        let found = in_force(&rows, |row| row, known).into_iter().find(|row| !is_withdrawn(row, now));
-        Ok(found.map(|row| row.id.clone()))
+        Ok(in_force(&rows, |row| row, now, known).first().map(|row| row.id.clone()))
     }
 
     /// The file of this member's release of a dataflow in force.

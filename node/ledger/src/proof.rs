@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audience::{Audience, excerpt};
 use crate::checkpoint::{self, Checkpoint};
 use crate::cosignature::{self, Cosignature};
+use crate::delegation::VerifiedDelegation;
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
 use crate::record::{Envelope, RecordError, RecordKind, is_sha256};
@@ -434,14 +435,16 @@ fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: 
 
 /// Every key that `member` delegated for its log and has not revoked.
 pub fn unrevoked_log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
-    let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == Purpose::Log);
-    let unrevoked = of.filter(|d| trust.revocation(member, &d.delegation.key, &d.authority).is_none());
-    unrevoked.map(|d| d.delegation.key).collect::<BTreeSet<_>>().into_iter().collect()
+    log_keys_of(trust, member, |d| trust.revocation(member, &d.delegation.key, &d.authority).is_none())
 }
 
 /// Every key `member` ever delegated for its log, each once: an old head stays checkable after its key's delegation ended.
 pub fn log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
-    let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == Purpose::Log);
+    log_keys_of(trust, member, |_| true)
+}
+
+fn log_keys_of(trust: &Trust, member: &str, wanted: impl Fn(&VerifiedDelegation) -> bool) -> Vec<PublicKey> {
+    let of = trust.delegations().filter(|d| d.member == member && d.delegation.purpose == Purpose::Log && wanted(d));
     let keys: BTreeSet<PublicKey> = of.map(|d| d.delegation.key).collect();
     keys.into_iter().collect()
 }
