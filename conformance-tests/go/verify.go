@@ -1,11 +1,15 @@
 // Checks the log part of a proof bundle with the original implementation of signed notes and transparency logs
-// (golang.org/x/mod/sumdb/note and tlog): the checkpoint's signature by a delegated log key, and the leaf's inclusion.
+// (golang.org/x/mod/sumdb/note and tlog): the checkpoint's signature by a delegated log key, as many cosignatures by other states' witness keys
+// as the charter asks for, and the leaf's inclusion. Who gave those keys is not checked.
 //
 //	verify BUNDLE
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,6 +24,7 @@ type envelope struct {
 }
 
 type bundle struct {
+	Charters    []envelope `json:"charters"`
 	Delegations []envelope `json:"delegations"`
 	Leaf        string     `json:"leaf"`
 	Index       int64      `json:"index"`
@@ -41,22 +46,108 @@ func decode(what, text string) []byte {
 	return bytes
 }
 
-// logKeys gives a verifier for each key the bundle delegates for the log.
-func logKeys(b bundle, origin string) []note.Verifier {
+// witness verifies cosignatures: C2SP tlog-cosignature, version 1.
+type witness struct {
+	name string
+	key  []byte
+}
+
+func (w witness) Name() string { return w.name }
+
+func (w witness) KeyHash() uint32 {
+	hash := sha256.Sum256(append([]byte(w.name+"\n\x04"), w.key...))
+	return binary.BigEndian.Uint32(hash[:])
+}
+
+func (w witness) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(signature), text)
+	return ed25519.Verify(w.key, []byte(message), signature[8:])
+}
+
+// charter is what the newest charter says of witnesses.
+type charter struct {
+	Members []struct{ Id, Role string }
+	Rules   struct {
+		Quorum int `json:"witness_quorum"`
+	}
+}
+
+func newest(b bundle) charter {
+	var record struct{ Body charter }
+	if len(b.Charters) == 0 {
+		refuse("the charter", fmt.Errorf("none"))
+	}
+	if err := json.Unmarshal(decode("the charter", b.Charters[len(b.Charters)-1].Payload), &record); err != nil {
+		refuse("the charter", err)
+	}
+	return record.Body
+}
+
+func by(name string, signatures []note.Signature) bool {
+	for _, signature := range signatures {
+		if signature.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// cosigned checks that enough other states have cosigned: the signatures given are those that hold.
+func cosigned(c charter, origin string, signatures []note.Signature) int {
+	states, found := 0, 0
+	owner := origin[strings.LastIndex(origin, "/")+1:]
+	for _, member := range c.Members {
+		if member.Role != "member-state" || member.Id == owner {
+			continue
+		}
+		states++
+		if by(strings.TrimSuffix(origin, owner)+member.Id+"/witness", signatures) {
+			found++
+		}
+	}
+	if found < min(c.Rules.Quorum, states) {
+		refuse("the cosignatures", fmt.Errorf("%d of %d", found, min(c.Rules.Quorum, states)))
+	}
+	return found
+}
+
+func min(a, b int) int {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+// verifiers gives one for each key that the bundle delegates for its log or for a witness.
+func verifiers(b bundle, origin string) []note.Verifier {
 	var keys []note.Verifier
 	seen := map[string]bool{}
+	owner := origin[strings.LastIndex(origin, "/")+1:]
 	for _, d := range b.Delegations {
 		var record struct {
-			Body struct{ Purpose, Key string }
+			Issuer string
+			Body   struct{ Purpose, Key string }
 		}
 		if err := json.Unmarshal(decode("a delegation", d.Payload), &record); err != nil {
 			refuse("a delegation", err)
 		}
-		if record.Body.Purpose != "log" || seen[record.Body.Key] {
+		if seen[record.Body.Key] {
 			continue
 		}
 		seen[record.Body.Key] = true
 		key := decode("a key", strings.TrimPrefix(record.Body.Key, "ed25519:"))
+		if len(key) != ed25519.PublicKeySize {
+			refuse("a key", fmt.Errorf("%d bytes", len(key)))
+		}
+		if record.Body.Purpose == "witness" {
+			keys = append(keys, witness{strings.TrimSuffix(origin, owner) + record.Issuer + "/witness", key})
+		}
+		if record.Body.Purpose != "log" || record.Issuer != owner {
+			continue
+		}
 		text, err := note.NewEd25519VerifierKey(origin, key)
 		if err != nil {
 			refuse("a key", err)
@@ -80,10 +171,14 @@ func main() {
 		refuse("the bundle", err)
 	}
 	origin := strings.SplitN(b.Checkpoint, "\n", 2)[0]
-	signed, err := note.Open([]byte(b.Checkpoint), note.VerifierList(logKeys(b, origin)...))
+	signed, err := note.Open([]byte(b.Checkpoint), note.VerifierList(verifiers(b, origin)...))
 	if err != nil {
 		refuse("the checkpoint", err)
 	}
+	if !by(origin, signed.Sigs) {
+		refuse("the checkpoint", fmt.Errorf("no log key signed it"))
+	}
+	witnesses := cosigned(newest(b), origin, signed.Sigs)
 	lines := strings.Split(signed.Text, "\n")
 	var size int64
 	if _, err := fmt.Sscanf(lines[1], "%d", &size); err != nil || size != b.TreeSize {
@@ -105,5 +200,5 @@ func main() {
 	if err := tlog.CheckRecord(proof, size, root, b.Index, leaf); err != nil {
 		refuse("the inclusion proof", err)
 	}
-	fmt.Printf("ok: leaf %d of %d in %s\n", b.Index, size, origin)
+	fmt.Printf("ok: leaf %d of %d in %s, cosigned by %d\n", b.Index, size, origin, witnesses)
 }

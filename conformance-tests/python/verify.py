@@ -1,4 +1,4 @@
-"""Checks a proof bundle without any code of Chancery's: DSSE, keys, delegations, tree and note are done here, from their specifications.
+"""Checks a proof bundle without any code of Chancery's: DSSE, keys, delegations, tree, note and cosignatures are done here, from their specifications.
 
     verify.py BUNDLE GENESIS [ARTEFACT]
 
@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timezone
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -67,6 +67,8 @@ def at(text):
 def founders(bundle, genesis):
     need(identity(bundle["charters"][0]) == genesis, "the first charter is not the genesis")
     need(len(bundle["charters"]) == 1, "later charters are beyond this program: it checks a founding charter")
+    for kind in ("revocations", "suspensions"):
+        need(not bundle.get(kind), f"{kind} are beyond this program")
     charter = payload(bundle["charters"][0], "charter")
     members = {m["id"]: m for m in charter["body"]["members"]}
     signed = signers(bundle["charters"][0])
@@ -132,7 +134,29 @@ def root(leaf, index, size, proof):
     return node
 
 
-def log(bundle, genesis, issuer, intent, delegations):
+def key_id(name, algorithm, key):
+    """C2SP signed-note: a key's id is the hash of its name, algorithm and bytes."""
+    return hashlib.sha256(name.encode() + b"\n" + algorithm + decode(key[8:])).digest()[:4]
+
+
+def cosigners(text, name, blob, genesis, states, delegations):
+    """The member states whose cosignature (C2SP tlog-cosignature, version 1) this line is: none or one."""
+    found = set()
+    for member in states:
+        for m, d in delegations:
+            if m != member or d["purpose"] != "witness" or name != f"chancery/{genesis}/{member}/witness":
+                continue
+            if blob[:4] == key_id(name, b"\x04", d["key"]):
+                seconds = int.from_bytes(blob[4:12], "big")
+                message = b"cosignature/v1\ntime %d\n" % seconds + text
+                need(len(blob) == 76 and holds(d["key"], message, blob[12:]), f"the cosignature of {member} does not hold")
+                when = datetime.fromtimestamp(seconds, timezone.utc)
+                need(in_force(delegations, member, "witness", d["key"], when), f"the witness key of {member} was not in force")
+                found.add(member)
+    return found
+
+
+def log(bundle, genesis, issuer, intent, delegations, charter):
     audience = intent["audience"]
     committed, label = identity(bundle["record"]), audience if isinstance(audience, str) else "members"
     if label != "public":
@@ -144,20 +168,23 @@ def log(bundle, genesis, issuer, intent, delegations):
     origin, size, head = text.splitlines()[:3]
     need(origin == f"chancery/{genesis}/{issuer}", "the checkpoint is of another log")
     keys = [d["key"] for m, d in delegations if m == issuer and d["purpose"] == "log"]
-    signed = False
+    states = [m["id"] for m in charter["members"] if m["role"] == "member-state" and m["id"] != issuer]
+    signed, cosigned = False, set()
     for line in signatures.splitlines():
         dash, name, blob = line.split(" ")
         need(dash == "—", "a signature line is malformed")
         for key in keys if name == origin else []:
-            # C2SP signed-note: the key's id is the hash of its name, algorithm and bytes.
-            key_id = hashlib.sha256(name.encode() + b"\n\x01" + decode(key[8:])).digest()[:4]
-            if decode(blob)[:4] == key_id:
+            if decode(blob)[:4] == key_id(name, b"\x01", key):
                 need(holds(key, text.encode(), decode(blob)[4:]), "the checkpoint's signature does not hold")
                 signed = True
+        cosigned |= cosigners(text.encode(), name, decode(blob), genesis, states, delegations)
     need(signed, "no delegated log key signed the checkpoint")
+    quorum = min(charter["rules"].get("witness_quorum", 0), len(states))
+    need(len(cosigned) >= quorum, f"{len(cosigned)} of {quorum} other states have cosigned the checkpoint")
     need(int(size) == bundle["tree_size"], "the tree's size is not the checkpoint's")
     found = root(leaf, bundle["index"], int(size), [decode(h) for h in bundle["inclusion"]])
     need(found == decode(head), "the inclusion proof leads to another root")
+    return cosigned
 
 
 def main(bundle, genesis, artefact=None):
@@ -167,12 +194,12 @@ def main(bundle, genesis, artefact=None):
     charter, members = founders(bundle, genesis)
     delegations = delegated(bundle, genesis, members)
     issuer, intent = release(bundle, genesis, delegations, charter["rules"])
-    log(bundle, genesis, issuer, intent, delegations)
+    cosigned = log(bundle, genesis, issuer, intent, delegations, charter)
     if artefact:
         with open(artefact, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         need(found in [a["sha256"] for a in intent["artefacts"]], "the artefact's hash was not signed")
-    print(f"ok: release {identity(bundle['record'])} of {issuer}, leaf {bundle['index']} of {bundle['tree_size']}")
+    print(f"ok: release {identity(bundle['record'])} of {issuer}, leaf {bundle['index']} of {bundle['tree_size']}, cosigned by {', '.join(sorted(cosigned)) or 'nobody'}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chancery_conformance::foreign::{self, here};
-use chancery_conformance::{TestForum, get};
+use chancery_conformance::{TestForum, get, wait_for};
 use serde_json::Value;
 
 /// A Python that has `cryptography`.
@@ -27,20 +27,28 @@ fn flipped(text: &str) -> String {
 /// The bundle with one changed byte in each part, by the part's name.
 fn damaged(bundle: &Value, part: &str) -> Value {
     let mut wrong = bundle.clone();
-    if part == "/checkpoint" {
-        let text = bundle["checkpoint"].as_str().unwrap();
-        let (body, signature) = text.split_once("\n\n").unwrap();
-        let root = body.lines().nth(2).unwrap();
-        wrong["checkpoint"] = format!("{}\n\n{signature}", body.replace(root, &flipped(root))).into();
-    } else {
-        let at = wrong.pointer_mut(part).unwrap();
-        *at = flipped(at.as_str().unwrap()).into();
-    }
+    let at = wrong.pointer_mut(part.split('#').next().unwrap()).unwrap();
+    let text = at.as_str().unwrap();
+    let word = match part {
+        "/checkpoint#root" => text.lines().nth(2).unwrap(),
+        "/checkpoint#signature" => signature(text, |name| !name.ends_with("/witness")),
+        "/checkpoint#cosignature" => signature(text, |name| name.ends_with("/witness")),
+        _ => text,
+    };
+    *at = text.replace(word, &flipped(word)).into();
     wrong
 }
 
+/// The bytes of the note's first signature by such a name, base64.
+fn signature(note: &str, by: impl Fn(&str) -> bool) -> &str {
+    let lines = note.split_once("\n\n").unwrap().1.lines();
+    let mut named = lines.map(|line| line.strip_prefix("— ").unwrap().split_once(' ').unwrap());
+    named.find(|(name, _)| by(name)).unwrap().1
+}
+
 /// What each kind of program must notice.
-const OF_THE_LOG: [&str; 3] = ["/checkpoint", "/leaf", "/inclusion/0"];
+const OF_THE_LOG: [&str; 5] =
+    ["/checkpoint#root", "/checkpoint#signature", "/checkpoint#cosignature", "/leaf", "/inclusion/0"];
 const OF_THE_RECORDS: [&str; 5] = [
     "/record/payload",
     "/record/signatures/0/sig",
@@ -54,9 +62,20 @@ fn foreign_programs_check_proofs_and_catch_a_changed_byte() {
     let forum = TestForum::found(&["GTM", "HND"]).unwrap();
     let gtm = &forum.nodes[0];
     let release = gtm.publish("Returns é", &[("2024-01", 120), ("2024-02", 2)]).unwrap();
+    let _witness = forum.nodes[1].serve().unwrap();
     let serving = gtm.serve().unwrap();
-    let (_, text) = get(&format!("{}/api/v1/releases/{release}/proof", serving.url)).unwrap();
-    let bundle: Value = serde_json::from_str(&text).unwrap();
+    let bundle = wait_for("a proof that HND has cosigned", || {
+        let (_, text) = get(&format!("{}/api/v1/releases/{release}/proof", serving.url))?;
+        let bundle: Value = serde_json::from_str(&text)?;
+        let cosigned = bundle["checkpoint"].as_str().is_some_and(|note| note.contains("/HND/witness "));
+        Ok(cosigned.then_some(bundle))
+    });
+    let bundle = bundle.unwrap();
+    // As it was before anybody cosigned it.
+    let mut alone = bundle.clone();
+    let note = bundle["checkpoint"].as_str().unwrap();
+    alone["checkpoint"] =
+        note.lines().filter(|l| !l.contains("/witness ")).map(|l| format!("{l}\n")).collect::<String>().into();
     let check = |command: &mut Command, bundle: &Value, more: &[&str]| -> Output {
         let file = gtm.write("bundle.json", &bundle.to_string()).unwrap();
         command.arg(file).args(more).output().unwrap()
@@ -73,6 +92,7 @@ fn foreign_programs_check_proofs_and_catch_a_changed_byte() {
             assert!(!refused.status.success(), "{part}: {refused:?}");
             assert!(String::from_utf8_lossy(&refused.stderr).contains("refused:"), "{part}: {refused:?}");
         }
+        assert!(String::from_utf8_lossy(&run(&alone, &[&forum.genesis]).stderr).contains("0 of 1 other states"));
         assert!(!run(&bundle, &[&"0".repeat(64)]).status.success());
         let mut bytes = std::fs::read(artefact).unwrap();
         bytes[100] ^= 1;
@@ -87,6 +107,8 @@ fn foreign_programs_check_proofs_and_catch_a_changed_byte() {
             let refused = check(&mut Command::new(&go), &damaged(&bundle, part), &[]);
             assert!(String::from_utf8_lossy(&refused.stderr).contains("refused:"), "{part}: {refused:?}");
         }
+        let refused = check(&mut Command::new(&go), &alone, &[]);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("refused: the cosignatures: 0 of 1"), "{refused:?}");
     }
 }
 
