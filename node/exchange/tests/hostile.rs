@@ -567,8 +567,12 @@ async fn who_joins_anew_believes_and_logs_nothing_of_a_thief() {
     let stolen = rotate(&mut world);
     let mut doctored = world.bundle.clone();
     doctored.delegations.push(stolen.clone());
+    // Nor is it kept out by a record that nobody has signed.
+    let mut unsigned = doctored.delegations[0].clone();
+    unsigned.signatures.clear();
+    doctored.delegations.push(unsigned);
     let node = world.open("GTM").await;
-    node.join(&doctored, &world.genesis).await.unwrap();
+    assert_eq!(node.join(&doctored, &world.genesis).await.unwrap().refused.len(), 1);
     let trust = node.trust().unwrap();
     assert!(trust.delegations().all(|d| d.id != stolen.id().unwrap()), "believed");
     let store = chancery_store::Store::open(&node.folder().database().to_string_lossy()).unwrap();

@@ -16,6 +16,8 @@ const SIGNATURE_BYTES: usize = 72;
 pub struct Cosignature {
     /// Whose witness key signed.
     pub member: String,
+    /// That key.
+    pub key: PublicKey,
     /// When it saw the head, unix seconds.
     pub at: i64,
     /// The note's line, without its end.
@@ -77,15 +79,13 @@ pub fn verified(trust: &Trust, note: &str) -> Result<Vec<Cosignature>, Checkpoin
         let Ok(signature) = Signature::from_bytes(line.as_bytes()) else { continue };
         let member = signature.name().strip_prefix(&prefix).and_then(|rest| rest.strip_suffix("/witness"));
         let Some((member, at)) = member.zip(time_of(signature.signature())) else { continue };
-        let signed = trust.in_force(member, Purpose::Witness, at).iter().any(|d| {
-            let key = d.delegation.key;
-            signature.id() == key_id(signature.name(), &key)
+        let signed = |key: &PublicKey| {
+            signature.id() == key_id(signature.name(), key)
                 && key.verifies(&message(parsed.text(), at), &signature.signature()[8..])
-        });
-        if !signed {
-            continue;
-        }
-        let new = Cosignature { member: member.to_owned(), at, line: line.to_owned() };
+        };
+        let mut keys = trust.in_force(member, Purpose::Witness, at).into_iter().map(|d| d.delegation.key);
+        let Some(key) = keys.find(signed) else { continue };
+        let new = Cosignature { member: member.to_owned(), key, at, line: line.to_owned() };
         match found.iter_mut().find(|c| c.member == member) {
             Some(older) if older.at < at => *older = new,
             Some(_) => {}

@@ -31,8 +31,8 @@ const MAX_PROOF_BYTES: usize = 16 << 20;
 pub struct ProofBundle {
     /// [`FORMAT`].
     pub format: String,
-    /// The charter versions, the delegations and revocations of the issuer and the witnesses, and the suspensions of any that signed: a suspended
-    /// state's cosignature does not count.
+    /// The charter versions, the delegations of the issuer and of the keys that cosigned, the revocations of those, and the suspensions of any
+    /// that signed: a suspended state's cosignature does not count.
     #[serde(flatten)]
     pub forum: ForumBundle,
     /// The release's record.
@@ -162,23 +162,25 @@ impl ProofBundle {
         let payload = record.payload::<release::Release>(RecordKind::Release).map_err(malformed)?;
         let id = record.id().map_err(malformed)?;
         let leaf = log::leaf(RecordKind::Release, &payload.body.intent.audience, &id, place.salt);
-        // The issuer's, and those of the witnesses who cosigned the head.
         let cosigned =
             cosignature::verified(trust, place.checkpoint).map_err(|e| ProofError::Malformed(e.to_string()))?;
-        let proves = |member: &str| member == payload.issuer || cosigned.iter().any(|c| c.member == member);
+        // Of others only what this head needs: none of them must be able to make every proof large.
+        let by = |c: &Cosignature| trust.key_for(&c.member, Purpose::Witness, &c.key, c.at).ok().map(|d| d.id.as_str());
+        let witnesses: BTreeSet<&str> = cosigned.iter().filter_map(by).collect();
+        let carried: Vec<&VerifiedDelegation> =
+            trust.delegations().filter(|d| d.member == payload.issuer || witnesses.contains(d.id.as_str())).collect();
+        let keys: BTreeSet<(&str, PublicKey)> = carried.iter().map(|d| (d.member.as_str(), d.delegation.key)).collect();
+        let revocations = trust.revocations().filter(|r| keys.contains(&(r.member.as_str(), r.revocation.key)));
         // Also who is suspended, and therefore not counted.
         let signs = |member: &str| {
-            proves(member) || place.checkpoint.contains(&cosignature::witness_name(trust.forum(), member))
+            member == payload.issuer || place.checkpoint.contains(&cosignature::witness_name(trust.forum(), member))
         };
-        let of_issuer = trust
-            .delegations()
-            .filter(|d| d.member == payload.issuer || d.delegation.purpose == Purpose::Witness && proves(&d.member));
         Ok(Self {
             format: FORMAT.to_owned(),
             forum: ForumBundle {
                 charters: trust.chain().envelopes().to_vec(),
-                delegations: of_issuer.map(|d| d.envelope.clone()).collect(),
-                revocations: trust.revocations().filter(|r| proves(&r.member)).map(|r| r.envelope.clone()).collect(),
+                delegations: carried.iter().map(|d| d.envelope.clone()).collect(),
+                revocations: revocations.map(|r| r.envelope.clone()).collect(),
                 // Of those that count any part does: see `suspension::counted`.
                 suspensions: trust
                     .suspensions()

@@ -204,7 +204,7 @@ impl Trust {
         let mut keep = |result: Result<bool, TrustError>| dropped.extend(result.err());
         // Revocations are counted by whether the key is delegated.
         bundle.delegations.iter().for_each(|e| keep(trust.add(e)));
-        bundle.revocations.iter().for_each(|e| keep(trust.revoke(e)));
+        bundle.revocations.iter().for_each(|e| keep(trust.hold_revocation(e)));
         bundle.conflicting.iter().for_each(|e| keep(trust.add_conflicting(e)));
         (trust, dropped)
     }
@@ -214,26 +214,44 @@ impl Trust {
         self.put_revocation(revocation::verify(envelope, &self.chain)?)
     }
 
+    /// [`Trust::revoke`] for one of a bundle that is judged as a whole, which is bounded by its length.
+    fn hold_revocation(&mut self, envelope: &Envelope) -> Result<bool, TrustError> {
+        Ok(self.place_revocation(revocation::verify(envelope, &self.chain)?))
+    }
+
     fn put_revocation(&mut self, verified: VerifiedRevocation) -> Result<bool, TrustError> {
+        let (key, authority) = (verified.revocation.key, verified.authority);
+        let unknown = |key: &PublicKey| self.holders.get(key).is_none_or(|(member, _)| *member != verified.member);
+        if unknown(&key) && !self.knows_revocation(&verified) {
+            let of = self.revocations.get(&verified.member);
+            let by_it = of.into_iter().flat_map(BTreeMap::keys).filter(|(key, by)| *by == authority && unknown(key));
+            let by_it: Vec<&PublicKey> = by_it.map(|(key, _)| key).collect();
+            if by_it.len() >= MAX_REVOCATIONS_EACH && !by_it.contains(&&key) {
+                return Err(TrustError::TooMany(
+                    MAX_REVOCATIONS_EACH,
+                    "revocations of unknown keys by one authority key",
+                ));
+            }
+        }
+        Ok(self.place_revocation(verified))
+    }
+
+    /// Whether it changed anything.
+    fn place_revocation(&mut self, verified: VerifiedRevocation) -> bool {
         if self.knows_revocation(&verified) {
-            return Ok(false);
+            return false;
         }
         let of = self.revocations.entry(verified.member.clone()).or_default();
         let place = (verified.revocation.key, verified.authority);
         // The earliest counts, and of two that are equal always the same.
         let order = |r: &VerifiedRevocation| (r.from, r.id.clone());
         if of.get(&place).is_some_and(|held| order(held) <= order(&verified)) {
-            return Ok(false);
-        }
-        let unknown = |key: &PublicKey| self.holders.get(key).is_none_or(|(member, _)| *member != verified.member);
-        let by_it = of.keys().filter(|(key, authority)| *authority == verified.authority && unknown(key));
-        if unknown(&verified.revocation.key) && !of.contains_key(&place) && by_it.count() >= MAX_REVOCATIONS_EACH {
-            return Err(TrustError::TooMany(MAX_REVOCATIONS_EACH, "revocations of unknown keys by one authority key"));
+            return false;
         }
         // The same record by an older key reaches no further.
         of.retain(|_, held| held.id != verified.id);
         of.insert(place, verified);
-        Ok(true)
+        true
     }
 
     /// Whether the record is known as signed by this authority key or a newer one: the signatures around a record are whatever its sender left there.

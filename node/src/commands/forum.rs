@@ -52,7 +52,13 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
         Forum::Show { bundle: None } => say(context, &context.node().await?.forum_bundle().await?),
         Forum::Join { bundle, genesis } => {
             let node = context.node().await?;
-            node.join(&read_bundle(&bundle)?, &genesis).await?;
+            let merged = node.join(&read_bundle(&bundle)?, &genesis).await?;
+            if let Some(first) = merged.refused.first() {
+                output::note(format!(
+                    "{} records of the bundle are refused and left out, first: {first}",
+                    merged.refused.len()
+                ));
+            }
             say(context, &node.forum_bundle().await?)
         }
         Forum::Amend(args) => {

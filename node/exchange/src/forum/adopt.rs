@@ -13,8 +13,12 @@ const ATTEMPTS: usize = 5;
 
 impl Node {
     /// Verifies `bundle` against the genesis id told out of band, and joins. Joining again adopts what is new. Only the charters prove themselves by that
-    /// id: of the rest a newcomer believes no more than a node that runs, so not what a replaced key may have signed after its time.
-    pub async fn join(&self, bundle: &ForumBundle, genesis: &str) -> Result<()> {
+    /// id: of the rest a newcomer believes no more than a node that runs, so not what a replaced key may have signed after its time. Nor does a record
+    /// that is refused keep it out: one member could keep out everybody.
+    ///
+    /// # Errors
+    /// The charters do not hold, or do not name this member; or this node is in another forum.
+    pub async fn join(&self, bundle: &ForumBundle, genesis: &str) -> Result<Merged> {
         let refused = || "the bundle is refused".to_owned();
         let mut trust = Trust::found(genesis, bundle).or_unverified(refused)?;
         if trust.charter().member(self.member()).is_none() {
@@ -27,11 +31,11 @@ impl Node {
                     joined.charter().forum_name
                 )));
             }
-            return self.adopt(bundle).await.map(drop);
+            return self.adopt(bundle).await;
         }
-        let mut merged = trust.merge(bundle, self.now()).or_unverified(refused)?;
-        if !merged.refused.is_empty() {
-            return Err(merged.refused.swap_remove(0)).or_unverified(refused);
+        let merged = trust.merge(bundle, self.now()).or_unverified(refused)?;
+        for error in &merged.refused {
+            tracing::warn!(%error, "a record of the bundle is refused");
         }
         let bundle = serde_json::to_vec(&trust.bundle()).or_storage(|| "cannot write the bundle".to_owned())?;
         let (id, name) = (trust.forum().to_owned(), trust.charter().forum_name.clone());
@@ -41,7 +45,8 @@ impl Node {
             Ok(true)
         };
         self.store_trust(trust, bundle, put).await?;
-        self.log_own_mandates().await
+        self.log_own_mandates().await?;
+        Ok(merged)
     }
 
     /// Adopts what is new in `bundle`: a charter that enough have signed, suspensions, revocations, delegations.

@@ -1,6 +1,6 @@
 //! A proof bundle proves its release to a reader who trusts nothing but the forum's id.
 
-use chancery_ledger::proof::{ProofBundle, Told};
+use chancery_ledger::proof::{LogPlace, ProofBundle, Told};
 use chancery_ledger::release::Withdrawal;
 use chancery_ledger::revocation::Revocation;
 use chancery_ledger::{Audience, Envelope, ForumBundle, Payload, Purpose, RecordKind, Trust, time};
@@ -79,6 +79,50 @@ fn a_bundle_says_where_its_log_key_was_revoked() {
         report.steps.iter().any(|step| step.text.contains("before the log key of `MEX` was revoked"))
     };
     assert!(said(&[LOG]) && !said(&[]) && !said(&[200]));
+}
+
+#[test]
+fn a_witness_makes_no_bundle_large_or_refused() {
+    let mut trust = trust();
+    let witness =
+        |key| Mandate { issuer: "GTM", signer: 2, key, purpose: Purpose::Witness, ..Mandate::default() }.seal();
+    let operator =
+        |key| Mandate { issuer: "GTM", signer: 2, key, purpose: Purpose::Operator, ..Mandate::default() }.seal();
+    let revoke = |key: u8, by: u8| {
+        let change = |p: &mut Payload<Revocation>| {
+            (p.issuer, p.body.key) = ("GTM".to_owned(), crate::world::key(key).public());
+        };
+        crate::governance::revocation(change, &[by])
+    };
+    let unused = |seed: &u8| !(1..=7).contains(seed) && ![LOG, PUBLISHER, PREPARER, APPROVER, 32, 33].contains(seed);
+    for seed in (0..=255).filter(unused) {
+        trust.add(&operator(seed)).unwrap();
+        assert!(trust.revoke(&revoke(seed, 2)).unwrap());
+    }
+    trust.add(&witness(32)).unwrap();
+    trust.add(&witness(33)).unwrap();
+    trust.revoke(&revoke(33, 2)).unwrap();
+    assert!(trust.revocations().count() > 201);
+    let cosigned = |seed: u8| {
+        let proof = proof(Audience::Public);
+        let name = chancery_ledger::cosignature::witness_name(trust.forum(), "GTM");
+        let line = chancery_ledger::cosignature::cosign(&proof.checkpoint, &name, &key(seed), ISSUED).unwrap();
+        let checkpoint = chancery_ledger::cosignature::joined(&proof.checkpoint, [line.as_str()]);
+        let inclusion = chancery_ledger::proof::decode_hashes(&proof.inclusion).unwrap();
+        let place = LogPlace { salt: None, index: 5, tree_size: 11, inclusion: &inclusion, checkpoint: &checkpoint };
+        ProofBundle::new(&trust, proof.record, place).unwrap()
+    };
+    let own = proof(Audience::Public).forum.delegations.len();
+    // A key that was revoked later than it signed still counts, so its revocation comes with it.
+    for (seed, revocations) in [(32, 0), (33, 1)] {
+        let bundle = cosigned(seed);
+        assert_eq!((bundle.forum.delegations.len(), bundle.forum.revocations.len()), (own + 1, revocations));
+        assert_eq!(bundle.verify(told(None)).unwrap().cosignatures.len(), 1);
+    }
+    // Nor does a bundle with all of it hold too much.
+    let mut whole = cosigned(32);
+    whole.forum.revocations = trust.revocations().map(|r| r.envelope.clone()).collect();
+    whole.verify(told(None)).unwrap();
 }
 
 #[test]
