@@ -65,13 +65,7 @@ fn a_restored_witness_cosigns_nothing_until_it_knows_what_it_has_cosigned() {
         let head = wait_for_copy(hnd, gtm);
         let cosigned = || Ok(hnd.run(&["log", "--json"])?.json()?["checkpoint"].as_str().map(str::to_owned));
         let note = wait_for("a head", cosigned).unwrap();
-        let cosigned = || {
-            let doctor = hnd.json(&["doctor"])?;
-            let found =
-                doctor.as_array().into_iter().flatten().any(|f| f["check"] == "cosignatures" && f["ok"] == true);
-            Ok(found.then_some(()))
-        };
-        wait_for("the cosignature of GTM", cosigned).unwrap();
+        wait_for("the cosignature of GTM", || Ok(is_cosigned(hnd)?.then_some(()))).unwrap();
         let shown = || Ok(gtm.run(&["log", "HND", "--json"])?.json()?["checkpoint"].as_str().is_some().then_some(()));
         wait_for("the head at GTM", shown).unwrap();
         (note, head["size"].as_u64().unwrap())
@@ -156,6 +150,52 @@ fn a_node_that_lost_all_but_its_keys_signs_nothing_until_it_has_caught_up() {
         let evidence = doctor.as_array().unwrap().iter().find(|f| f["check"] == "evidence").unwrap();
         assert_eq!(evidence["ok"], true, "{evidence}");
     }
+}
+
+/// Whether as many states as are needed have cosigned the node's newest head.
+fn is_cosigned(node: &TestNode) -> anyhow::Result<bool> {
+    let doctor = node.json(&["doctor"])?;
+    let found = doctor.as_array().into_iter().flatten().find(|f| f["check"] == "cosignatures");
+    let detail = found.and_then(|f| f["detail"].as_str()).unwrap_or_default();
+    // "1 of the 1 states needed have cosigned the head …"
+    let words: Vec<&str> = detail.split(' ').collect();
+    Ok(words.len() > 4 && words[1..3] == ["of", "the"] && words[0] == words[3])
+}
+
+#[test]
+fn a_node_that_lost_its_log_and_then_revoked_its_log_key_goes_on_with_a_new_one() {
+    let forum = TestForum::found(&["GTM", "HND"]).unwrap();
+    let [gtm, hnd] = forum.nodes.as_slice() else { panic!("two nodes") };
+    gtm.publish("before the theft", &[("2024-01", 10)]).unwrap();
+    let _hnd = hnd.serve().unwrap();
+    let newest = {
+        let _gtm = gtm.serve().unwrap();
+        wait_for("the cosignature of HND", || Ok(is_cosigned(gtm)?.then_some(()))).unwrap();
+        wait_for_copy(gtm, hnd)
+    };
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark", "witness.mark"] {
+        let _ = std::fs::remove_file(gtm.dir.join(name));
+    }
+    let bundle = forum.bundle.to_str().unwrap();
+    gtm.run(&["forum", "join", bundle, "--genesis", &forum.genesis]).unwrap().ok().unwrap();
+    // Who took the database may have taken the key, so the head that HND holds is by a key that nobody believes.
+    gtm.run(&["keys", "revoke", "log", "--reason", "stolen with the database"]).unwrap().ok().unwrap();
+    let _gtm = gtm.serve().unwrap();
+    let caught_up = || {
+        let log = gtm.run(&["log", "--check", "--json"])?.json().ok();
+        Ok(log.filter(|l| l["size"].as_u64() >= newest["size"].as_u64()).map(drop))
+    };
+    wait_for("the lost log", caught_up).unwrap();
+    gtm.stage("after the theft", &[("2024-01", 30)]).unwrap();
+    gtm.run(&["approve"]).unwrap().ok().unwrap();
+    let published = || Ok((gtm.run(&["publish"])?.code == 0).then_some(()));
+    wait_for("the node to sign again", published).unwrap();
+    let log = gtm.json(&["log", "--check"]).unwrap();
+    let same = || Ok((hnd.run(&["log", "GTM", "--check", "--json"])?.json()?["root"] == log["root"]).then_some(()));
+    wait_for("the log that went on, at HND", same).unwrap();
+    let doctor = hnd.json(&["doctor"]).unwrap();
+    let evidence = doctor.as_array().unwrap().iter().find(|f| f["check"] == "evidence").unwrap();
+    assert_eq!(evidence["ok"], true, "{evidence}");
 }
 
 #[test]

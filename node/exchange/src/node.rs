@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chancery_network::NetworkHandle;
@@ -21,7 +21,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::forum::Trusted;
 use crate::held::HeldReleases;
 use crate::keyring::Keyring;
-use crate::signer::Confirmations;
+use crate::signer::{Confirmations, WitnessMemory};
 
 /// Most schemas kept: every dataflow in the six languages it has names in.
 const MAX_SCHEMAS: u64 = 200;
@@ -47,10 +47,7 @@ struct Inner {
     forum_time: AtomicI64,
     /// Which peers know no more of this node's own log than is here.
     confirmations: Mutex<Confirmations>,
-    /// Which peers have shown every head that they hold.
-    heard: Mutex<BTreeSet<String>>,
-    /// Whether the witness was found to remember what it has cosigned: it does not forget while it runs.
-    witness_sure: AtomicBool,
+    witness_memory: Mutex<WitnessMemory>,
     /// When each peer was asked last for what is missing of each log.
     asked: Mutex<HashMap<(String, String), Instant>>,
     /// Another one after the transport key has changed.
@@ -96,8 +93,7 @@ impl Node {
             trusted: Trusted::default(),
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
-            heard: Mutex::default(),
-            witness_sure: AtomicBool::new(false),
+            witness_memory: Mutex::default(),
             asked: Mutex::default(),
             network: RwLock::default(),
             pulling: Mutex::default(),
@@ -174,19 +170,9 @@ impl Node {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
     }
 
-    pub(crate) fn is_witness_sure(&self) -> bool {
-        self.inner.witness_sure.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn set_witness_sure(&self) {
-        self.inner.witness_sure.store(true, Ordering::Relaxed);
-    }
-
-    /// Counts a peer among those that have shown every head that they hold; returns those peers.
-    pub(crate) fn heard_heads(&self, peer: &str) -> BTreeSet<String> {
-        let mut heard = self.inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.insert(peer.to_owned());
-        heard.clone()
+    /// Held by whoever cosigns, or takes up what was cosigned: one at a time. Not across an `await`.
+    pub(crate) fn witness_memory(&self) -> MutexGuard<'_, WitnessMemory> {
+        self.inner.witness_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a peer was not asked for what is missing of a log for `pause`; if so, it counts as asked now.

@@ -113,70 +113,94 @@ impl Node {
         if !self.witness_doubt(trust)? {
             return Ok(());
         }
-        tracing::error!("nothing is cosigned: this node's witness may have cosigned heads that it does not remember");
         Err(Error::unavailable(
             "this node's folder or database was put back or copied: it cosigns nothing until most other states have shown it what it has cosigned",
         ))
     }
 
     fn witness_doubt(&self, trust: &Trust) -> Result<bool> {
-        let last = self.last_cosigned(trust.forum())?;
-        let continuity = self.folder().continuity(Signed::Witness, trust.forum(), last);
+        let remembered = self.cosigned_leaves(trust.forum())?;
+        let continuity = self.folder().continuity(Signed::Witness, trust.forum(), remembered);
         let unbroken = continuity.or_storage(|| "cannot read the witness's mark".to_owned())? == Continuity::Unbroken;
         Ok(!unbroken && trust.charter().states().any(|m| m.id != self.member()))
     }
 
-    fn last_cosigned(&self, forum: &str) -> Result<u64> {
+    /// How many leaves the heads that were cosigned last have together: a head forgotten makes them fewer.
+    fn cosigned_leaves(&self, forum: &str) -> Result<u64> {
         let rows = self.store().witnessed_list(forum).or_storage(|| "cannot read what was cosigned".to_owned())?;
-        Ok(rows.iter().map(|row| row.at.max(0) as u64).max().unwrap_or(0))
+        Ok(rows.iter().fold(0, |sum, row| sum.saturating_add(row.size.max(0) as u64)))
     }
 
-    /// Remembers that this node's witness has cosigned until `at`, before what it cosigns is given out.
-    pub(crate) fn mark_cosigned(&self, forum: &str, at: i64) -> Result<()> {
-        let marked = self.folder().signer_mark_put(Signed::Witness, forum, at.max(0) as u64);
+    /// Remembers what this node's witness is about to cosign after `last`, before it is given out. Its memory is held meanwhile.
+    pub(crate) fn remember_cosigned(
+        &self,
+        _memory: &mut WitnessMemory,
+        last: Option<&WitnessedRow>,
+        new: &WitnessedRow,
+    ) -> Result<()> {
+        if last == Some(new) {
+            return Ok(());
+        }
+        if !self.store().witnessed_advance(last, new).or_storage(|| "cannot remember what is cosigned".to_owned())? {
+            return Err(Error::conflict("another request came first: ask again"));
+        }
+        if last.is_some_and(|last| last.size == new.size) {
+            return Ok(());
+        }
+        let marked = self.folder().signer_mark_put(Signed::Witness, &new.forum, self.cosigned_leaves(&new.forum)?);
         marked.or_storage(|| "cannot write the witness's mark".to_owned())
     }
 
-    /// A peer has shown every head that it holds: takes up those that bear this node's own cosignature and that its witness has forgotten. Once
-    /// most states have shown theirs, the witness cosigns again.
+    /// A peer has shown every head that it holds, and what this node has cosigned before them: takes up what its witness has forgotten. Once most
+    /// states have shown theirs, the witness cosigns again.
     pub(crate) async fn recall_cosigned(&self, peer: &str, shown: &[HeadInfo]) -> Result<()> {
-        if self.is_witness_sure() {
-            return Ok(());
-        }
         let (node, peer, trust, shown) = (self.clone(), peer.to_owned(), self.trust()?, shown.to_vec());
         let work = move || {
-            let failed = || "cannot remember what was cosigned".to_owned();
+            let failed = || "cannot write the witness's mark".to_owned();
+            let mut memory = node.witness_memory();
+            if memory.sure {
+                return Ok(());
+            }
             if !node.witness_doubt(&trust)? {
-                node.set_witness_sure();
+                memory.sure = true;
                 return Ok(());
             }
             // What one peer shows may be all that the mark knew of, and not all that was cosigned.
-            let doubted =
-                node.folder().signer_doubt_put(Signed::Witness, trust.forum(), node.last_cosigned(trust.forum())?);
-            doubted.or_storage(|| "cannot write the witness's mark".to_owned())?;
-            let remembered = node.store().witnessed_list(trust.forum()).or_storage(failed)?;
+            let remembered = node.cosigned_leaves(trust.forum())?;
+            node.folder().signer_doubt_put(Signed::Witness, trust.forum(), remembered).or_storage(failed)?;
             for head in shown.iter().filter(|head| head.member != node.member()) {
-                let last = remembered.iter().find(|row| row.member == head.member);
-                let Some(recalled) = cosigned_by(&trust, node.member(), head, last) else { continue };
-                tracing::warn!(
-                    member = head.member,
-                    size = recalled.size,
-                    "this node's witness has cosigned a head that it had forgotten"
-                );
-                node.store().witnessed_advance(last, &recalled).or_storage(failed)?;
+                for note in head.cosigned.iter().chain([&head.checkpoint]) {
+                    node.recall(&trust, &head.member, note)?;
+                }
             }
+            memory.heard.insert(peer);
             let current = current(&trust, node.member(), node.now());
-            let heard = node.heard_heads(&peer);
-            let heard = current.iter().filter(|id| heard.contains(**id)).count();
+            let heard = current.iter().filter(|id| memory.heard.contains(**id)).count();
             if heard < (current.len() / 2 + 1).min(current.len()) {
                 return Ok(());
             }
             tracing::warn!(heard, "the peers have shown what this node's witness has cosigned: it cosigns again");
-            let last = node.last_cosigned(trust.forum())?;
-            let renewed = node.folder().witness_mark_renew(trust.forum(), last);
-            renewed.or_storage(|| "cannot write the witness's mark".to_owned())
+            let remembered = node.cosigned_leaves(trust.forum())?;
+            node.folder().witness_mark_renew(trust.forum(), remembered).or_storage(failed)
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "the mark was cut off".to_owned())?
+    }
+
+    /// Takes up what this node's witness has cosigned of the log of `owner` by `note`, if that is more than it remembers.
+    fn recall(&self, trust: &Trust, owner: &str, note: &str) -> Result<()> {
+        let failed = || "cannot remember what was cosigned".to_owned();
+        let last = self.store().witnessed_get(trust.forum(), owner).or_storage(failed)?;
+        let Some(recalled) = cosigned_by(trust, self.member(), owner, note, last.as_ref()) else { return Ok(()) };
+        tracing::warn!(
+            member = owner,
+            size = recalled.size,
+            "this node's witness has cosigned a head that it had forgotten"
+        );
+        if self.store().witnessed_advance(last.as_ref(), &recalled).or_storage(failed)? {
+            Ok(())
+        } else {
+            Err(Error::conflict("another process of this node cosigns"))
+        }
     }
 
     /// Who must be asked before this node signs, in words.
@@ -190,17 +214,23 @@ impl Node {
     }
 }
 
-/// What the witness of `member` has cosigned by `head`, if that is more than `last`.
-fn cosigned_by(trust: &Trust, member: &str, head: &HeadInfo, last: Option<&WitnessedRow>) -> Option<WitnessedRow> {
-    let offered = Checkpoint::read(&head.checkpoint, &checkpoint::origin(trust.forum(), &head.member)).ok()?;
+/// What the witness of `member` has cosigned of the log of `owner` by `note`, if that is more than `last`.
+fn cosigned_by(
+    trust: &Trust,
+    member: &str,
+    owner: &str,
+    note: &str,
+    last: Option<&WitnessedRow>,
+) -> Option<WitnessedRow> {
+    let offered = Checkpoint::read(note, &checkpoint::origin(trust.forum(), owner)).ok()?;
     let size = i64::try_from(offered.size).ok()?;
     let is_more = last.is_none_or(|last| last.size < size);
-    if !is_more || !head.checkpoint.contains(&cosignature::witness_name(trust.forum(), member)) {
+    if !is_more || !note.contains(&cosignature::witness_name(trust.forum(), member)) {
         return None;
     }
-    let own = cosignature::verified(trust, &head.checkpoint).ok()?.into_iter().find(|c| c.member == member)?;
+    let own = cosignature::verified(trust, note).ok()?.into_iter().find(|c| c.member == member)?;
     let at = last.map_or(own.at, |last| last.at.max(own.at));
-    let (forum, member) = (trust.forum().to_owned(), head.member.clone());
+    let (forum, member) = (trust.forum().to_owned(), owner.to_owned());
     Some(WitnessedRow { forum, member, size, root: offered.root.0.to_vec(), at })
 }
 
@@ -218,6 +248,24 @@ fn needed(trust: &Trust, member: &str, current: usize) -> usize {
         quorum => current + 1 - quorum,
     }
     .min(current)
+}
+
+/// What this process knows of what its witness remembers.
+#[derive(Debug, Default)]
+pub(crate) struct WitnessMemory {
+    /// It was found to remember what it has cosigned.
+    sure: bool,
+    /// Which peers have shown every head that they hold since it was in doubt.
+    heard: BTreeSet<String>,
+}
+
+impl WitnessMemory {
+    /// It is in doubt, perhaps again: what was heard before it was sure does not count.
+    pub(crate) fn doubt(&mut self) {
+        if std::mem::take(&mut self.sure) {
+            self.heard.clear();
+        }
+    }
 }
 
 /// Who has said that it knows no more of this node's log than so many leaves.

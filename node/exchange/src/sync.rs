@@ -18,7 +18,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::new_release;
 use crate::tiles::cosigned_note;
-use crate::verify::{CheckedPage, CheckedRecord, check_page, check_release};
+use crate::verify::{CheckedPage, CheckedRecord, Shown, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
 const PAGE_BYTES: usize = 2 << 20;
@@ -39,7 +39,9 @@ impl Node {
             Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
             Err(e) => return Err(no_answer(&e)),
         };
-        self.recall_cosigned(peer, &heads).await?;
+        if let Err(error) = self.recall_cosigned(peer, &heads).await {
+            tracing::warn!(peer, %error, "cannot take up what this node's witness has cosigned");
+        }
         for head in heads {
             let pulled = if head.member == self.member() {
                 self.pull_own(network, peer, &forum, &head).await
@@ -94,7 +96,7 @@ impl Node {
                 Ok(_) => return Err(Error::unverified(format!("`{peer}` sent no page of records"))),
                 Err(e) => return Err(no_answer(&e)),
             };
-            let taken = self.take_page(network, peer, &member, held.clone(), *page).await;
+            let taken = self.take_page(network, peer, info, held.clone(), *page).await;
             if let (Err(Error::Unverified { .. }), Some(held)) = (&taken, &held) {
                 self.ask_growth(network, peer, held).await?;
             }
@@ -115,14 +117,19 @@ impl Node {
         &self,
         network: &NetworkHandle,
         peer: &str,
-        member: &str,
+        info: &HeadInfo,
         held: Option<HeadRow>,
         page: RecordPage,
     ) -> Result<()> {
-        let (node, trust, owner) = (self.clone(), self.trust()?, member.to_owned());
+        let member = info.member.as_str();
+        let (node, trust, info) = (self.clone(), self.trust()?, info.clone());
         let expected_size = held.as_ref().map_or(0, |h| h.size);
         let now = self.now();
-        let work = move || check_page(node.store(), &trust, &owner, held.as_ref(), &page, now);
+        let work = move || {
+            let own = info.member == node.member();
+            let shown = Shown { member: &info.member, own, cosigned: &info.checkpoint };
+            check_page(node.store(), &trust, &shown, held.as_ref(), &page, now)
+        };
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;
         if checked.mandates.envelopes().next().is_some() {
             // They prove themselves, so they may be stored before the log is.

@@ -2,6 +2,7 @@
 
 use chancery_ledger::checkpoint::Checkpoint;
 use chancery_ledger::equivocation::Equivocation;
+use chancery_ledger::log::Hash;
 use chancery_ledger::proof::ProofBundle;
 use chancery_ledger::tiles::{FULL_WIDTH, TileKind, TilePlace, entry_bundle};
 use chancery_ledger::{checkpoint, witness};
@@ -115,4 +116,14 @@ pub(crate) fn cosigned_note(store: &Store, head: &HeadRow) -> std::result::Resul
 pub(crate) fn cosigned(head: &HeadRow, held: &[CosignatureRow]) -> String {
     let of_head = held.iter().filter(|c| c.member == head.member && c.size == head.size && c.root == head.root);
     chancery_ledger::cosignature::joined(&head.checkpoint, of_head.map(|c| c.line.as_str()))
+}
+
+/// The newest head before `head` of which `held` has the cosignature of `witness`, as a note that nobody else signs.
+pub(crate) fn cosigned_before(head: &HeadRow, held: &[CosignatureRow], witness: &str) -> Option<String> {
+    let is_of = |c: &&CosignatureRow| c.member == head.member && c.witness == witness;
+    let found = held.iter().find(is_of).filter(|c| (c.size, &c.root) != (head.size, &head.root))?;
+    let root = Hash(found.root.as_slice().try_into().ok()?);
+    let origin = checkpoint::origin(&head.forum, &head.member);
+    let text = Checkpoint { origin, size: u64::try_from(found.size).ok()?, root }.text();
+    Some(chancery_ledger::cosignature::joined(&format!("{text}\n"), [found.line.as_str()]))
 }

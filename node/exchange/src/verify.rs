@@ -1,7 +1,9 @@
 //! Verify: what a peer sent, before anything of it is stored; and what is stored, whenever a reader asks.
 
-use chancery_ledger::checkpoint::{self, Checkpoint};
+use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
+use chancery_ledger::cosignature;
 use chancery_ledger::log::{self, Hash, Tree};
+use chancery_ledger::proof::{log_keys, unrevoked_log_keys};
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
 use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::trust::TrustError;
@@ -45,15 +47,52 @@ pub(crate) struct CheckedPage {
     pub(crate) mandates: ForumBundle,
 }
 
-/// Checks a page of the log of `member` against the head held before.
+/// Whose log, and what the peer shows of it.
+pub(crate) struct Shown<'a> {
+    pub(crate) member: &'a str,
+    /// Whether it is this node's own.
+    pub(crate) own: bool,
+    /// The note of its head with the cosignatures that the peer has.
+    pub(crate) cosigned: &'a str,
+}
+
+/// Reads the head `note` of a log that a log key in force at `now` has signed. One that has ended or was revoked is believed where as many other
+/// states as the charter asks for, and at least one, have cosigned the same head: a member that has lost its log may have lost its log key too.
+/// Of this node's own log any key that was not revoked is believed.
+pub(crate) fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<Checkpoint> {
+    let member = shown.member;
+    let origin = checkpoint::origin(trust.forum(), member);
+    let keys: Vec<_> = match shown.own {
+        true => unrevoked_log_keys(trust, member),
+        false => trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect(),
+    };
+    let refused = || format!("the head of the log of `{member}` is refused");
+    let by_key = match Checkpoint::verify(note, &origin, &keys) {
+        Err(CheckpointError::NotSigned(_)) => None,
+        read => Some(read.or_unverified(refused)?),
+    };
+    if let Some(head) = by_key {
+        return Ok(head);
+    }
+    let head = Checkpoint::verify(note, &origin, &log_keys(trust, member)).or_unverified(refused)?;
+    let same = Checkpoint::read(shown.cosigned, &origin).is_ok_and(|read| read == head);
+    let cosignatures = cosignature::verified(trust, shown.cosigned).or_unverified(refused)?;
+    if same && cosignature::counted(trust, member, &cosignatures) >= trust.charter().witness_quorum(member).max(1) {
+        return Ok(head);
+    }
+    Err(CheckpointError::NotSigned(origin)).or_unverified(refused)
+}
+
+/// Checks a page of a log against the head held before.
 pub(crate) fn check_page(
     store: &Store,
     trust: &Trust,
-    member: &str,
+    shown: &Shown<'_>,
     held: Option<&HeadRow>,
     page: &RecordPage,
     now: i64,
 ) -> Result<CheckedPage> {
+    let member = shown.member;
     let from = held.map_or(0, |h| h.size.max(0) as u64);
     let leaves = page.leaves.iter().map(|l| STANDARD.decode(l)).collect::<Result<Vec<_>, _>>();
     let leaves = leaves.or_unverified(|| "a leaf is not base64".to_owned())?;
@@ -77,10 +116,7 @@ pub(crate) fn check_page(
         records.push(record);
     }
     check_all_there(from, &leaves, &records)?;
-    let keys: Vec<_> = trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect();
-    let origin = checkpoint::origin(trust.forum(), member);
-    let head = Checkpoint::verify(&page.checkpoint, &origin, &keys)
-        .or_unverified(|| format!("the head of the log of `{member}` is refused"))?;
+    let head = check_head(&trust, shown, &page.checkpoint, now)?;
     let hashes: Vec<Hash> = leaves.iter().map(|l| log::leaf_hash(l)).collect();
     let stored = StoredHashes { store, forum: trust.forum(), member };
     let appended = Tree(&stored).append(from, &hashes).or_unverified(|| "the log cannot be extended".to_owned())?;

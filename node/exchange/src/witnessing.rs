@@ -1,10 +1,10 @@
 //! Witnessing: cosigns other members' heads by the rules of C2SP tlog-witness, and collects cosignatures on this member's own.
 
-use chancery_ledger::checkpoint::{self, Checkpoint};
+use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
 use chancery_ledger::cosignature::{self, Cosignature};
 use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
-use chancery_ledger::{Purpose, Trust, time};
+use chancery_ledger::{PublicKey, Purpose, Trust, time};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{HeadInfo, SyncRequest, SyncResponse};
 use chancery_store::Store;
@@ -74,7 +74,11 @@ impl Node {
         if forked.iter().any(|(member, _)| *member == owner) {
             return Err(Error::denied(format!("the log of `{owner}` was seen forked: nothing of it is cosigned")));
         }
-        self.check_witness(&trust)?;
+        let mut memory = self.witness_memory();
+        if let Err(doubt) = self.check_witness(&trust) {
+            memory.doubt();
+            return Err(doubt);
+        }
         let last = self.store().witnessed_get(trust.forum(), &owner).or_storage(failed)?;
         if last.as_ref().is_some_and(|l| now + MAX_BACK_S < l.at) {
             tracing::error!("this node's clock went back: it cosigns nothing until it is right");
@@ -84,6 +88,12 @@ impl Node {
             Ok(head) => head,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let held = self.store().head_get(trust.forum(), &owner).or_storage(failed)?;
+        if let Some(held) = held.filter(|held| is_complete(held) && head.size <= held.size.max(0) as u64)
+            && self.contradiction(&held, &head, request.checkpoint.clone())?.is_some()
+        {
+            return Ok(Err(Refusal::Forked(head.size)));
+        }
         let new = WitnessedRow {
             forum: trust.forum().to_owned(),
             member: owner,
@@ -91,10 +101,7 @@ impl Node {
             root: head.root.0.to_vec(),
             at: last.as_ref().map_or(now, |l| l.at.max(now)),
         };
-        if !self.store().witnessed_advance(last.as_ref(), &new).or_storage(failed)? {
-            return Err(Error::conflict("another request came first: ask again"));
-        }
-        self.mark_cosigned(trust.forum(), new.at)?;
+        self.remember_cosigned(&mut memory, last.as_ref(), &new)?;
         let name = cosignature::witness_name(trust.forum(), self.member());
         let line = cosignature::cosign(&request.checkpoint, &name, &key, new.at);
         line.or_invalid(|| "not cosigned".to_owned()).map(Ok)
@@ -159,7 +166,17 @@ impl Node {
     }
 
     async fn cosign_request(&self, head: &HeadRow, old: u64) -> Result<String> {
-        let (store, head) = (self.store().clone(), head.clone());
+        let (store, mut head) = (self.store().clone(), head.clone());
+        let trust = self.trust()?;
+        let origin = checkpoint::origin(&head.forum, &head.member);
+        let keys: Vec<PublicKey> =
+            trust.in_force(&head.member, Purpose::Log, self.now()).iter().map(|d| d.delegation.key).collect();
+        // The same head once more, for it came back from the peers signed by a log key that nobody cosigns after any more.
+        if let Err(CheckpointError::NotSigned(_)) = Checkpoint::verify(&head.checkpoint, &origin, &keys) {
+            let key = self.keyring().key(Purpose::Log)?;
+            let same = Checkpoint::read(&head.checkpoint, &origin).and_then(|same| same.sign(&key));
+            head.checkpoint = same.or_invalid(|| "this node's own head".to_owned())?;
+        }
         let work = move || {
             let stored = StoredHashes { store: &store, forum: &head.forum, member: &head.member };
             let proof = Tree(&stored).prove_consistency(head.size.max(0) as u64, old);

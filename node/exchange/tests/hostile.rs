@@ -99,7 +99,16 @@ const ANSWERS: [(&str, Answer, &str); 13] = [
     ),
     (
         "this node's own log, unsigned",
-        |log, q| heads(q, vec![HeadInfo { member: "MEX".to_owned(), checkpoint: log.note().replace("/GTM", "/MEX") }]),
+        |log, q| {
+            heads(
+                q,
+                vec![HeadInfo {
+                    member: "MEX".to_owned(),
+                    checkpoint: log.note().replace("/GTM", "/MEX"),
+                    cosigned: None,
+                }],
+            )
+        },
         "a head said to be of this node's own log",
     ),
     (
@@ -610,7 +619,7 @@ async fn a_suspended_state_dates_no_cosignature_back() {
         let answer = move |_: &str, q: &SyncRequest| match q {
             SyncRequest::Heads { .. } => {
                 count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                SyncResponse::Heads(vec![HeadInfo { member: "GTM".to_owned(), checkpoint: checkpoint.clone() }])
+                SyncResponse::Heads(vec![HeadInfo { checkpoint: checkpoint.clone(), ..honest.head() }])
             }
             other => honest.answer(other),
         };
@@ -752,7 +761,7 @@ async fn embargoes_are_judged_by_the_earlier_of_this_clock_and_the_witnesses() {
         };
         assert!(clock.ok == ok && clock.detail.contains(part), "{ahead}: {clock:?}");
         let judged = time::parse(clock.detail.rsplit(' ').next().unwrap()).unwrap();
-        let (earliest, latest) = (now() + ahead.min(0) - 60, now() + ahead.min(0));
+        let (earliest, latest) = (now() + ahead.min(0) - 300, now() + ahead.min(0));
         assert!((earliest..=latest).contains(&judged), "{ahead}: {clock:?}");
         drop(hostile);
         mex.stop().await;
@@ -789,7 +798,7 @@ async fn a_log_key_that_was_revoked_stops_its_log_no_more() {
     let origin = chancery_ledger::checkpoint::origin(&forum, "MEX");
     let head =
         chancery_ledger::checkpoint::Checkpoint { origin, size: 1_000_000, root: chancery_ledger::log::empty_root() };
-    let head = HeadInfo { member: "MEX".to_owned(), checkpoint: head.sign(&stolen).unwrap() };
+    let head = HeadInfo { member: "MEX".to_owned(), checkpoint: head.sign(&stolen).unwrap(), cosigned: None };
     let mex = world.serve("MEX").await;
     mex.node.adopt(&bundle).await.unwrap();
     let script = move |_: &str, question: &SyncRequest| match question {
@@ -800,5 +809,55 @@ async fn a_log_key_that_was_revoked_stops_its_log_no_more() {
     mex.refused(&forum, "a head said to be of this node's own log", 0).await;
     let own = by_mex(&world, RecordKind::Timestamp, serde_json::json!({}), &[]);
     mex.node.append_public(vec![(RecordKind::Timestamp, own)]).await.unwrap();
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_recalls_what_it_cosigned_of_a_log_that_has_grown_since() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let log = Log::new(&world, "GTM");
+    let (before, line) = {
+        let witness = world.keyring("MEX").key(Purpose::Witness).unwrap();
+        let name = cosignature::witness_name(&forum, "MEX");
+        (log.note(), cosignature::cosign(&log.note(), &name, &witness, now() - 300).unwrap())
+    };
+    let grown = log.clone().with_leaf(&"0a".repeat(32)).with_leaf(&"0b".repeat(32));
+    // By its line alone, as a peer gives it that keeps no note of that head.
+    let alone = cosignature::joined(&format!("{}\n\n", before.split_once("\n\n").unwrap().0), [line.as_str()]);
+    let head = HeadInfo { cosigned: Some(alone), ..grown.head() };
+    let script = move |_: &str, question: &SyncRequest| match question {
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![head.clone()]),
+        other => grown.answer(other),
+    };
+    let hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    // Its folder was put back from before it had cosigned anything.
+    std::fs::remove_file(world.folder("MEX").join("witness.mark")).unwrap();
+    let mex = world.serve("MEX").await;
+    let recalled = wait_for(|| mex.store.witnessed_get(&forum, "GTM").unwrap()).await.expect("not recalled");
+    assert_eq!(recalled.size, log.leaves.len() as i64);
+    // One of two others has shown its heads: that is not most of them.
+    let body = format!("old {}\n\n{before}", log.leaves.len());
+    let answer = hostile.ask("MEX", &SyncRequest::Cosign { forum, body }).await;
+    assert!(matches!(&answer, SyncResponse::Refused(text) if text.contains("cosigns nothing until")), "{answer:?}");
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_cosigns_nothing_that_contradicts_the_log_it_holds() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let base = Log::new(&world, "GTM");
+    let (held, fork) =
+        (base.clone().with_leaf(&"0a".repeat(32)).with_leaf(&"0b".repeat(32)), base.with_leaf(&"0c".repeat(32)));
+    let size = held.leaves.len() as u64;
+    let hostile = Hostile::start(&world, "GTM", Box::new(move |_, q| held.answer(q))).await;
+    let mex = world.serve("MEX").await;
+    wait_for(|| (mex.size_of(&forum, "GTM") == size).then_some(())).await.expect("MEX took no log");
+    assert!(mex.store.witnessed_get(&forum, "GTM").unwrap().is_none(), "nothing of it was cosigned");
+    let body = format!("old 0\n\n{}", fork.note());
+    let answer = hostile.ask("MEX", &SyncRequest::Cosign { forum: forum.clone(), body }).await;
+    assert!(matches!(&answer, SyncResponse::Refused(text) if text.contains("the log is forked")), "{answer:?}");
+    assert_eq!(mex.store.evidence_list(&forum).unwrap().len(), 1);
     mex.stop().await;
 }

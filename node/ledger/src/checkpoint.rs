@@ -117,9 +117,14 @@ pub fn contradict(a: &str, b: &str, origin: &str, keys: &[PublicKey]) -> Result<
 }
 
 impl Checkpoint {
+    /// What is signed: origin, size and root, a line each.
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, self.root)
+    }
+
     /// Signs the head with the log key.
     pub fn sign(&self, key: &KeyPair) -> Result<String, CheckpointError> {
-        let text = format!("{}\n{}\n{}\n", self.origin, self.size, self.root);
+        let text = self.text();
         let malformed = |e: &dyn std::fmt::Display| CheckpointError::Malformed(e.to_string());
         let mut note = Note::new(text.as_bytes(), &[]).map_err(|e| malformed(&e))?;
         note.add_sigs(&[&NoteSigner { name: &self.origin, key }]).map_err(|e| malformed(&e))?;
@@ -180,6 +185,10 @@ fn parse(note: &str, origin: &str) -> Result<(Checkpoint, Note), CheckpointError
     if body.size() > MAX_LEAVES {
         return Err(CheckpointError::Malformed(format!("{} leaves", body.size())));
     }
+    // No log of a forum has such lines, and whoever keeps size and root of a head could not say what was signed.
+    if !body.extension().is_empty() {
+        return Err(CheckpointError::Malformed("more lines than origin, size and root".to_owned()));
+    }
     Ok((Checkpoint { origin: origin.to_owned(), size: body.size(), root: *body.hash() }, parsed))
 }
 
@@ -202,6 +211,8 @@ mod tests {
         assert!(Checkpoint::verify(&note, &head().origin, &[other.public()]).is_err());
         assert!(Checkpoint::verify(&note, &head().origin, &[]).is_err());
         assert!(matches!(Checkpoint::read(&note, "chancery/x/MEX"), Err(CheckpointError::Origin { .. })));
+        let longer = note.replacen("\n\n", "\nand more\n\n", 1);
+        assert!(matches!(Checkpoint::read(&longer, &head().origin), Err(CheckpointError::Malformed(_))));
     }
 
     proptest! {

@@ -50,7 +50,7 @@ pub enum Refusal {
     #[error("the head cosigned last has {0} leaves")]
     Conflict(u64),
     /// 409: two signed heads of one size.
-    #[error("a head of {0} leaves with another root was cosigned: the log is forked")]
+    #[error("a head of {0} leaves with another root was cosigned or is held: the log is forked")]
     Forked(u64),
     /// 422.
     #[error("the consistency proof from {old} to {new} leaves does not hold")]

@@ -149,6 +149,9 @@ pub struct HeadInfo {
     pub member: String,
     /// The signed note.
     pub checkpoint: String,
+    /// An earlier head that the asker's witness has cosigned, as a note that its line alone signs: the asker may have forgotten it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<String>,
 }
 
 /// Leaves and records of a log from a position on.
@@ -331,7 +334,8 @@ impl SyncResponse {
                 at_most("heads", heads.len(), MAX_HEADS)?;
                 heads.iter().try_for_each(|head| {
                     member(&head.member)?;
-                    at_most("checkpoint", head.checkpoint.len(), MAX_CHECKPOINT)
+                    at_most("checkpoint", head.checkpoint.len(), MAX_CHECKPOINT)?;
+                    at_most("checkpoint", head.cosigned.as_ref().map_or(0, String::len), MAX_CHECKPOINT)
                 })
             }
             Self::Records(page) => page.check(),
@@ -441,7 +445,7 @@ mod tests {
 
     #[test]
     fn answers_beyond_their_limits_are_unfit() {
-        let head = |size| HeadInfo { member: "MEX".to_owned(), checkpoint: "x".repeat(size) };
+        let head = |size| HeadInfo { member: "MEX".to_owned(), checkpoint: "x".repeat(size), cosigned: None };
         let page = |leaves, records| {
             let item = RecordItem { position: 0, envelope: "{}".to_owned(), salt: None };
             SyncResponse::Records(Box::new(RecordPage {
@@ -465,6 +469,10 @@ mod tests {
             (SyncResponse::Heads(vec![head(MAX_CHECKPOINT); MAX_HEADS]), None),
             (SyncResponse::Heads(vec![head(1); MAX_HEADS + 1]), Some(Unfit::Limit("heads"))),
             (SyncResponse::Heads(vec![head(MAX_CHECKPOINT + 1)]), Some(Unfit::Limit("checkpoint"))),
+            (
+                SyncResponse::Heads(vec![HeadInfo { cosigned: Some("x".repeat(MAX_CHECKPOINT + 1)), ..head(1) }]),
+                Some(Unfit::Limit("checkpoint")),
+            ),
             (page(MAX_LEAVES, MAX_LEAVES), None),
             (page(MAX_LEAVES + 1, 0), Some(Unfit::Limit("leaves"))),
             (page(1, 2), Some(Unfit::Limit("records"))),

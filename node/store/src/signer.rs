@@ -1,5 +1,5 @@
-//! The signer's marks: files beside the database that say how far this node's log was signed, and when its witness cosigned last, and on which
-//! file each was written.
+//! The signer's marks: files beside the database that say how far this node's log was signed, and how far its witness has cosigned the others', and
+//! on which file each was written.
 //!
 //! A database put back from a backup has fewer leaves than the mark says; a whole folder put back, or copied, has a mark that is
 //! another file than the one it names. Either way this node may have signed more than it knows, and must ask its peers first. A folder
@@ -19,7 +19,7 @@ use crate::folder::DataFolder;
 pub enum Signed {
     /// This node's log: how many leaves its head has.
     Log,
-    /// The heads of others that its witness has cosigned: when, unix seconds.
+    /// The heads of others that its witness has cosigned: how many leaves they have together.
     Witness,
 }
 
@@ -71,14 +71,14 @@ impl DataFolder {
         self.mark(of, forum, size, true)
     }
 
-    /// Marks that this node's witness has cosigned until `at`, whatever the mark said before: the peers know of no more.
-    pub fn witness_mark_renew(&self, forum: &str, at: u64) -> Result<(), StoreError> {
+    /// Marks that this node's witness has cosigned so far, whatever the mark said before: the peers know of no more.
+    pub fn witness_mark_renew(&self, forum: &str, size: u64) -> Result<(), StoreError> {
         let path = self.signer_mark(Signed::Witness);
         match fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(StoreError::file("renew the witness's mark", &path, e))
             }
-            _ => self.mark(Signed::Witness, forum, at, true),
+            _ => self.mark(Signed::Witness, forum, size, true),
         }
     }
 

@@ -20,7 +20,7 @@ use super::PAGE_BYTES;
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
-use crate::tiles::{cosigned, is_complete};
+use crate::tiles::{cosigned, cosigned_before, is_complete};
 
 impl Node {
     /// Answers a peer's question.
@@ -44,16 +44,18 @@ impl Node {
         })
     }
 
-    /// The heads of the logs that are here whole; and the peer's own in any case, for it may have forgotten what it signed.
+    /// The heads of the logs that are here whole; and the peer's own in any case, for it may have forgotten what it signed, as it may have
+    /// forgotten what it cosigned.
     async fn answer_heads(&self, peer: &str, forum: &str) -> Result<SyncResponse> {
         self.check_forum(forum)?;
         let wanted = forum.to_owned();
         let read = move |s: &Store| Ok((s.head_list(&wanted)?, s.cosignature_list(&wanted)?));
         let (rows, held) = self.store().run(read).await.or_storage(|| "cannot read the heads".to_owned())?;
-        let heads = rows
-            .iter()
-            .filter(|h| is_complete(h) || h.member == peer)
-            .map(|h| HeadInfo { member: h.member.clone(), checkpoint: cosigned(h, &held) });
+        let heads = rows.iter().filter(|h| is_complete(h) || h.member == peer).map(|h| HeadInfo {
+            member: h.member.clone(),
+            checkpoint: cosigned(h, &held),
+            cosigned: cosigned_before(h, &held, peer),
+        });
         Ok(SyncResponse::Heads(heads.collect()))
     }
 

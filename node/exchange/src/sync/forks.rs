@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::equivocation::Equivocation;
 use chancery_ledger::log::Tree;
-use chancery_ledger::proof::{encode_hashes, log_keys, unrevoked_log_keys};
+use chancery_ledger::proof::{encode_hashes, log_keys};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{EvidenceItem, Growth, HeadHint, HeadInfo, MAX_EVIDENCE, SyncRequest, SyncResponse};
 use chancery_store::logs::{EvidenceRow, HeadRow};
@@ -16,6 +16,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::is_complete;
+use crate::verify::{Shown, check_head};
 
 /// The part of a proof that the evidence table keeps as text.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,7 +46,12 @@ impl Node {
     }
 
     /// What `offered`, no larger than what is held, contradicts; none if it is an earlier state of the same log.
-    fn contradiction(&self, held: &HeadRow, offered: &Checkpoint, note: String) -> Result<Option<Equivocation>> {
+    pub(crate) fn contradiction(
+        &self,
+        held: &HeadRow,
+        offered: &Checkpoint,
+        note: String,
+    ) -> Result<Option<Equivocation>> {
         let failed = || "cannot read the log".to_owned();
         let stored = StoredHashes { store: self.store(), forum: &held.forum, member: &held.member };
         let (tree, size) = (Tree(&stored), held.size.max(0) as u64);
@@ -176,10 +182,9 @@ impl Node {
         forum: &str,
         info: &HeadInfo,
     ) -> Result<()> {
-        let (trust, origin) = (self.trust()?, checkpoint::origin(forum, &info.member));
         // Who has stolen a key that was revoked since could else stop this log by a head larger than any.
-        let keys = unrevoked_log_keys(&trust, &info.member);
-        let offered = Checkpoint::verify(&info.checkpoint, &origin, &keys);
+        let shown = Shown { member: &info.member, own: true, cosigned: &info.checkpoint };
+        let offered = check_head(&*self.trust()?, &shown, &info.checkpoint, self.now());
         let offered = offered.or_unverified(|| "a head said to be of this node's own log".to_owned())?;
         let held = self.head_of(forum, &info.member).await?;
         let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);

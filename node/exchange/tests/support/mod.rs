@@ -244,7 +244,7 @@ impl Log {
     }
 
     pub fn head(&self) -> HeadInfo {
-        HeadInfo { member: self.member.clone(), checkpoint: self.note() }
+        HeadInfo { member: self.member.clone(), checkpoint: self.note(), cosigned: None }
     }
 
     /// Everything from `from` on in one page.

@@ -45,7 +45,7 @@ pub(crate) fn answers() -> Vec<SyncResponse> {
     let pair =
         EvidenceItem { member: member(), first: text(), second: text(), root: Some(text()), proof: vec![text()] };
     vec![
-        SyncResponse::Heads(vec![HeadInfo { member: member(), checkpoint: text() }]),
+        SyncResponse::Heads(vec![HeadInfo { member: member(), checkpoint: text(), cosigned: Some(text()) }]),
         SyncResponse::Records(Box::new(page)),
         SyncResponse::Forum(Box::new(forum)),
         SyncResponse::Missing(vec![item]),

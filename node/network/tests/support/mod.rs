@@ -141,9 +141,11 @@ pub fn admission(seed: u8, not_after: i64) -> AdmittedPeer {
 
 fn answer(request: &SyncRequest) -> SyncResponse {
     match request {
-        SyncRequest::Heads { .. } => {
-            SyncResponse::Heads(vec![HeadInfo { member: "MEX".to_owned(), checkpoint: "signed".to_owned() }])
-        }
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![HeadInfo {
+            member: "MEX".to_owned(),
+            checkpoint: "signed".to_owned(),
+            cosigned: None,
+        }]),
         SyncRequest::Records { .. }
         | SyncRequest::Forum { .. }
         | SyncRequest::Cosign { .. }
