@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -59,9 +60,19 @@ impl Answer {
     }
 }
 
-/// A port nobody listens on now.
+/// A port nobody listens on now, below those that the system gives to connections. Each of the tests that run at once has its own thousand: what one
+/// has chosen and not yet taken, another must not take.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = std::process::id();
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse().ok()).unwrap_or(process);
+    loop {
+        let place = (process.wrapping_mul(37) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 1_000;
+        let port = (10_000 + slot % 20 * 1_000 + place) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
 }
 
 /// A node's folder and where it listens.

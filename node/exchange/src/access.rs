@@ -440,7 +440,6 @@ mod tests {
             period_end: "2024".to_owned(),
             audience: "public".to_owned(),
             embargo: None,
-            report: None,
         }
     }
 

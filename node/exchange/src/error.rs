@@ -78,6 +78,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// The message with those of its causes.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(c) = cause {
+            text = format!("{text}: {c}");
+            cause = c.source();
+        }
+        text
+    }
+
     /// The request is wrong.
     pub fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), cause: None }

@@ -168,7 +168,7 @@ impl Node {
         let envelope = Envelope::seal(&payload, &[&publisher]).or_storage(|| "cannot sign the metadata".to_owned())?;
         // What the others would refuse is not published.
         let verified = check_metadata(self.structures(), &trust, &envelope, self.member(), self.now());
-        let id = verified.map_err(|e| Error::denied(with_cause(&e)))?.id;
+        let id = verified.map_err(|e| Error::denied(e.with_causes()))?.id;
         self.append(vec![NewRecord::public(RecordKind::Metadata, envelope)], Vec::new(), Vec::new(), None).await?;
         Ok(id)
     }
@@ -179,15 +179,4 @@ impl Node {
         let filter = MetadataFilter { member, dataflow: Some(dataflow.to_owned()), ..MetadataFilter::default() };
         Ok(self.metadata(filter).await?.pop())
     }
-}
-
-/// An error's text with those of its causes.
-fn with_cause(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(c) = cause {
-        text = format!("{text}: {c}");
-        cause = c.source();
-    }
-    text
 }

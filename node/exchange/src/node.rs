@@ -23,6 +23,8 @@ use crate::held::HeldReleases;
 use crate::keyring::Keyring;
 use crate::signer::{Confirmations, WitnessMemory};
 
+/// Most files whose rows are known to have been checked.
+const MAX_CHECKED_ROWS: u64 = 10_000;
 /// Most schemas kept: every dataflow in the six languages it has names in.
 const MAX_SCHEMAS: u64 = 200;
 
@@ -48,8 +50,10 @@ struct Inner {
     /// Which peers know no more of this node's own log than is here.
     confirmations: Mutex<Confirmations>,
     witness_memory: Mutex<WitnessMemory>,
-    /// When each peer was asked last for what is missing of each log.
-    asked: Mutex<HashMap<(String, String), Instant>>,
+    /// When each peer was asked last for what is missing of each log, and from where it is asked next.
+    asked: Mutex<HashMap<(String, String), (Instant, u64)>>,
+    /// How many rows of a dataflow files hold that were read for a release that names them, or why they are none.
+    checked_rows: Cache<(String, String), Result<u64, String>>,
     /// Another one after the transport key has changed.
     network: RwLock<Option<NetworkHandle>>,
     /// Logs being pulled now: two peers must not feed one log at once.
@@ -85,6 +89,7 @@ impl Node {
             access,
             held: HeldReleases::default(),
             schemas: Cache::new(MAX_SCHEMAS),
+            checked_rows: Cache::new(MAX_CHECKED_ROWS),
             files: ArtefactFiles::new(&folder),
             engine: engine.or_storage(|| "cannot start the query engine".to_owned())?,
             structures: chancery_schema::shared::structures()
@@ -175,15 +180,25 @@ impl Node {
         self.inner.witness_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a peer was not asked for what is missing of a log for `pause`; if so, it counts as asked now.
-    pub(crate) fn ask_again(&self, peer: &str, member: &str, pause: Duration) -> bool {
-        let mut asked = self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = (peer.to_owned(), member.to_owned());
-        let due = asked.get(&place).is_none_or(|at| at.elapsed() >= pause);
-        if due {
-            asked.insert(place, Instant::now());
+    /// From where a peer is to be asked for what is missing of a log; none if it was asked within `pause`.
+    pub(crate) fn gaps_from(&self, peer: &str, member: &str, pause: Duration) -> Option<u64> {
+        let asked = self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked.get(&(peer.to_owned(), member.to_owned())) {
+            Some((at, _)) if at.elapsed() < pause => None,
+            Some((_, from)) => Some(*from),
+            None => Some(0),
         }
-        due
+    }
+
+    /// Notes that a peer is asked now, and from where next.
+    pub(crate) fn gaps_asked(&self, peer: &str, member: &str, next: u64) {
+        let mut asked = self.inner.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert((peer.to_owned(), member.to_owned()), (Instant::now(), next));
+    }
+
+    /// What is known of the rows of a file, by hash and dataflow.
+    pub(crate) fn checked_rows(&self) -> &Cache<(String, String), Result<u64, String>> {
+        &self.inner.checked_rows
     }
 
     pub(crate) fn network(&self) -> Option<NetworkHandle> {

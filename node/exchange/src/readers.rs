@@ -408,7 +408,8 @@ impl Node {
         let row = self.readable_release(id, Action::Discover).await?;
         let tombstone = self.tombstone(&row).await?;
         let timestamp = self.timestamp_of(&row).await?.map(|(_, at)| time::format(at));
-        let report: Option<serde_json::Value> = row.report.as_ref().and_then(|r| serde_json::from_slice(r).ok());
+        let report = self.release_report(&row.id).await?;
+        let report: Option<serde_json::Value> = report.and_then(|r| serde_json::from_slice(&r).ok());
         let view =
             self.release_views(vec![row]).await?.pop().ok_or_else(|| Error::not_found("there is no such release"))?;
         let mut value = serde_json::to_value(view).or_storage(|| "cannot write the release".to_owned())?;

@@ -302,8 +302,8 @@ pub(crate) fn new_release(id: &str, payload: &Payload<Release>, now: i64, report
             period_end,
             audience: intent.audience.text(),
             embargo: intent.embargo.as_deref().and_then(time::parse),
-            report,
         },
+        report,
         artefacts: (0..)
             .zip(&intent.artefacts)
             .map(|(ordinal, a)| ReleaseArtefactRow {

@@ -138,9 +138,6 @@ impl Node {
         last: Option<&WitnessedRow>,
         new: &WitnessedRow,
     ) -> Result<()> {
-        if last == Some(new) {
-            return Ok(());
-        }
         if !self.store().witnessed_advance(last, new).or_storage(|| "cannot remember what is cosigned".to_owned())? {
             return Err(Error::conflict("another request came first: ask again"));
         }

@@ -17,7 +17,7 @@ use chancery_store::logs::{HeadRow, LogExtension, RecordRow};
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::new_release;
-use crate::tiles::cosigned_note;
+use crate::tiles::{cosigned_note, is_complete};
 use crate::verify::{CheckedPage, CheckedRecord, Shown, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
@@ -138,47 +138,12 @@ impl Node {
         let mut extension = self.extension_of(&checked, member, expected_size, now)?;
         let mut versions = self.metadata_versions(member).await?;
         for record in &checked.records {
-            match record.kind {
-                RecordKind::Release => {
-                    match self.take_release(network, peer, member, &checked.trust, record, now).await {
-                        Ok(release) => {
-                            extension.releases.push(release);
-                            extension.records.push(row_of(record, checked.trust.forum(), member, now)?);
-                        }
-                        // Not there now is no reason to pass it over: the page is asked for again.
-                        Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
-                        Err(error) => self.note_refusal(member, &format!("release {}", record.id), &error).await,
-                    }
-                }
-                RecordKind::Withdrawal => match verify_withdrawal(&checked.trust, &record.envelope, member) {
-                    Ok(payload) => {
-                        extension.withdrawn.push(payload.body.release);
-                        extension.records.push(row_of(record, checked.trust.forum(), member, now)?);
-                    }
-                    Err(error) => {
-                        let error = Error::unverified(error.to_string());
-                        self.note_refusal(member, &format!("withdrawal {}", record.id), &error).await;
-                    }
-                },
-                RecordKind::Metadata => match self.take_metadata(&checked.trust, record, member, &mut versions, now) {
-                    Ok(row) => extension.records.push(row),
-                    Err(error) => self.note_refusal(member, &format!("metadata {}", record.id), &error).await,
-                },
-                RecordKind::Timestamp => match timestamp::verify_record(&checked.trust, &record.envelope, member) {
-                    Ok(_) => extension.records.push(row_of(record, checked.trust.forum(), member, now)?),
-                    Err(error) => {
-                        let error = Error::unverified(error.to_string());
-                        self.note_refusal(member, &format!("time-stamp {}", record.id), &error).await;
-                    }
-                },
-                RecordKind::Charter | RecordKind::Suspension => match self.take_agreed(member, record).await {
-                    Ok(()) => extension.records.push(row_of(record, checked.trust.forum(), member, now)?),
-                    Err(error) => {
-                        self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
-                    }
-                },
-                RecordKind::Delegation | RecordKind::Revocation => {
-                    extension.records.push(row_of(record, checked.trust.forum(), member, now)?)
+            match self.take_record(network, peer, &checked, record, &mut versions, &mut extension).await {
+                Ok(()) => {}
+                // Not there now is no reason to pass it over: the page is asked for again.
+                Err(error @ (Error::Unavailable { .. } | Error::Storage { .. })) => return Err(error),
+                Err(error) => {
+                    self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
                 }
             }
         }
@@ -187,11 +152,53 @@ impl Node {
         }
         let withdrawn = std::mem::take(&mut extension.withdrawn);
         extension.withdrawn = self.only_of(member, withdrawn, &extension).await?;
+        let head = extension.head.clone();
         self.store()
             .run(move |s| s.log_extend(&extension))
             .await
             .or_storage(|| format!("cannot store the log of `{member}`"))?;
+        // Its cosignatures may have been here before it.
+        if is_complete(&head) {
+            self.keep_cosignatures(&checked.trust, head, Vec::new()).await?;
+        }
         tracing::info!(member, peer, from = expected_size, leaves = checked.leaves.len(), "log extended");
+        Ok(())
+    }
+
+    /// Checks one record of a page, and puts it and what it brings into the extension.
+    async fn take_record(
+        &self,
+        network: &NetworkHandle,
+        peer: &str,
+        checked: &CheckedPage,
+        record: &CheckedRecord,
+        versions: &mut metadata::MetadataVersions,
+        extension: &mut LogExtension,
+    ) -> Result<()> {
+        let (trust, member, now) = (&checked.trust, extension.head.member.clone(), extension.head.updated_at);
+        match record.kind {
+            RecordKind::Release => {
+                let release = self.take_release(network, peer, &member, trust, record, now).await?;
+                extension.releases.push(release);
+            }
+            RecordKind::Withdrawal => {
+                let payload = verify_withdrawal(trust, &record.envelope, &member);
+                let payload = payload.or_unverified(|| format!("the withdrawal {} is refused", record.id))?;
+                extension.withdrawn.push(payload.body.release);
+            }
+            RecordKind::Metadata => {
+                let row = self.take_metadata(trust, record, &member, versions, now)?;
+                extension.records.push(row);
+                return Ok(());
+            }
+            RecordKind::Timestamp => {
+                let checked = timestamp::verify_record(trust, &record.envelope, &member);
+                checked.or_unverified(|| format!("the time-stamp {} is refused", record.id))?;
+            }
+            RecordKind::Charter | RecordKind::Suspension => self.take_agreed(&member, record).await?,
+            RecordKind::Delegation | RecordKind::Revocation => {}
+        }
+        extension.records.push(row_of(record, trust.forum(), &member, now)?);
         Ok(())
     }
 
@@ -260,7 +267,7 @@ impl Node {
         for artefact in &intent.artefacts {
             if self.files().has(&artefact.sha256, artefact.bytes) {
                 // What it was checked for when it came may be another dataflow.
-                self.check_held(&intent.dataflow, artefact).await?;
+                self.check_held_file(&intent.dataflow, artefact).await?;
             } else {
                 self.fetch(network, peer, &intent.forum, &intent.dataflow, artefact).await?;
             }
@@ -272,12 +279,7 @@ impl Node {
 
     /// Keeps why something was refused, for the log and for `doctor`.
     pub(crate) async fn note_refusal(&self, peer: &str, what: &str, error: &Error) {
-        let mut reason = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(c) = cause {
-            reason = format!("{reason}: {c}");
-            cause = c.source();
-        }
+        let reason = error.with_causes();
         if matches!(error, Error::Unavailable { .. }) {
             tracing::debug!(peer, what, reason, "not available now");
             return;

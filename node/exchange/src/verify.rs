@@ -186,18 +186,43 @@ pub(crate) fn check_release(trust: &Trust, envelope: &Envelope, member: &str, no
     Ok(verified)
 }
 
+fn unfit(artefact: &Artefact) -> String {
+    format!("the artefact {} does not fit the schema", artefact.sha256)
+}
+
+fn check_rows(artefact: &Artefact, found: u64) -> Result<()> {
+    if found == artefact.rows {
+        return Ok(());
+    }
+    Err(Error::unverified(format!("{}: {found} rows, {} were signed", unfit(artefact), artefact.rows)))
+}
+
 impl Node {
     /// Checks a received file's rows against its dataflow and its description in the record.
     pub(crate) fn check_artefact(&self, path: &std::path::Path, dataflow: &str, artefact: &Artefact) -> Result<()> {
+        let rows = self.rows_of(path, dataflow, Limits { rows: artefact.rows, ..Limits::default() });
+        check_rows(artefact, rows.or_unverified(|| unfit(artefact))?)
+    }
+
+    /// [`Node::check_artefact`] for a file that is held. It is read once for each dataflow: else a member could have it read again and again by
+    /// releases that name it wrongly.
+    pub(crate) fn check_held(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
+        let key = (artefact.sha256.clone(), dataflow.to_owned());
+        let rows = self.checked_rows().get(&key).unwrap_or_else(|| {
+            let path = self.files().path(&artefact.sha256);
+            let rows = self.rows_of(&path, dataflow, Limits::default()).map_err(|error| error.with_causes());
+            self.checked_rows().insert(key, rows.clone());
+            rows
+        });
+        check_rows(artefact, rows.map_err(|reason| Error::unverified(format!("{}: {reason}", unfit(artefact))))?)
+    }
+
+    /// How many rows of a dataflow a file holds, and that all of them are.
+    fn rows_of(&self, path: &std::path::Path, dataflow: &str, limits: Limits) -> Result<u64> {
         let reference = dataflow.parse().or_unverified(|| "the dataflow is not a reference".to_owned())?;
         let schema = self.structures().dataset_schema(&reference);
         let schema = schema.or_unverified(|| format!("this node's schema has no dataflow `{dataflow}`"))?;
-        let what = || format!("the artefact {} does not fit the schema", artefact.sha256);
-        let facts = inspect(path, &schema, &Limits { rows: artefact.rows, ..Limits::default() }).or_unverified(what)?;
-        if facts.rows != artefact.rows {
-            return Err(Error::unverified(format!("{}: {} rows, {} were signed", what(), facts.rows, artefact.rows)));
-        }
-        Ok(())
+        Ok(inspect(path, &schema, &limits).or_unverified(|| "its rows".to_owned())?.rows)
     }
 
     /// Checks a stored release again: signatures, delegations, log proof, file.

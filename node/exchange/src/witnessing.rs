@@ -7,9 +7,9 @@ use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
 use chancery_ledger::{PublicKey, Purpose, Trust, time};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{HeadInfo, SyncRequest, SyncResponse};
-use chancery_store::Store;
 use chancery_store::logs::HeadRow;
 use chancery_store::witnessing::{CosignatureRow, PublishedHeadRow, WitnessedRow};
+use chancery_store::{Store, StoreError};
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
@@ -89,8 +89,9 @@ impl Node {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let held = self.store().head_get(trust.forum(), &owner).or_storage(failed)?;
-        if let Some(held) = held.filter(|held| is_complete(held) && head.size <= held.size.max(0) as u64)
-            && self.contradiction(&held, &head, request.checkpoint.clone())?.is_some()
+        let held = held.filter(|held| is_complete(held) && head.size <= held.size.max(0) as u64);
+        if let Some(held) = &held
+            && self.contradiction(held, &head, request.checkpoint.clone())?.is_some()
         {
             return Ok(Err(Refusal::Forked(head.size)));
         }
@@ -101,10 +102,28 @@ impl Node {
             root: head.root.0.to_vec(),
             at: last.as_ref().map_or(now, |l| l.at.max(now)),
         };
-        self.remember_cosigned(&mut memory, last.as_ref(), &new)?;
+        let repeated = last.as_ref() == Some(&new);
+        if !repeated {
+            self.remember_cosigned(&mut memory, last.as_ref(), &new)?;
+        }
         let name = cosignature::witness_name(trust.forum(), self.member());
         let line = cosignature::cosign(&request.checkpoint, &name, &key, new.at);
-        line.or_invalid(|| "not cosigned".to_owned()).map(Ok)
+        let line = line.or_invalid(|| "not cosigned".to_owned())?;
+        if !repeated {
+            // Whose log it is may lose it, and then has only what others show.
+            let row = CosignatureRow {
+                forum: new.forum,
+                member: new.member,
+                witness: self.member().to_owned(),
+                size: new.size,
+                root: new.root,
+                at: new.at,
+                line: line.clone(),
+            };
+            let held = held.filter(|held| held.size == row.size);
+            keep(self.store(), &trust, held, &[row], now).or_storage(|| "cannot keep a cosignature".to_owned())?;
+        }
+        Ok(Ok(line))
     }
 
     /// Asks a connected member to cosign this node's newest head, unless it has lately, and publishes the head once enough have.
@@ -226,8 +245,8 @@ impl Node {
         self.keep_cosignatures(&trust, head, believable(&trust, found, self.now())).await
     }
 
-    /// Keeps cosignatures of a head that is held, and publishes it if they are enough.
-    async fn keep_cosignatures(&self, trust: &Trust, head: HeadRow, found: Vec<Cosignature>) -> Result<()> {
+    /// Keeps cosignatures of a head that is held, and publishes it if they, with those held before, are enough.
+    pub(crate) async fn keep_cosignatures(&self, trust: &Trust, head: HeadRow, found: Vec<Cosignature>) -> Result<()> {
         let row = |c: Cosignature| CosignatureRow {
             forum: head.forum.clone(),
             member: head.member.clone(),
@@ -239,19 +258,28 @@ impl Node {
         };
         let rows: Vec<CosignatureRow> = found.into_iter().map(row).collect();
         let (trust, now) = (trust.clone(), self.now());
-        let work = move |s: &Store| {
-            s.cosignature_put(&rows, now.saturating_add(MAX_AHEAD_S))?;
-            let checkpoint = cosigned_note(s, &head)?;
-            let found = cosignature::verified(&trust, &checkpoint).unwrap_or_default();
-            let counted = cosignature::counted(&trust, &head.member, &found);
-            if counted >= trust.charter().witness_quorum(&head.member) {
-                let HeadRow { forum, member, size, root, .. } = head;
-                s.published_put(&PublishedHeadRow { forum, member, size, root, checkpoint, at: now })?;
-            }
-            Ok(())
-        };
+        let work = move |s: &Store| keep(s, &trust, Some(head), &rows, now);
         self.store().run(work).await.or_storage(|| "cannot keep a cosignature".to_owned())
     }
+}
+
+/// Keeps cosignatures, and publishes the head that they are of, if it is held, and they are enough.
+fn keep(
+    s: &Store,
+    trust: &Trust,
+    head: Option<HeadRow>,
+    rows: &[CosignatureRow],
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    s.cosignature_put(rows, now.saturating_add(MAX_AHEAD_S))?;
+    let Some(head) = head else { return Ok(()) };
+    let checkpoint = cosigned_note(s, &head)?;
+    let found = cosignature::verified(trust, &checkpoint).unwrap_or_default();
+    if cosignature::counted(trust, &head.member, &found) >= trust.charter().witness_quorum(&head.member) {
+        let HeadRow { forum, member, size, root, .. } = head;
+        s.published_put(&PublishedHeadRow { forum, member, size, root, checkpoint, at: now })?;
+    }
+    Ok(())
 }
 
 /// Those of `found` that may be believed when they arrive, at `now`. A cosignature's time is its witness's own word: a state that is suspended now could

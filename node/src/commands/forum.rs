@@ -50,17 +50,7 @@ pub(crate) async fn run(context: &Context, command: Forum) -> Result<()> {
         Forum::List => seats::list(context).await,
         Forum::Show { bundle: Some(path) } => say(context, &read_bundle(&path)?),
         Forum::Show { bundle: None } => say(context, &context.node().await?.forum_bundle().await?),
-        Forum::Join { bundle, genesis } => {
-            let node = context.node().await?;
-            let merged = node.join(&read_bundle(&bundle)?, &genesis).await?;
-            if let Some(first) = merged.refused.first() {
-                output::note(format!(
-                    "{} records of the bundle are refused and left out, first: {first}",
-                    merged.refused.len()
-                ));
-            }
-            say(context, &node.forum_bundle().await?)
-        }
+        Forum::Join { bundle, genesis } => join(context, &bundle, &genesis).await,
         Forum::Amend(args) => {
             let from = match &args.from {
                 Some(path) => read_bundle(path)?,
@@ -149,6 +139,15 @@ fn collect(context: &Context, output: &PathBuf, bundles: &[PathBuf]) -> Result<(
     }
     write(output, &serde_json::to_vec_pretty(&all)?)?;
     say(context, &all)
+}
+
+async fn join(context: &Context, bundle: &Path, genesis: &str) -> Result<()> {
+    let node = context.node().await?;
+    let refused = node.join(&read_bundle(bundle)?, genesis).await?.refused;
+    if let Some(first) = refused.first() {
+        output::note(format!("{} records of the bundle are refused and left out, first: {first}", refused.len()));
+    }
+    say(context, &node.forum_bundle().await?)
 }
 
 /// What was adopted, and what was not.

@@ -245,8 +245,14 @@ impl Store {
             .doing("read the logs' records")
     }
 
-    /// Positions of the leaves of a log, up to `limit`, behind which no record is held.
-    pub fn gap_list(&self, forum: &str, member: &str, limit: i64) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    /// Positions of the leaves of a log, from `from` on and up to `limit`, behind which no record is held.
+    pub fn gap_list(
+        &self,
+        forum: &str,
+        member: &str,
+        from: u64,
+        limit: i64,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let c = &mut *self.connection()?;
         let held = records::table
             .filter(
@@ -254,7 +260,7 @@ impl Store {
             )
             .select(records::position);
         let rows: Vec<(i64, Vec<u8>)> = leaves::table
-            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)))
+            .filter(leaves::forum.eq(forum).and(leaves::member.eq(member)).and(leaves::position.ge(position(from))))
             .filter(diesel::dsl::not(diesel::dsl::exists(held)))
             .order(leaves::position)
             .limit(limit)

@@ -47,8 +47,6 @@ pub struct ReleaseRow {
     pub audience: String,
     /// Not before, unix seconds.
     pub embargo: Option<i64>,
-    /// The disclosure report; only at its issuer.
-    pub report: Option<Vec<u8>>,
 }
 
 /// One file of a release.
@@ -74,6 +72,8 @@ pub struct NewRelease {
     pub release: ReleaseRow,
     /// Its files.
     pub artefacts: Vec<ReleaseArtefactRow>,
+    /// The disclosure report; only at its issuer.
+    pub report: Option<Vec<u8>>,
 }
 
 /// Which releases.
@@ -181,6 +181,13 @@ impl Store {
         releases::table.find(id).select(ReleaseRow::as_select()).first(c).optional().doing("read the release")
     }
 
+    /// The disclosure report of a release, if it is here.
+    pub fn release_report(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let c = &mut *self.connection()?;
+        let report = releases::table.find(id).select(releases::report).first(c).optional();
+        Ok(report.doing("read the release's report")?.flatten())
+    }
+
     /// The files of some releases, in order.
     pub fn release_artefact_list(&self, ids: &[String]) -> Result<Vec<ReleaseArtefactRow>, StoreError> {
         let c = &mut *self.connection()?;
@@ -242,7 +249,10 @@ pub(crate) fn insert_release(c: &mut AnyConnection, new: &NewRelease) -> Result<
     if let Some(later) = later {
         (release.replaced_by, release.replaced_at) = (Some(later), Some(release.received_at));
     }
-    diesel::insert_into(releases::table).values(&release).execute(c).doing("store the release")?;
+    diesel::insert_into(releases::table)
+        .values((&release, releases::report.eq(&new.report)))
+        .execute(c)
+        .doing("store the release")?;
     for artefact in &new.artefacts {
         diesel::insert_into(release_artefacts::table).values(artefact).execute(c).doing("store the release's file")?;
     }

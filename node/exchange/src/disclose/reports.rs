@@ -22,11 +22,18 @@ impl Node {
         Ok(html::page(&report, &row.title, &facts))
     }
 
-    /// A release's report, and the release without it.
+    /// A release's report, and the release.
     async fn reported(&self, id: &str) -> Result<(Vec<u8>, ReleaseRow)> {
-        let mut row = self.readable_release(id, Action::Discover).await?;
-        let report = row.report.take();
+        let row = self.readable_release(id, Action::Discover).await?;
+        let report = self.release_report(&row.id).await?;
         let none = || Error::not_found("this node has no disclosure report of the release: ask its issuer's");
         Ok((report.ok_or_else(none)?, row))
+    }
+
+    /// The report as it is stored, if it is here.
+    pub(crate) async fn release_report(&self, id: &str) -> Result<Option<Vec<u8>>> {
+        let id = id.to_owned();
+        let report = self.store().run(move |s| s.release_report(&id)).await;
+        report.or_storage(|| "cannot read the disclosure report".to_owned())
     }
 }

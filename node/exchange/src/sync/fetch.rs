@@ -55,9 +55,9 @@ impl Node {
     }
 
     /// Checks a file that is held as one that is fetched is.
-    pub(super) async fn check_held(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
+    pub(super) async fn check_held_file(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
         let (node, dataflow, artefact) = (self.clone(), dataflow.to_owned(), artefact.clone());
-        let work = move || node.check_artefact(&node.files().path(&artefact.sha256), &dataflow, &artefact);
+        let work = move || node.check_held(&dataflow, &artefact);
         tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?
     }
 

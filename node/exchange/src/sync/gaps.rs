@@ -7,6 +7,7 @@ use chancery_ledger::release::{Withdrawal, verify_withdrawal};
 use chancery_ledger::{Envelope, ForumBundle, timestamp};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{MAX_MISSING, RecordItem, SyncRequest, SyncResponse};
+use chancery_store::Store;
 use chancery_store::logs::RecordRow;
 use chancery_store::releases::NewRelease;
 
@@ -20,14 +21,17 @@ use crate::verify::{CheckedRecord, check_record};
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl Node {
-    /// Asks a peer for the records that are missing of a log.
+    /// Asks a peer for the records that are missing of a log: so many at once, and the next time for those after them.
     pub(super) async fn pull_gaps(&self, network: &NetworkHandle, peer: &str, forum: &str, member: &str) -> Result<()> {
+        let Some(from) = self.gaps_from(peer, member, AGAIN) else { return Ok(()) };
         let (f, m) = (forum.to_owned(), member.to_owned());
-        let gaps = self.store().run(move |s| s.gap_list(&f, &m, MAX_MISSING as i64)).await;
-        let gaps = gaps.or_storage(|| "cannot read what is missing".to_owned())?;
-        if gaps.is_empty() || !self.ask_again(peer, member, AGAIN) {
-            return Ok(());
-        }
+        let read = move |s: &Store| {
+            let gaps = s.gap_list(&f, &m, from, MAX_MISSING as i64)?;
+            if gaps.is_empty() && from > 0 { s.gap_list(&f, &m, 0, MAX_MISSING as i64) } else { Ok(gaps) }
+        };
+        let gaps = self.store().run(read).await.or_storage(|| "cannot read what is missing".to_owned())?;
+        let Some((last, _)) = gaps.last() else { return Ok(()) };
+        self.gaps_asked(peer, member, if gaps.len() < MAX_MISSING { 0 } else { last + 1 });
         let positions = gaps.iter().map(|(position, _)| *position).collect();
         let request = SyncRequest::Missing { forum: forum.to_owned(), member: member.to_owned(), positions };
         let mut items = match network.sync(peer, request).await {

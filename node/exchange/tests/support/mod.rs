@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,8 +33,18 @@ pub fn now() -> i64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().try_into().unwrap()
 }
 
+/// A port nobody listens on now, as the conformance tests choose theirs.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = std::process::id();
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse().ok()).unwrap_or(process);
+    loop {
+        let place = (process.wrapping_mul(37) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 1_000;
+        let port = (10_000 + slot % 20 * 1_000 + place) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A founded forum, none of whose nodes run yet.

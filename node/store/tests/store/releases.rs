@@ -152,9 +152,10 @@ fn an_embargoed_release_replaces_nothing_before_its_time_and_a_late_one_nothing_
         let (record, release) = (late.records.pop().unwrap(), late.releases.pop().unwrap());
         store.log_extend(&late).unwrap();
         store.log_extend(&with_release("GTM", "D", 1, "g2", 310)).unwrap();
-        assert_eq!(store.gap_list(FORUM, "GTM", 9).unwrap().into_iter().map(|(p, _)| p).collect::<Vec<_>>(), [0]);
+        assert_eq!(store.gap_list(FORUM, "GTM", 0, 9).unwrap().into_iter().map(|(p, _)| p).collect::<Vec<_>>(), [0]);
+        assert!(store.gap_list(FORUM, "GTM", 1, 9).unwrap().is_empty(), "before where was asked from");
         store.record_fill(&record, Some(&release), None).unwrap();
-        assert!(store.gap_list(FORUM, "GTM", 9).unwrap().is_empty());
+        assert!(store.gap_list(FORUM, "GTM", 0, 9).unwrap().is_empty());
         assert_eq!(store.record_list_at(FORUM, "GTM", &[0, 7]).unwrap().len(), 1);
         assert_eq!(current(350, None), ["g2", "m1"]);
         assert_eq!(store.release_get("g1").unwrap().unwrap().replaced_by.as_deref(), Some("g2"));

@@ -127,7 +127,6 @@ pub(crate) fn with_release(member: &str, dataflow: &str, size: i64, id: &str, at
         period_end: "2024".to_owned(),
         audience: "public".to_owned(),
         embargo: None,
-        report: Some(b"{}".to_vec()),
     };
     let artefact = |ordinal: i64| ReleaseArtefactRow {
         release: id.to_owned(),
@@ -136,6 +135,6 @@ pub(crate) fn with_release(member: &str, dataflow: &str, size: i64, id: &str, at
         bytes: 35,
         rows: 3,
     };
-    let release = NewRelease { release, artefacts: vec![artefact(0), artefact(1)] };
+    let release = NewRelease { release, artefacts: vec![artefact(0), artefact(1)], report: Some(b"{}".to_vec()) };
     LogExtension { releases: vec![release], ..with_record(member, size, id, "release", at) }
 }
