@@ -155,7 +155,7 @@ fn whoever_is_killed_while_serving_signs_nothing_twice() {
     let (by_log, by_witness) = (signed.sizes_by(&owner), signed.sizes_by(&witness));
     println!("seen: {by_log} sizes signed by the log, {by_witness} by the witness, in {} rounds", rounds());
     // Else nothing was seen of what they signed midway.
-    assert!(by_log as u64 * 2 > rounds() && by_witness as u64 * 4 > rounds());
+    assert!(by_log as u64 * 3 > rounds() && by_witness as u64 * 5 > rounds());
     let listed = watched.gtm.json(&["log", "--check"]).unwrap();
     let leaves = hashes(&watched.at(watched.gtm, "tile/0"), listed["size"].as_u64().unwrap());
     for ((signer, size), roots) in &signed.0 {

@@ -34,6 +34,7 @@ const RELEASE = async ({ page }: Opened) => {
   await page.getByRole('heading', { name: 'What this node checked' }).waitFor();
 };
 
+// Most of the time goes into these, which change nothing of the server.
 describe.each(CONDITIONS)('at $width px, $colorScheme', (condition) => {
   it.each([
     '',

@@ -23,6 +23,9 @@ use crate::held::HeldReleases;
 use crate::keyring::Keyring;
 use crate::signer::{Confirmations, WitnessMemory};
 
+/// How many rows of a dataflow files hold, or why none, by hash and dataflow; and when they were read for that.
+type CheckedRows = Cache<(String, String), (Result<u64, String>, Instant)>;
+
 /// Most files whose rows are known to have been checked.
 const MAX_CHECKED_ROWS: u64 = 10_000;
 /// Most schemas kept: every dataflow in the six languages it has names in.
@@ -52,8 +55,7 @@ struct Inner {
     witness_memory: Mutex<WitnessMemory>,
     /// When each peer was asked last for what is missing of each log, and from where it is asked next.
     asked: Mutex<HashMap<(String, String), (Instant, u64)>>,
-    /// How many rows of a dataflow files hold that were read for a release that names them, or why they are none.
-    checked_rows: Cache<(String, String), Result<u64, String>>,
+    checked_rows: CheckedRows,
     /// Another one after the transport key has changed.
     network: RwLock<Option<NetworkHandle>>,
     /// Logs being pulled now: two peers must not feed one log at once.
@@ -196,8 +198,7 @@ impl Node {
         asked.insert((peer.to_owned(), member.to_owned()), (Instant::now(), next));
     }
 
-    /// What is known of the rows of a file, by hash and dataflow.
-    pub(crate) fn checked_rows(&self) -> &Cache<(String, String), Result<u64, String>> {
+    pub(crate) fn checked_rows(&self) -> &CheckedRows {
         &self.inner.checked_rows
     }
 

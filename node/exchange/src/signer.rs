@@ -141,9 +141,6 @@ impl Node {
         if !self.store().witnessed_advance(last, new).or_storage(|| "cannot remember what is cosigned".to_owned())? {
             return Err(Error::conflict("another request came first: ask again"));
         }
-        if last.is_some_and(|last| last.size == new.size) {
-            return Ok(());
-        }
         let marked = self.folder().signer_mark_put(Signed::Witness, &new.forum, self.cosigned_leaves(&new.forum)?);
         marked.or_storage(|| "cannot write the witness's mark".to_owned())
     }

@@ -121,7 +121,8 @@ pub(crate) fn cosigned(head: &HeadRow, held: &[CosignatureRow]) -> String {
 /// The newest head before `head` of which `held` has the cosignature of `witness`, as a note that nobody else signs.
 pub(crate) fn cosigned_before(head: &HeadRow, held: &[CosignatureRow], witness: &str) -> Option<String> {
     let is_of = |c: &&CosignatureRow| c.member == head.member && c.witness == witness;
-    let found = held.iter().find(is_of).filter(|c| (c.size, &c.root) != (head.size, &head.root))?;
+    let is_before = |c: &&CosignatureRow| !is_complete(head) || (c.size, &c.root) != (head.size, &head.root);
+    let found = held.iter().find(is_of).filter(is_before)?;
     let root = Hash(found.root.as_slice().try_into().ok()?);
     let origin = checkpoint::origin(&head.forum, &head.member);
     let text = Checkpoint { origin, size: u64::try_from(found.size).ok()?, root }.text();

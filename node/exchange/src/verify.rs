@@ -1,13 +1,15 @@
 //! Verify: what a peer sent, before anything of it is stored; and what is stored, whenever a reader asks.
 
+use std::time::{Duration, Instant};
+
 use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
 use chancery_ledger::cosignature;
 use chancery_ledger::log::{self, Hash, Tree};
-use chancery_ledger::proof::{log_keys, unrevoked_log_keys};
+use chancery_ledger::proof::log_keys;
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
 use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::trust::TrustError;
-use chancery_ledger::{Audience, Envelope, ForumBundle, Purpose, RecordKind, Trust, time};
+use chancery_ledger::{Audience, Envelope, ForumBundle, PublicKey, Purpose, RecordKind, Trust, time};
 use chancery_network::message::{RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
 use chancery_store::Store;
@@ -21,9 +23,13 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::views::{CheckView, VerificationView};
+use crate::witnessing::believable;
 
 /// How far ahead of this node's clock the time of a record or cosignature may be, in seconds.
 pub(crate) const MAX_AHEAD_S: i64 = 600;
+
+/// How long a file that was held to be unfit for a dataflow is not read again for it.
+const REFUSED_FOR: Duration = Duration::from_secs(600);
 
 /// A record of a page, checked as far as it can be without its artefacts.
 pub(crate) struct CheckedRecord {
@@ -56,31 +62,34 @@ pub(crate) struct Shown<'a> {
     pub(crate) cosigned: &'a str,
 }
 
-/// Reads the head `note` of a log that a log key in force at `now` has signed. One that has ended or was revoked is believed where as many other
-/// states as the charter asks for, and at least one, have cosigned the same head: a member that has lost its log may have lost its log key too.
-/// Of this node's own log any key that was not revoked is believed.
-pub(crate) fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<Checkpoint> {
+/// Reads the head `note` of a log, which a log key in force at `now` has signed; or one that has ended or was revoked, where the peer has shown the
+/// same head and [`is_witnessed`] holds: a member that has lost its log may have lost its log key too.
+fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<Checkpoint> {
     let member = shown.member;
     let origin = checkpoint::origin(trust.forum(), member);
-    let keys: Vec<_> = match shown.own {
-        true => unrevoked_log_keys(trust, member),
-        false => trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect(),
-    };
     let refused = || format!("the head of the log of `{member}` is refused");
-    let by_key = match Checkpoint::verify(note, &origin, &keys) {
-        Err(CheckpointError::NotSigned(_)) => None,
-        read => Some(read.or_unverified(refused)?),
+    let refusal = match Checkpoint::verify(note, &origin, &keys_in_force(trust, member, now)) {
+        Err(refusal @ CheckpointError::NotSigned(_)) => refusal,
+        read => return read.or_unverified(refused),
     };
-    if let Some(head) = by_key {
-        return Ok(head);
-    }
     let head = Checkpoint::verify(note, &origin, &log_keys(trust, member)).or_unverified(refused)?;
     let same = Checkpoint::read(shown.cosigned, &origin).is_ok_and(|read| read == head);
-    let cosignatures = cosignature::verified(trust, shown.cosigned).or_unverified(refused)?;
-    if same && cosignature::counted(trust, member, &cosignatures) >= trust.charter().witness_quorum(member).max(1) {
-        return Ok(head);
-    }
-    Err(CheckpointError::NotSigned(origin)).or_unverified(refused)
+    if same && is_witnessed(trust, shown, now) { Ok(head) } else { Err(refusal).or_unverified(refused) }
+}
+
+/// The keys by which the log of `member` may grow at `now`.
+pub(crate) fn keys_in_force(trust: &Trust, member: &str, now: i64) -> Vec<PublicKey> {
+    trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect()
+}
+
+/// Whether so many other states have cosigned the head shown that it may be believed without a log key in force: of this node's own log as many as
+/// the charter asks for, and at least one; of another's most states too, for its key may have been stolen.
+pub(crate) fn is_witnessed(trust: &Trust, shown: &Shown<'_>, now: i64) -> bool {
+    let others = trust.charter().states().filter(|m| m.id != shown.member).count();
+    let least = if shown.own { 1 } else { others / 2 + 1 };
+    let found = cosignature::verified(trust, shown.cosigned).unwrap_or_default();
+    let counted = cosignature::counted(trust, shown.member, &believable(trust, found, now));
+    counted >= trust.charter().witness_quorum(shown.member).max(least)
 }
 
 /// Checks a page of a log against the head held before.
@@ -208,10 +217,12 @@ impl Node {
     /// releases that name it wrongly.
     pub(crate) fn check_held(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
         let key = (artefact.sha256.clone(), dataflow.to_owned());
-        let rows = self.checked_rows().get(&key).unwrap_or_else(|| {
+        // Why it could not be read may pass.
+        let known = self.checked_rows().get(&key).filter(|(rows, at)| rows.is_ok() || at.elapsed() < REFUSED_FOR);
+        let rows = known.map(|(rows, _)| rows).unwrap_or_else(|| {
             let path = self.files().path(&artefact.sha256);
             let rows = self.rows_of(&path, dataflow, Limits::default()).map_err(|error| error.with_causes());
-            self.checked_rows().insert(key, rows.clone());
+            self.checked_rows().insert(key, (rows.clone(), Instant::now()));
             rows
         });
         check_rows(artefact, rows.map_err(|reason| Error::unverified(format!("{}: {reason}", unfit(artefact))))?)

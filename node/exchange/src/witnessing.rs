@@ -4,7 +4,7 @@ use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
 use chancery_ledger::cosignature::{self, Cosignature};
 use chancery_ledger::log::{self, Hash, Tree};
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
-use chancery_ledger::{PublicKey, Purpose, Trust, time};
+use chancery_ledger::{Purpose, Trust, time};
 use chancery_network::NetworkHandle;
 use chancery_network::message::{HeadInfo, SyncRequest, SyncResponse};
 use chancery_store::logs::HeadRow;
@@ -15,7 +15,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::{cosigned_note, is_complete};
-use crate::verify::MAX_AHEAD_S;
+use crate::verify::{MAX_AHEAD_S, keys_in_force};
 
 /// How far this node's clock may have gone back since its witness signed last, in seconds.
 const MAX_BACK_S: i64 = 30;
@@ -89,7 +89,7 @@ impl Node {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let held = self.store().head_get(trust.forum(), &owner).or_storage(failed)?;
-        let held = held.filter(|held| is_complete(held) && head.size <= held.size.max(0) as u64);
+        let held = held.filter(|held| head.size <= held.size.max(0) as u64);
         if let Some(held) = &held
             && self.contradiction(held, &head, request.checkpoint.clone())?.is_some()
         {
@@ -120,7 +120,7 @@ impl Node {
                 at: new.at,
                 line: line.clone(),
             };
-            let held = held.filter(|held| held.size == row.size);
+            let held = held.filter(|held| is_complete(held) && held.size == row.size);
             keep(self.store(), &trust, held, &[row], now).or_storage(|| "cannot keep a cosignature".to_owned())?;
         }
         Ok(Ok(line))
@@ -188,8 +188,7 @@ impl Node {
         let (store, mut head) = (self.store().clone(), head.clone());
         let trust = self.trust()?;
         let origin = checkpoint::origin(&head.forum, &head.member);
-        let keys: Vec<PublicKey> =
-            trust.in_force(&head.member, Purpose::Log, self.now()).iter().map(|d| d.delegation.key).collect();
+        let keys = keys_in_force(&trust, &head.member, self.now());
         // The same head once more, for it came back from the peers signed by a log key that nobody cosigns after any more.
         if let Err(CheckpointError::NotSigned(_)) = Checkpoint::verify(&head.checkpoint, &origin, &keys) {
             let key = self.keyring().key(Purpose::Log)?;
@@ -284,7 +283,7 @@ fn keep(
 
 /// Those of `found` that may be believed when they arrive, at `now`. A cosignature's time is its witness's own word: a state that is suspended now could
 /// write one from before, and one of the future would outlast a suspension.
-fn believable(trust: &Trust, mut found: Vec<Cosignature>, now: i64) -> Vec<Cosignature> {
+pub(crate) fn believable(trust: &Trust, mut found: Vec<Cosignature>, now: i64) -> Vec<Cosignature> {
     found.retain(|c| trust.suspended(&c.member, now).is_none() && c.at <= now.saturating_add(MAX_AHEAD_S));
     found
 }

@@ -109,7 +109,7 @@ const ANSWERS: [(&str, Answer, &str); 13] = [
                 }],
             )
         },
-        "a head said to be of this node's own log",
+        "a head with another root: no delegated log key signed",
     ),
     (
         "an answer to another question",
@@ -770,10 +770,15 @@ async fn embargoes_are_judged_by_the_earlier_of_this_clock_and_the_witnesses() {
 
 /// A record by MEX, signed by its authority key and by `others`.
 fn by_mex<B: serde::Serialize>(world: &World, kind: RecordKind, body: B, others: &[&KeyPair]) -> Envelope {
+    by(world, "MEX", kind, body, others)
+}
+
+/// A record by a member, signed by its authority key and by `others`.
+fn by<B: serde::Serialize>(world: &World, member: &str, kind: RecordKind, body: B, others: &[&KeyPair]) -> Envelope {
     let payload =
-        Payload { forum: world.genesis.clone(), issuer: "MEX".to_owned(), issued_at: time::format(now()), kind, body };
+        Payload { forum: world.genesis.clone(), issuer: member.to_owned(), issued_at: time::format(now()), kind, body };
     let mut envelope = Envelope::seal(&payload, &[]).unwrap();
-    envelope.sign(world.keyring("MEX").authority(|_| panic!("no passphrase")).unwrap().as_ref()).unwrap();
+    envelope.sign(world.keyring(member).authority(|_| panic!("no passphrase")).unwrap().as_ref()).unwrap();
     others.iter().for_each(|key| envelope.sign(*key).unwrap());
     envelope
 }
@@ -798,7 +803,12 @@ async fn a_log_key_that_was_revoked_stops_its_log_no_more() {
     let origin = chancery_ledger::checkpoint::origin(&forum, "MEX");
     let head =
         chancery_ledger::checkpoint::Checkpoint { origin, size: 1_000_000, root: chancery_ledger::log::empty_root() };
-    let head = HeadInfo { member: "MEX".to_owned(), checkpoint: head.sign(&stolen).unwrap(), cosigned: None };
+    let note = head.sign(&stolen).unwrap();
+    // The only other state, and so all that the charter asks for, is the thief's accomplice.
+    let witness = world.keyring("GTM").key(Purpose::Witness).unwrap();
+    let line = cosignature::cosign(&note, &cosignature::witness_name(&forum, "GTM"), &witness, now()).unwrap();
+    let checkpoint = cosignature::joined(&note, [line.as_str()]);
+    let head = HeadInfo { member: "MEX".to_owned(), checkpoint, cosigned: None };
     let mex = world.serve("MEX").await;
     mex.node.adopt(&bundle).await.unwrap();
     let script = move |_: &str, question: &SyncRequest| match question {
@@ -840,6 +850,70 @@ async fn a_witness_recalls_what_it_cosigned_of_a_log_that_has_grown_since() {
     let body = format!("old {}\n\n{before}", log.leaves.len());
     let answer = hostile.ask("MEX", &SyncRequest::Cosign { forum, body }).await;
     assert!(matches!(&answer, SyncResponse::Refused(text) if text.contains("cosigns nothing until")), "{answer:?}");
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_show_a_witness_what_it_cosigned_before_the_log_grew() {
+    let world = World::found(&["GTM", "MEX", "HND"]);
+    let forum = world.genesis.clone();
+    let (gtm, hnd, mex) = (world.serve("GTM").await, world.serve("HND").await, world.serve("MEX").await);
+    let cosigned = |node: &Running| {
+        let rows = node.store.cosignature_list(&forum).unwrap().into_iter();
+        rows.filter(|c| (c.member.as_str(), c.witness.as_str()) == ("GTM", "MEX")).map(|c| c.size).next()
+    };
+    let size = wait_for(|| cosigned(&hnd).filter(|size| *size as u64 == gtm.size_of(&forum, "GTM"))).await;
+    let size = size.expect("HND has not heard of MEX's cosignature");
+    mex.stop().await;
+    let unused = KeyPair::from_seed(&[77; 32]).public();
+    let more = Revocation { key: unused, from: time::format(now()), reason: "a drill".to_owned() };
+    let more = by(&world, "GTM", RecordKind::Revocation, more, &[]);
+    gtm.node.append_public(vec![(RecordKind::Revocation, more)]).await.unwrap();
+    let grown = || (hnd.store.head_get(&forum, "GTM").unwrap()?.size > size).then_some(());
+    wait_for(grown).await.expect("HND did not follow the log");
+    gtm.stop().await;
+    // All that MEX has left are its keys.
+    for name in ["node.sqlite", "node.sqlite-wal", "node.sqlite-shm", "signer.mark", "witness.mark"] {
+        let _ = std::fs::remove_file(world.folder("MEX").join(name));
+    }
+    let mex = world.serve("MEX").await;
+    let recalled = wait_for(|| mex.store.witnessed_get(&forum, "GTM").unwrap()).await.expect("not recalled");
+    assert_eq!(recalled.size, size);
+    mex.stop().await;
+    hnd.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_its_own_log_is_only_what_was_shown_and_cosigned() {
+    let world = World::found(&["GTM", "MEX"]);
+    let forum = world.genesis.clone();
+    // MEX has lost its log, and revoked its log key; GTM holds a head that it has cosigned, and gives the leaves of another.
+    let own = Log::new(&world, "MEX");
+    let witness = world.keyring("GTM").key(Purpose::Witness).unwrap();
+    let line = cosignature::cosign(&own.note(), &cosignature::witness_name(&forum, "GTM"), &witness, now()).unwrap();
+    let checkpoint = cosignature::joined(&own.note(), [line.as_str()]);
+    let head = HeadInfo { member: "MEX".to_owned(), checkpoint, cosigned: None };
+    let revocation = Revocation { key: own.key.public(), from: time::format(now()), reason: "stolen".to_owned() };
+    let mut bundle = world.bundle.clone();
+    bundle.revocations.push(by_mex(&world, RecordKind::Revocation, revocation, &[]));
+    let honest = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (forged, is_honest) = (own.clone().with_leaf(&"0a".repeat(32)), honest.clone());
+    let size = own.leaves.len() as u64;
+    let script = move |_: &str, question: &SyncRequest| match question {
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![head.clone()]),
+        other if is_honest.load(std::sync::atomic::Ordering::SeqCst) => own.answer(other),
+        other => forged.answer(other),
+    };
+    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    for name in ["signer.mark", "witness.mark"] {
+        std::fs::remove_file(world.folder("MEX").join(name)).unwrap();
+    }
+    let mex = world.serve("MEX").await;
+    mex.node.adopt(&bundle).await.unwrap();
+    mex.refused(&forum, "the head of the log of `MEX` is refused", 0).await;
+    assert_eq!(mex.size_of(&forum, "MEX"), 0);
+    honest.store(true, std::sync::atomic::Ordering::SeqCst);
+    wait_for(|| (mex.size_of(&forum, "MEX") == size).then_some(())).await.expect("its own log was not taken");
     mex.stop().await;
 }
 

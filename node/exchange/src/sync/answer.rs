@@ -51,7 +51,8 @@ impl Node {
         let wanted = forum.to_owned();
         let read = move |s: &Store| Ok((s.head_list(&wanted)?, s.cosignature_list(&wanted)?));
         let (rows, held) = self.store().run(read).await.or_storage(|| "cannot read the heads".to_owned())?;
-        let heads = rows.iter().filter(|h| is_complete(h) || h.member == peer).map(|h| HeadInfo {
+        let own = |h: &HeadRow| held.iter().any(|c| c.member == h.member && c.witness == peer);
+        let heads = rows.iter().filter(|h| is_complete(h) || h.member == peer || own(h)).map(|h| HeadInfo {
             member: h.member.clone(),
             checkpoint: cosigned(h, &held),
             cosigned: cosigned_before(h, &held, peer),

@@ -16,7 +16,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::is_complete;
-use crate::verify::{Shown, check_head};
+use crate::verify::{Shown, is_witnessed, keys_in_force};
 
 /// The part of a proof that the evidence table keeps as text.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -182,17 +182,34 @@ impl Node {
         forum: &str,
         info: &HeadInfo,
     ) -> Result<()> {
-        // Who has stolen a key that was revoked since could else stop this log by a head larger than any.
-        let shown = Shown { member: &info.member, own: true, cosigned: &info.checkpoint };
-        let offered = check_head(&*self.trust()?, &shown, &info.checkpoint, self.now());
-        let offered = offered.or_unverified(|| "a head said to be of this node's own log".to_owned())?;
+        let (trust, origin) = (self.trust()?, checkpoint::origin(forum, &info.member));
+        let refused = || "a head said to be of this node's own log".to_owned();
+        let offered = Checkpoint::read(&info.checkpoint, &origin).or_unverified(refused)?;
         let held = self.head_of(forum, &info.member).await?;
         let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);
         if offered.size <= size {
             return self.compare_head(held.as_ref(), &offered, &info.checkpoint).await;
         }
-        tracing::error!(peer, here = size, signed = offered.size, "this node has signed more of its log than it has");
-        self.doubt_signer(offered.size).await?;
+        let now = self.now();
+        match Checkpoint::verify(&info.checkpoint, &origin, &keys_in_force(&trust, &info.member, now)) {
+            Ok(_) => {
+                tracing::error!(
+                    peer,
+                    here = size,
+                    signed = offered.size,
+                    "this node has signed more of its log than it has"
+                );
+                self.doubt_signer(offered.size).await?;
+            }
+            // By a key that has ended or was revoked: a thief's, or this node's before it has lost its log. Only one that knows that it has forgotten
+            // something asks further, and it does not note how much, which a thief could make more than there ever is.
+            Err(refusal) => {
+                let shown = Shown { member: &info.member, own: true, cosigned: &info.checkpoint };
+                if !self.asks_peers().await? || !is_witnessed(&trust, &shown, now) {
+                    return Err(refusal).or_unverified(refused);
+                }
+            }
+        }
         self.pull_log(network, peer, forum, info).await
     }
 }

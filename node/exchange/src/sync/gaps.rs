@@ -32,6 +32,7 @@ impl Node {
         let gaps = self.store().run(read).await.or_storage(|| "cannot read what is missing".to_owned())?;
         let Some((last, _)) = gaps.last() else { return Ok(()) };
         self.gaps_asked(peer, member, if gaps.len() < MAX_MISSING { 0 } else { last + 1 });
+        let last = *last;
         let positions = gaps.iter().map(|(position, _)| *position).collect();
         let request = SyncRequest::Missing { forum: forum.to_owned(), member: member.to_owned(), positions };
         let mut items = match network.sync(peer, request).await {
@@ -42,6 +43,13 @@ impl Node {
         };
         // A withdrawal comes after its release.
         items.sort_by_key(|item| item.position);
+        let bytes: usize = items.iter().map(|item| item.envelope.len()).sum();
+        if let Some(reached) = items.last().map(|item| item.position).filter(|reached| *reached < last)
+            && bytes > PAGE_BYTES / 2
+        {
+            // There may have been more than one answer holds.
+            self.gaps_asked(peer, member, reached + 1);
+        }
         for item in items {
             let leaf = gaps.iter().find(|(position, _)| *position == item.position).map(|(_, leaf)| leaf);
             let leaf = leaf.ok_or_else(|| {
@@ -52,11 +60,12 @@ impl Node {
             })?;
             let record = check_record(&item, leaf)?;
             match self.fill(network, peer, member, &record).await {
-                // One that is refused must not keep back what comes after it.
-                Err(error @ (Error::Unverified { .. } | Error::Invalid { .. } | Error::Denied { .. })) => {
+                Err(error @ Error::Storage { .. }) => return Err(error),
+                // One that is refused, or whose file is away, must not keep back what comes after it.
+                Err(error) => {
                     self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
                 }
-                result => result?,
+                Ok(()) => {}
             }
         }
         Ok(())
