@@ -22,6 +22,7 @@ use crate::forum::Trusted;
 use crate::held::HeldReleases;
 use crate::keyring::Keyring;
 use crate::signer::{Confirmations, WitnessMemory};
+use crate::sync::OwnPast;
 
 /// How many rows of a dataflow files hold, or why none, by hash and dataflow; and when they were read for that.
 type CheckedRows = Cache<(String, String), (Result<u64, String>, Instant)>;
@@ -53,6 +54,7 @@ struct Inner {
     /// Which peers know no more of this node's own log than is here.
     confirmations: Mutex<Confirmations>,
     witness_memory: Mutex<WitnessMemory>,
+    own_past: Mutex<OwnPast>,
     /// When each peer was asked last for what is missing of each log, and from where it is asked next.
     asked: Mutex<HashMap<(String, String), (Instant, u64)>>,
     checked_rows: CheckedRows,
@@ -101,6 +103,7 @@ impl Node {
             forum_time: AtomicI64::new(0),
             confirmations: Mutex::default(),
             witness_memory: Mutex::default(),
+            own_past: Mutex::default(),
             asked: Mutex::default(),
             network: RwLock::default(),
             pulling: Mutex::default(),
@@ -175,6 +178,11 @@ impl Node {
     /// Counts a peer among those who know no more than `size` leaves of this node's own log; returns those peers.
     pub(crate) fn confirmed(&self, size: u64, peer: &str) -> BTreeSet<String> {
         self.inner.confirmations.lock().unwrap_or_else(PoisonError::into_inner).add(size, peer)
+    }
+
+    /// What peers say of this node's own log. Not to be held across an `await`.
+    pub(crate) fn own_past(&self) -> MutexGuard<'_, OwnPast> {
+        self.inner.own_past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held by whoever cosigns, or takes up what was cosigned: one at a time. Not across an `await`.

@@ -89,7 +89,10 @@ impl Node {
                 .or_storage(|| "cannot read the signer's mark".to_owned())?,
             Continuity::Shorter(_)
         );
-        if shorter || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState) {
+        if shorter
+            || self.own_past().shows_more(peer, size)
+            || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState)
+        {
             return Ok(());
         }
         let current = current(&trust, self.member(), self.now());
@@ -131,18 +134,27 @@ impl Node {
         Ok(rows.iter().fold(0, |sum, row| sum.saturating_add(row.size.max(0) as u64)))
     }
 
-    /// Remembers what this node's witness is about to cosign after `last`, before it is given out. Its memory is held meanwhile.
+    /// Remembers what this node's witness is about to cosign after `last`, before it is given out; perhaps once more. Its memory is held meanwhile.
     pub(crate) fn remember_cosigned(
         &self,
         _memory: &mut WitnessMemory,
         last: Option<&WitnessedRow>,
         new: &WitnessedRow,
     ) -> Result<()> {
-        if !self.store().witnessed_advance(last, new).or_storage(|| "cannot remember what is cosigned".to_owned())? {
+        if last != Some(new)
+            && !self
+                .store()
+                .witnessed_advance(last, new)
+                .or_storage(|| "cannot remember what is cosigned".to_owned())?
+        {
             return Err(Error::conflict("another request came first: ask again"));
         }
-        let marked = self.folder().signer_mark_put(Signed::Witness, &new.forum, self.cosigned_leaves(&new.forum)?);
-        marked.or_storage(|| "cannot write the witness's mark".to_owned())
+        let failed = || "cannot write the witness's mark".to_owned();
+        let leaves = self.cosigned_leaves(&new.forum)?;
+        match self.folder().signer_mark_size(Signed::Witness, &new.forum).or_storage(failed)? {
+            Some(marked) if marked >= leaves => Ok(()),
+            _ => self.folder().signer_mark_put(Signed::Witness, &new.forum, leaves).or_storage(failed),
+        }
     }
 
     /// A peer has shown every head that it holds, and what this node has cosigned before them: takes up what its witness has forgotten. Once most

@@ -6,8 +6,10 @@ mod forks;
 mod forum;
 mod gaps;
 mod metadata;
+mod own;
 
 use chancery_ledger::checkpoint::{self, Checkpoint};
+use chancery_ledger::proof::unrevoked_log_keys;
 use chancery_ledger::release::verify_withdrawal;
 use chancery_ledger::{RecordKind, Trust, timestamp};
 use chancery_network::message::{HeadHint, HeadInfo, MAX_LEAVES, RecordPage, SyncRequest, SyncResponse};
@@ -18,6 +20,8 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::new_release;
 use crate::tiles::{cosigned_note, is_complete};
+pub(crate) use own::OwnPast;
+
 use crate::verify::{CheckedPage, CheckedRecord, Shown, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
@@ -39,6 +43,7 @@ impl Node {
             Ok(_) => return Err(Error::unverified(format!("`{peer}` answered another question"))),
             Err(e) => return Err(no_answer(&e)),
         };
+        self.note_own_shown(peer, &forum, &heads);
         if let Err(error) = self.recall_cosigned(peer, &heads).await {
             tracing::warn!(peer, %error, "cannot take up what this node's witness has cosigned");
         }
@@ -122,12 +127,16 @@ impl Node {
         page: RecordPage,
     ) -> Result<()> {
         let member = info.member.as_str();
-        let (node, trust, info) = (self.clone(), self.trust()?, info.clone());
+        let trust = self.trust()?;
+        let (own_keys, (showing, trust)) = match member == self.member() {
+            true => (unrevoked_log_keys(&trust, member), self.own_shown(&trust, &info.checkpoint).await?),
+            false => (Vec::new(), (Vec::new(), (*trust).clone())),
+        };
+        let (node, info) = (self.clone(), info.clone());
         let expected_size = held.as_ref().map_or(0, |h| h.size);
         let now = self.now();
         let work = move || {
-            let own = info.member == node.member();
-            let shown = Shown { member: &info.member, own, cosigned: &info.checkpoint };
+            let shown = Shown { showing: &showing, own_keys: &own_keys, ..Shown::of(&info, node.member()) };
             check_page(node.store(), &trust, &shown, held.as_ref(), &page, now)
         };
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;

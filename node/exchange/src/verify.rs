@@ -10,7 +10,7 @@ use chancery_ledger::release::{self, Artefact, VerifiedRelease};
 use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::trust::TrustError;
 use chancery_ledger::{Audience, Envelope, ForumBundle, PublicKey, Purpose, RecordKind, Trust, time};
-use chancery_network::message::{RecordItem, RecordPage};
+use chancery_network::message::{HeadInfo, RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
 use chancery_store::Store;
 use chancery_store::logs::{HeadRow, RecordRow};
@@ -60,10 +60,21 @@ pub(crate) struct Shown<'a> {
     pub(crate) own: bool,
     /// The note of its head with the cosignatures that the peer has.
     pub(crate) cosigned: &'a str,
+    /// The peers that show the same head, if it is this node's own.
+    pub(crate) showing: &'a [String],
+    /// The log keys that this member has delegated and not revoked, if it is its own.
+    pub(crate) own_keys: &'a [PublicKey],
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn of(info: &'a HeadInfo, node: &str) -> Self {
+        Self { member: &info.member, own: info.member == node, cosigned: &info.checkpoint, showing: &[], own_keys: &[] }
+    }
 }
 
 /// Reads the head `note` of a log, which a log key in force at `now` has signed; or one that has ended or was revoked, where the peer has shown the
-/// same head and [`is_witnessed`] holds: a member that has lost its log may have lost its log key too.
+/// same head and enough [`witnesses`] vouch for it: a member that has lost its log may have lost its log key too. Of its own keys it believes those
+/// that have only ended.
 fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<Checkpoint> {
     let member = shown.member;
     let origin = checkpoint::origin(trust.forum(), member);
@@ -74,7 +85,9 @@ fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<
     };
     let head = Checkpoint::verify(note, &origin, &log_keys(trust, member)).or_unverified(refused)?;
     let same = Checkpoint::read(shown.cosigned, &origin).is_ok_and(|read| read == head);
-    if same && is_witnessed(trust, shown, now) { Ok(head) } else { Err(refusal).or_unverified(refused) }
+    let (found, needed) = witnesses(trust, shown, now);
+    let by_own = || Checkpoint::verify(note, &origin, shown.own_keys).is_ok();
+    if same && (found >= needed || by_own()) { Ok(head) } else { Err(refusal).or_unverified(refused) }
 }
 
 /// The keys by which the log of `member` may grow at `now`.
@@ -82,14 +95,16 @@ pub(crate) fn keys_in_force(trust: &Trust, member: &str, now: i64) -> Vec<Public
     trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect()
 }
 
-/// Whether so many other states have cosigned the head shown that it may be believed without a log key in force: of this node's own log as many as
-/// the charter asks for, and at least one; of another's most states too, for its key may have been stolen.
-pub(crate) fn is_witnessed(trust: &Trust, shown: &Shown<'_>, now: i64) -> bool {
-    let others = trust.charter().states().filter(|m| m.id != shown.member).count();
-    let least = if shown.own { 1 } else { others / 2 + 1 };
-    let found = cosignature::verified(trust, shown.cosigned).unwrap_or_default();
-    let counted = cosignature::counted(trust, shown.member, &believable(trust, found, now));
-    counted >= trust.charter().witness_quorum(shown.member).max(least)
+/// How many other states vouch for the head shown, and how many must, for it to be believed without a log key in force: of this node's own log as
+/// many as the charter asks for to have cosigned it or to show it, and at least one; of another's most states too to have cosigned it, for its key
+/// may have been stolen.
+pub(crate) fn witnesses(trust: &Trust, shown: &Shown<'_>, now: i64) -> (usize, usize) {
+    let others: Vec<_> = trust.charter().states().filter(|m| m.id != shown.member).collect();
+    let least = if shown.own { 1 } else { others.len() / 2 + 1 };
+    let found = believable(trust, cosignature::verified(trust, shown.cosigned).unwrap_or_default(), now);
+    let vouches = |id: &String| shown.showing.contains(id) || found.iter().any(|c| c.member == *id);
+    let counted = others.iter().filter(|m| vouches(&m.id)).count();
+    (counted, trust.charter().witness_quorum(shown.member).max(least))
 }
 
 /// Checks a page of a log against the head held before.
@@ -216,11 +231,11 @@ impl Node {
     /// [`Node::check_artefact`] for a file that is held. It is read once for each dataflow: else a member could have it read again and again by
     /// releases that name it wrongly.
     pub(crate) fn check_held(&self, dataflow: &str, artefact: &Artefact) -> Result<()> {
-        let key = (artefact.sha256.clone(), dataflow.to_owned());
+        let (key, path) = ((artefact.sha256.clone(), dataflow.to_owned()), self.files().path(&artefact.sha256));
+        std::fs::File::open(&path).map_err(|e| Error::file("read", &path, e))?;
         // Why it could not be read may pass.
         let known = self.checked_rows().get(&key).filter(|(rows, at)| rows.is_ok() || at.elapsed() < REFUSED_FOR);
         let rows = known.map(|(rows, _)| rows).unwrap_or_else(|| {
-            let path = self.files().path(&artefact.sha256);
             let rows = self.rows_of(&path, dataflow, Limits::default()).map_err(|error| error.with_causes());
             self.checked_rows().insert(key, (rows.clone(), Instant::now()));
             rows

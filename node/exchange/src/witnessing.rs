@@ -103,9 +103,7 @@ impl Node {
             at: last.as_ref().map_or(now, |l| l.at.max(now)),
         };
         let repeated = last.as_ref() == Some(&new);
-        if !repeated {
-            self.remember_cosigned(&mut memory, last.as_ref(), &new)?;
-        }
+        self.remember_cosigned(&mut memory, last.as_ref(), &new)?;
         let name = cosignature::witness_name(trust.forum(), self.member());
         let line = cosignature::cosign(&request.checkpoint, &name, &key, new.at);
         let line = line.or_invalid(|| "not cosigned".to_owned())?;

@@ -904,16 +904,59 @@ async fn what_came_of_its_own_log_is_only_what_was_shown_and_cosigned() {
         other if is_honest.load(std::sync::atomic::Ordering::SeqCst) => own.answer(other),
         other => forged.answer(other),
     };
-    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
     for name in ["signer.mark", "witness.mark"] {
         std::fs::remove_file(world.folder("MEX").join(name)).unwrap();
     }
     let mex = world.serve("MEX").await;
     mex.node.adopt(&bundle).await.unwrap();
+    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
     mex.refused(&forum, "the head of the log of `MEX` is refused", 0).await;
     assert_eq!(mex.size_of(&forum, "MEX"), 0);
     honest.store(true, std::sync::atomic::Ordering::SeqCst);
     wait_for(|| (mex.size_of(&forum, "MEX") == size).then_some(())).await.expect("its own log was not taken");
+    mex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_more_of_a_log_does_not_say_that_there_is_no_more() {
+    let world = World::found(&["GTM", "MEX"]);
+    let forum = world.genesis.clone();
+    // MEX has lost its log and revoked its log key. GTM holds the log, cannot give it now, and cosigns what it is asked to.
+    let own = Log::new(&world, "MEX");
+    let revocation = Revocation { key: own.key.public(), from: time::format(now()), reason: "stolen".to_owned() };
+    let mut bundle = world.bundle.clone();
+    bundle.revocations.push(by_mex(&world, RecordKind::Revocation, revocation, &[]));
+    let successor = KeyPair::from_seed(&[77; 32]);
+    let delegation = Delegation {
+        key: successor.public(),
+        purpose: Purpose::Log,
+        name: String::new(),
+        not_before: time::format(now()),
+        not_after: time::format(now() + 24 * 3600),
+    };
+    bundle.delegations.push(by_mex(&world, RecordKind::Delegation, delegation, &[&successor]));
+    for name in ["signer.mark", "witness.mark"] {
+        std::fs::remove_file(world.folder("MEX").join(name)).unwrap();
+    }
+    let mex = world.serve("MEX").await;
+    mex.node.adopt(&bundle).await.unwrap();
+    std::fs::write(world.folder("MEX").join("keys/log.pem"), successor.to_pem().unwrap()).unwrap();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let (count, mut cosigns, head) = (asked.clone(), cosigns_at(&world, &own, 0), own.head());
+    let script = move |asker: &str, question: &SyncRequest| match question {
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![head.clone()]),
+        SyncRequest::Records { .. } => SyncResponse::Refused("not now".to_owned()),
+        SyncRequest::Cosign { .. } => {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            cosigns(asker, question)
+        }
+        other => cosigns(asker, other),
+    };
+    let _hostile = Hostile::start(&world, "GTM", Box::new(script)).await;
+    wait_for(|| (asked.load(std::sync::atomic::Ordering::SeqCst) > 2).then_some(()))
+        .await
+        .expect("not asked to cosign");
+    assert_eq!(mex.size_of(&forum, "MEX"), 0, "it has begun another log");
     mex.stop().await;
 }
 

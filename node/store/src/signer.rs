@@ -102,6 +102,17 @@ impl DataFolder {
         File::open(self.root()).and_then(|dir| dir.sync_all()).map_err(failed)
     }
 
+    /// How far the mark says that was signed; none if it says nothing of the forum.
+    pub fn signer_mark_size(&self, of: Signed, forum: &str) -> Result<Option<u64>, StoreError> {
+        let path = self.signer_mark(of);
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|e| StoreError::file("read the signer's mark", &path, e))?,
+        };
+        let mark = serde_json::from_slice::<SignerMark>(&bytes).ok();
+        Ok(mark.filter(|mark| mark.forum == forum).map(|mark| mark.size))
+    }
+
     /// What the mark says, when as far as `size` is known now.
     pub fn continuity(&self, of: Signed, forum: &str, size: u64) -> Result<Continuity, StoreError> {
         let path = self.signer_mark(of);
@@ -150,6 +161,8 @@ mod tests {
         assert_eq!(folder.continuity(Signed::Witness, "f", 0).unwrap(), Continuity::Unbroken);
         folder.signer_mark_put(Signed::Witness, "f", 9).unwrap();
         assert_eq!(folder.continuity(Signed::Witness, "f", 5).unwrap(), Continuity::Shorter(9));
+        assert_eq!(folder.signer_mark_size(Signed::Witness, "f").unwrap(), Some(9));
+        assert_eq!(folder.signer_mark_size(Signed::Witness, "g").unwrap(), None);
         folder.witness_mark_renew("f", 5).unwrap();
         assert_eq!(folder.continuity(Signed::Witness, "f", 5).unwrap(), Continuity::Unbroken);
         assert_eq!(folder.continuity(Signed::Log, "f", 1).unwrap(), Continuity::Unmarked);

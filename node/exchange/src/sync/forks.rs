@@ -7,7 +7,7 @@ use chancery_ledger::equivocation::Equivocation;
 use chancery_ledger::log::Tree;
 use chancery_ledger::proof::{encode_hashes, log_keys};
 use chancery_network::NetworkHandle;
-use chancery_network::message::{EvidenceItem, Growth, HeadHint, HeadInfo, MAX_EVIDENCE, SyncRequest, SyncResponse};
+use chancery_network::message::{EvidenceItem, Growth, HeadHint, MAX_EVIDENCE, SyncRequest, SyncResponse};
 use chancery_store::logs::{EvidenceRow, HeadRow};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,6 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::is_complete;
-use crate::verify::{Shown, is_witnessed, keys_in_force};
 
 /// The part of a proof that the evidence table keeps as text.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -172,45 +171,6 @@ impl Node {
         let rows = self.store().run(move |s| s.evidence_pairs(&forum)).await;
         let rows = rows.or_storage(|| "cannot read the evidence".to_owned())?;
         Ok(rows.into_iter().map(equivocation).collect())
-    }
-
-    /// A peer's copy of this node's own log: a larger one that is signed shows that this node has forgotten something.
-    pub(super) async fn pull_own(
-        &self,
-        network: &NetworkHandle,
-        peer: &str,
-        forum: &str,
-        info: &HeadInfo,
-    ) -> Result<()> {
-        let (trust, origin) = (self.trust()?, checkpoint::origin(forum, &info.member));
-        let refused = || "a head said to be of this node's own log".to_owned();
-        let offered = Checkpoint::read(&info.checkpoint, &origin).or_unverified(refused)?;
-        let held = self.head_of(forum, &info.member).await?;
-        let size = held.as_ref().map_or(0, |h| h.size.max(0) as u64);
-        if offered.size <= size {
-            return self.compare_head(held.as_ref(), &offered, &info.checkpoint).await;
-        }
-        let now = self.now();
-        match Checkpoint::verify(&info.checkpoint, &origin, &keys_in_force(&trust, &info.member, now)) {
-            Ok(_) => {
-                tracing::error!(
-                    peer,
-                    here = size,
-                    signed = offered.size,
-                    "this node has signed more of its log than it has"
-                );
-                self.doubt_signer(offered.size).await?;
-            }
-            // By a key that has ended or was revoked: a thief's, or this node's before it has lost its log. Only one that knows that it has forgotten
-            // something asks further, and it does not note how much, which a thief could make more than there ever is.
-            Err(refusal) => {
-                let shown = Shown { member: &info.member, own: true, cosigned: &info.checkpoint };
-                if !self.asks_peers().await? || !is_witnessed(&trust, &shown, now) {
-                    return Err(refusal).or_unverified(refused);
-                }
-            }
-        }
-        self.pull_log(network, peer, forum, info).await
     }
 }
 

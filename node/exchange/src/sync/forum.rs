@@ -49,6 +49,9 @@ impl Node {
         let mut all = true;
         if taken > 0 {
             let merged = self.take_over(&bundle).await?;
+            if merged.unvouched > 0 {
+                self.keep_own_past(&bundle).await?;
+            }
             if merged.changed() {
                 tracing::info!(peer, ?merged, "took over what is new of the forum");
             }

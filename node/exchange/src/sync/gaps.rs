@@ -17,6 +17,8 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::verify::{CheckedRecord, check_record};
 
+/// After so many records whose files nobody has now, a peer is asked for what comes after them the next time.
+const MAX_AWAY: usize = 8;
 /// How soon the same peer is asked again for what is missing of the same log.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -50,6 +52,7 @@ impl Node {
             // There may have been more than one answer holds.
             self.gaps_asked(peer, member, reached + 1);
         }
+        let mut away = 0;
         for item in items {
             let leaf = gaps.iter().find(|(position, _)| *position == item.position).map(|(_, leaf)| leaf);
             let leaf = leaf.ok_or_else(|| {
@@ -61,7 +64,14 @@ impl Node {
             let record = check_record(&item, leaf)?;
             match self.fill(network, peer, member, &record).await {
                 Err(error @ Error::Storage { .. }) => return Err(error),
-                // One that is refused, or whose file is away, must not keep back what comes after it.
+                Err(error @ Error::Unavailable { .. }) => {
+                    away += 1;
+                    if away == MAX_AWAY {
+                        self.gaps_asked(peer, member, record.position + 1);
+                        return Err(error);
+                    }
+                }
+                // One that is refused must not keep back what comes after it, nor one whose file is away.
                 Err(error) => {
                     self.note_refusal(member, &format!("{} {}", record.kind.as_str(), record.id), &error).await;
                 }
@@ -132,17 +142,18 @@ impl Node {
             let rows = node.store().record_list_at(&forum, &owner, &positions).or_storage(failed)?;
             let (mut items, mut bytes) = (Vec::new(), 0);
             for row in rows {
+                if !node.may_replicate(&peer, &row)? {
+                    continue;
+                }
                 bytes += row.envelope.len();
                 if bytes > PAGE_BYTES && !items.is_empty() {
                     break;
                 }
-                if node.may_replicate(&peer, &row)? {
-                    items.push(RecordItem {
-                        position: row.position.max(0) as u64,
-                        envelope: String::from_utf8(row.envelope).or_storage(failed)?,
-                        salt: row.salt.map(hex::encode),
-                    });
-                }
+                items.push(RecordItem {
+                    position: row.position.max(0) as u64,
+                    envelope: String::from_utf8(row.envelope).or_storage(failed)?,
+                    salt: row.salt.map(hex::encode),
+                });
             }
             Ok(SyncResponse::Missing(items))
         };
