@@ -89,10 +89,17 @@ impl Node {
                 .or_storage(|| "cannot read the signer's mark".to_owned())?,
             Continuity::Shorter(_)
         );
-        if shorter
-            || self.own_past().shows_more(peer, size)
-            || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState)
-        {
+        if shorter || trust.charter().member(peer).is_none_or(|m| m.role != Role::MemberState) {
+            return Ok(());
+        }
+        if let Some((shows, more)) = self.shown_beyond(peer, size).await? {
+            tracing::error!(
+                peer,
+                shows,
+                more,
+                here = size,
+                "a peer holds more of this node's log than is here: nothing is signed until it has come"
+            );
             return Ok(());
         }
         let current = current(&trust, self.member(), self.now());

@@ -128,15 +128,18 @@ impl Node {
     ) -> Result<()> {
         let member = info.member.as_str();
         let trust = self.trust()?;
-        let (own_keys, (showing, trust)) = match member == self.member() {
-            true => (unrevoked_log_keys(&trust, member), self.own_shown(&trust, &info.checkpoint).await?),
-            false => (Vec::new(), (Vec::new(), (*trust).clone())),
-        };
+        let own = member == self.member();
+        let past_keys = if own && self.asks_peers().await? { self.own_past_keys(&trust).await? } else { Vec::new() };
         let (node, info) = (self.clone(), info.clone());
         let expected_size = held.as_ref().map_or(0, |h| h.size);
         let now = self.now();
         let work = move || {
-            let shown = Shown { showing: &showing, own_keys: &own_keys, ..Shown::of(&info, node.member()) };
+            let (own_keys, showing) = match own {
+                true => (unrevoked_log_keys(&trust, &info.member), node.own_showing(trust.forum(), &info.checkpoint)),
+                false => (Vec::new(), Vec::new()),
+            };
+            let shown =
+                Shown { own, showing: &showing, own_keys: &own_keys, past_keys: &past_keys, ..Shown::of(&info) };
             check_page(node.store(), &trust, &shown, held.as_ref(), &page, now)
         };
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;

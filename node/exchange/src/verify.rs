@@ -64,11 +64,26 @@ pub(crate) struct Shown<'a> {
     pub(crate) showing: &'a [String],
     /// The log keys that this member has delegated and not revoked, if it is its own.
     pub(crate) own_keys: &'a [PublicKey],
+    /// Those that may have signed it before, if it is its own and was forgotten.
+    pub(crate) past_keys: &'a [PublicKey],
 }
 
 impl<'a> Shown<'a> {
-    pub(crate) fn of(info: &'a HeadInfo, node: &str) -> Self {
-        Self { member: &info.member, own: info.member == node, cosigned: &info.checkpoint, showing: &[], own_keys: &[] }
+    /// Of another's log.
+    pub(crate) fn of(info: &'a HeadInfo) -> Self {
+        Self {
+            member: &info.member,
+            cosigned: &info.checkpoint,
+            own: false,
+            showing: &[],
+            own_keys: &[],
+            past_keys: &[],
+        }
+    }
+
+    /// Of the log of this node's own member.
+    pub(crate) fn own(member: &'a str) -> Self {
+        Self { member, cosigned: "", own: true, showing: &[], own_keys: &[], past_keys: &[] }
     }
 }
 
@@ -83,7 +98,8 @@ fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<
         Err(refusal @ CheckpointError::NotSigned(_)) => refusal,
         read => return read.or_unverified(refused),
     };
-    let head = Checkpoint::verify(note, &origin, &log_keys(trust, member)).or_unverified(refused)?;
+    let keys = [log_keys(trust, member).as_slice(), shown.past_keys].concat();
+    let head = Checkpoint::verify(note, &origin, &keys).or_unverified(refused)?;
     let same = Checkpoint::read(shown.cosigned, &origin).is_ok_and(|read| read == head);
     let (found, needed) = witnesses(trust, shown, now);
     let by_own = || Checkpoint::verify(note, &origin, shown.own_keys).is_ok();

@@ -10,6 +10,7 @@ use chancery_exchange::{Amendment, amend, mandates};
 use chancery_ledger::charter::Member;
 use chancery_ledger::delegation::Delegation;
 use chancery_ledger::log::Tree;
+use chancery_ledger::proof::encode_hashes;
 use chancery_ledger::release::Withdrawal;
 use chancery_ledger::revocation::Revocation;
 use chancery_ledger::suspension::Suspension;
@@ -958,6 +959,55 @@ async fn who_shows_more_of_a_log_does_not_say_that_there_is_no_more() {
         .expect("not asked to cosign");
     assert_eq!(mex.size_of(&forum, "MEX"), 0, "it has begun another log");
     mex.stop().await;
+}
+
+/// One leaf of a log from `from` on.
+fn leaf_page(log: &Log, from: u64) -> RecordPage {
+    let (hashes, size) = (log.hashes(), log.leaves.len() as u64);
+    let mut page = log.page(from);
+    page.leaves.truncate(1);
+    page.records.retain(|item| item.position == from);
+    page.rest = encode_hashes(&Tree(&hashes).prove_consistency(size, from + 1).unwrap());
+    page.root = STANDARD.encode(Tree(&hashes).root(from + 1).unwrap().0);
+    page
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_node_and_authority_key_gets_its_log_back() {
+    let mut world = World::found(&["GTM", "HND", "MEX"]);
+    let delegated = rotate(&mut world);
+    // Its log was signed by a key that the lost authority key had delegated, which is told at the end of the log.
+    let mut log = Log::new(&world, "GTM").with(RecordKind::Delegation, &delegated);
+    log.key = std::sync::Arc::new(KeyPair::from_seed(&[9; 32]));
+    let (forum, size) = (world.genesis.clone(), log.leaves.len() as u64);
+    let mut note = log.note();
+    for member in ["HND", "MEX"] {
+        let witness = world.keyring(member).key(Purpose::Witness).unwrap();
+        let name = cosignature::witness_name(&forum, member);
+        let line = cosignature::cosign(&log.note(), &name, &witness, now()).unwrap();
+        note = cosignature::joined(&note, [line.as_str()]);
+    }
+    let text = String::from_utf8(delegated.to_bytes().unwrap()).unwrap();
+    let script = move |_: &str, question: &SyncRequest| match question {
+        SyncRequest::Heads { .. } => SyncResponse::Heads(vec![HeadInfo { checkpoint: note.clone(), ..log.head() }]),
+        SyncRequest::Records { from, .. } => SyncResponse::Records(Box::new(leaf_page(&log, *from))),
+        SyncRequest::Forum { .. } => SyncResponse::Forum(Box::new(ForumPage {
+            digest: "0b".repeat(32),
+            envelopes: vec![text.clone()],
+            conflicting: Vec::new(),
+            more: false,
+        })),
+        other => log.answer(other),
+    };
+    for name in ["signer.mark", "witness.mark"] {
+        std::fs::remove_file(world.folder("GTM").join(name)).unwrap();
+    }
+    let _hostile = Hostile::start(&world, "HND", Box::new(script)).await;
+    let gtm = world.serve("GTM").await;
+    wait_for(|| (gtm.size_of(&forum, "GTM") == size).then_some(())).await.expect("its log was not taken");
+    let id = delegated.id().unwrap();
+    assert!(gtm.node.trust().unwrap().delegations().any(|d| d.id == id), "what its log tells is not known");
+    gtm.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

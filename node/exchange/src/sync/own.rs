@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::delegation::Delegation;
-use chancery_ledger::proof::unrevoked_log_keys;
-use chancery_ledger::{Envelope, ForumBundle, Purpose, RecordKind, Trust};
+use chancery_ledger::proof::{log_keys, unrevoked_log_keys};
+use chancery_ledger::{Envelope, ForumBundle, PublicKey, Purpose, RecordKind, Trust};
 use chancery_network::NetworkHandle;
 use chancery_network::message::HeadInfo;
 
@@ -19,15 +19,15 @@ const MAX_DELEGATIONS: usize = 2_000;
 /// What peers have said of this node's own log since it was opened.
 #[derive(Debug, Default)]
 pub(crate) struct OwnPast {
-    /// The head that each of them showed last.
-    shown: BTreeMap<String, Checkpoint>,
+    /// The head that each of them showed last, and its note.
+    shown: BTreeMap<String, (Checkpoint, String)>,
     /// Delegations of log keys by this member's earlier authority keys, as a peer's bundle had them. What a node does not know of itself it does not
     /// believe of them either, but the log that it gets back may be signed by such a key.
     delegations: Vec<Envelope>,
 }
 
 impl OwnPast {
-    fn show(&mut self, peer: &str, head: Option<Checkpoint>) {
+    fn show(&mut self, peer: &str, head: Option<(Checkpoint, String)>) {
         match head {
             Some(head) => drop(self.shown.insert(peer.to_owned(), head)),
             None => drop(self.shown.remove(peer)),
@@ -36,12 +36,13 @@ impl OwnPast {
 
     /// The peers that show this head.
     fn showing(&self, head: &Checkpoint) -> Vec<String> {
-        self.shown.iter().filter(|(_, shown)| *shown == head).map(|(peer, _)| peer.clone()).collect()
+        self.shown.iter().filter(|(_, (shown, _))| shown == head).map(|(peer, _)| peer.clone()).collect()
     }
 
-    /// Whether a peer shows more than `size` leaves: it cannot say too that there are no more.
-    pub(crate) fn shows_more(&self, peer: &str, size: u64) -> bool {
-        self.shown.get(peer).is_some_and(|head| head.size > size)
+    /// The heads shown of more than `size` leaves: who shows them, their sizes and notes.
+    fn beyond(&self, size: u64) -> Vec<(String, u64, String)> {
+        let more = self.shown.iter().filter(|(_, (head, _))| head.size > size);
+        more.map(|(peer, (head, note))| (peer.clone(), head.size, note.clone())).collect()
     }
 }
 
@@ -50,7 +51,8 @@ impl Node {
     pub(super) fn note_own_shown(&self, peer: &str, forum: &str, heads: &[HeadInfo]) {
         let origin = checkpoint::origin(forum, self.member());
         let own = heads.iter().find(|head| head.member == self.member());
-        self.own_past().show(peer, own.and_then(|head| Checkpoint::read(&head.checkpoint, &origin).ok()));
+        let read = |info: &HeadInfo| Some((Checkpoint::read(&info.checkpoint, &origin).ok()?, info.checkpoint.clone()));
+        self.own_past().show(peer, own.and_then(read));
     }
 
     /// Keeps the delegations of this member's log keys in a peer's bundle that are not believed here, while it is in doubt what was signed.
@@ -63,34 +65,64 @@ impl Node {
             payload.is_ok_and(|p| p.issuer == self.member() && p.body.purpose == Purpose::Log)
         };
         let offered: Vec<Envelope> = bundle.delegations.iter().filter(is_own).take(MAX_DELEGATIONS).cloned().collect();
-        let (node, trust) = (self.clone(), self.trust()?);
+        let (trust, mut kept) = (self.trust()?, self.own_past().delegations.clone());
         let work = move || {
-            let mut past = node.own_past();
             let mut with_past = (*trust).clone();
-            past.delegations.iter().for_each(|known| drop(with_past.add(known)));
+            kept.iter().for_each(|known| drop(with_past.add(known)));
             for envelope in offered {
                 // What is known adds nothing.
-                if past.delegations.len() < MAX_DELEGATIONS && with_past.add(&envelope).unwrap_or(false) {
-                    past.delegations.push(envelope);
+                if kept.len() < MAX_DELEGATIONS && with_past.add(&envelope).unwrap_or(false) {
+                    kept.push(envelope);
                 }
             }
+            kept
+        };
+        let kept = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())?;
+        self.own_past().delegations = kept;
+        Ok(())
+    }
+
+    /// Every key that may have signed this node's own log before it forgot it. They sign nothing new.
+    pub(super) async fn own_past_keys(&self, trust: &Trust) -> Result<Vec<PublicKey>> {
+        let (mut trust, member, past) = (trust.clone(), self.member().to_owned(), self.own_past().delegations.clone());
+        let work = move || {
+            past.iter().for_each(|known| drop(trust.add(known)));
+            log_keys(&trust, &member)
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())
     }
 
-    /// The peers that show the head `note` of this node's own log, and `trust` with what may have signed it, while it is in doubt what was signed.
-    pub(super) async fn own_shown(&self, trust: &Trust, note: &str) -> Result<(Vec<String>, Trust)> {
-        if !self.asks_peers().await? {
-            return Ok((Vec::new(), trust.clone()));
-        }
+    /// The peers that show the head of this node's own log that `note` is of.
+    pub(super) fn own_showing(&self, forum: &str, note: &str) -> Vec<String> {
+        let head = Checkpoint::read(note, &checkpoint::origin(forum, self.member()));
+        head.map(|head| self.own_past().showing(&head)).unwrap_or_default()
+    }
+
+    /// How many other states vouch for a head of this node's own log, and how many must; one that a key signed which has only ended needs none.
+    fn own_witnesses(&self, trust: &Trust, note: &str) -> (usize, usize) {
         let origin = checkpoint::origin(trust.forum(), self.member());
-        let head = Checkpoint::read(note, &origin);
-        let head = head.or_unverified(|| "a head said to be of this node's own log".to_owned())?;
-        let (node, mut trust) = (self.clone(), trust.clone());
+        if Checkpoint::verify(note, &origin, &unrevoked_log_keys(trust, self.member())).is_ok() {
+            return (0, 0);
+        }
+        let showing = self.own_showing(trust.forum(), note);
+        let shown = Shown { cosigned: note, showing: &showing, ..Shown::own(self.member()) };
+        witnesses(trust, &shown, self.now())
+    }
+
+    /// Who shows more than `size` leaves of this node's own log, and how many, so that `peer` cannot say that there are no more: it itself, or
+    /// another by a head that is to be believed.
+    pub(crate) async fn shown_beyond(&self, peer: &str, size: u64) -> Result<Option<(String, u64)>> {
+        let mut beyond = self.own_past().beyond(size);
+        // Its own word first: it needs no signatures.
+        beyond.sort_by_key(|(shows, ..)| shows != peer);
+        let (node, trust, peer) = (self.clone(), self.trust()?, peer.to_owned());
         let work = move || {
-            let past = node.own_past();
-            past.delegations.iter().for_each(|known| drop(trust.add(known)));
-            (past.showing(&head), trust)
+            let believed = |note: &str| {
+                let (found, needed) = node.own_witnesses(&trust, note);
+                found >= needed
+            };
+            let found = beyond.into_iter().find(|(shows, _, note)| *shows == peer || believed(note));
+            found.map(|(shows, size, _)| (shows, size))
         };
         tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())
     }
@@ -111,8 +143,7 @@ impl Node {
         if offered.size <= size {
             return self.compare_head(held.as_ref(), &offered, &info.checkpoint).await;
         }
-        let now = self.now();
-        match Checkpoint::verify(&info.checkpoint, &origin, &keys_in_force(&trust, &info.member, now)) {
+        match Checkpoint::verify(&info.checkpoint, &origin, &keys_in_force(&trust, &info.member, self.now())) {
             Ok(_) => {
                 tracing::error!(
                     peer,
@@ -122,18 +153,11 @@ impl Node {
                 );
                 self.doubt_signer(offered.size).await?;
             }
-            // By a key that has ended or was revoked: only one that knows that it has forgotten something asks further.
+            // By a key that has ended or was revoked, a thief's perhaps: only one that knows that it has forgotten something asks further, and what it
+            // is shown keeps it from signing only as long as it is believed.
             Err(refusal) if !self.asks_peers().await? => return Err(refusal).or_unverified(refused),
-            Err(_)
-                if Checkpoint::verify(&info.checkpoint, &origin, &unrevoked_log_keys(&trust, &info.member)).is_ok() =>
-            {
-                self.doubt_signer(offered.size).await?;
-            }
-            // A thief's, or this node's before it has lost its log. How much it signed is not noted: a thief could make it more than there ever is.
             Err(_) => {
-                let (showing, _) = self.own_shown(&trust, &info.checkpoint).await?;
-                let shown = Shown { showing: &showing, ..Shown::of(info, self.member()) };
-                let (found, needed) = witnesses(&trust, &shown, now);
+                let (found, needed) = self.own_witnesses(&trust, &info.checkpoint);
                 if found < needed {
                     return Err(Error::unverified(format!(
                         "{}: no log key in force signed its {} leaves, and {found} other states of the {needed} needed hold or cosigned them",
