@@ -118,8 +118,7 @@ impl Node {
                 at: new.at,
                 line: line.clone(),
             };
-            let held = held.filter(|held| is_complete(held) && held.size == row.size);
-            keep(self.store(), &trust, held, &[row], now).or_storage(|| "cannot keep a cosignature".to_owned())?;
+            keep_given(self.store(), &trust, row, now).or_storage(|| "cannot keep a cosignature".to_owned())?;
         }
         Ok(Ok(line))
     }
@@ -255,21 +254,29 @@ impl Node {
         };
         let rows: Vec<CosignatureRow> = found.into_iter().map(row).collect();
         let (trust, now) = (trust.clone(), self.now());
-        let work = move |s: &Store| keep(s, &trust, Some(head), &rows, now);
+        let work = move |s: &Store| {
+            s.cosignature_put(&rows, now.saturating_add(MAX_AHEAD_S))?;
+            publish(s, &trust, head, now)
+        };
         self.store().run(work).await.or_storage(|| "cannot keep a cosignature".to_owned())
     }
 }
 
-/// Keeps cosignatures, and publishes the head that they are of, if it is held, and they are enough.
-fn keep(
-    s: &Store,
-    trust: &Trust,
-    head: Option<HeadRow>,
-    rows: &[CosignatureRow],
-    now: i64,
-) -> std::result::Result<(), StoreError> {
-    s.cosignature_put(rows, now.saturating_add(MAX_AHEAD_S))?;
-    let Some(head) = head else { return Ok(()) };
+/// Keeps this node's own cosignature. The head is read after that, and the log, where it comes at the same time, is stored before its cosignatures are
+/// read: one of the two publishes it.
+fn keep_given(s: &Store, trust: &Trust, row: CosignatureRow, now: i64) -> std::result::Result<(), StoreError> {
+    let rows = [row];
+    s.cosignature_put(&rows, now.saturating_add(MAX_AHEAD_S))?;
+    let [row] = rows;
+    let held = s.head_get(&row.forum, &row.member)?;
+    match held.filter(|held| is_complete(held) && (held.size, &held.root) == (row.size, &row.root)) {
+        Some(held) => publish(s, trust, held, now),
+        None => Ok(()),
+    }
+}
+
+/// Publishes a head that is held, if enough have cosigned it.
+fn publish(s: &Store, trust: &Trust, head: HeadRow, now: i64) -> std::result::Result<(), StoreError> {
     let checkpoint = cosigned_note(s, &head)?;
     let found = cosignature::verified(trust, &checkpoint).unwrap_or_default();
     if cosignature::counted(trust, &head.member, &found) >= trust.charter().witness_quorum(&head.member) {
