@@ -8,6 +8,8 @@ mod gaps;
 mod metadata;
 mod own;
 
+pub(crate) use own::OwnPast;
+
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::proof::unrevoked_log_keys;
 use chancery_ledger::release::verify_withdrawal;
@@ -20,8 +22,6 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::new_release;
 use crate::tiles::{cosigned_note, is_complete};
-pub(crate) use own::OwnPast;
-
 use crate::verify::{CheckedPage, CheckedRecord, Shown, check_page, check_release};
 
 /// Bytes of envelopes in one answer: below what a response may hold, with room for one large record.
@@ -138,8 +138,14 @@ impl Node {
                 true => (unrevoked_log_keys(&trust, &info.member), node.own_showing(trust.forum(), &info.checkpoint)),
                 false => (Vec::new(), Vec::new()),
             };
-            let shown =
-                Shown { own, showing: &showing, own_keys: &own_keys, past_keys: &past_keys, ..Shown::of(&info) };
+            let shown = Shown {
+                member: &info.member,
+                own,
+                cosigned: &info.checkpoint,
+                showing: &showing,
+                own_keys: &own_keys,
+                past_keys: &past_keys,
+            };
             check_page(node.store(), &trust, &shown, held.as_ref(), &page, now)
         };
         let checked = tokio::task::spawn_blocking(work).await.or_storage(|| "a check was cut off".to_owned())??;

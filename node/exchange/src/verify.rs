@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
 use chancery_ledger::cosignature;
 use chancery_ledger::log::{self, Hash, Tree};
-use chancery_ledger::proof::log_keys;
+use chancery_ledger::proof::{log_keys, log_keys_in_force};
 use chancery_ledger::release::{self, Artefact, VerifiedRelease};
 use chancery_ledger::timestamp::Timestamp;
 use chancery_ledger::trust::TrustError;
-use chancery_ledger::{Audience, Envelope, ForumBundle, PublicKey, Purpose, RecordKind, Trust, time};
-use chancery_network::message::{HeadInfo, RecordItem, RecordPage};
+use chancery_ledger::{Audience, Envelope, ForumBundle, PublicKey, RecordKind, Trust, time};
+use chancery_network::message::{RecordItem, RecordPage};
 use chancery_query::artefact::{Limits, inspect};
 use chancery_store::Store;
 use chancery_store::logs::{HeadRow, RecordRow};
@@ -54,6 +54,7 @@ pub(crate) struct CheckedPage {
 }
 
 /// Whose log, and what the peer shows of it.
+#[derive(Debug, Default)]
 pub(crate) struct Shown<'a> {
     pub(crate) member: &'a str,
     /// Whether it is this node's own.
@@ -68,25 +69,6 @@ pub(crate) struct Shown<'a> {
     pub(crate) past_keys: &'a [PublicKey],
 }
 
-impl<'a> Shown<'a> {
-    /// Of another's log.
-    pub(crate) fn of(info: &'a HeadInfo) -> Self {
-        Self {
-            member: &info.member,
-            cosigned: &info.checkpoint,
-            own: false,
-            showing: &[],
-            own_keys: &[],
-            past_keys: &[],
-        }
-    }
-
-    /// Of the log of this node's own member.
-    pub(crate) fn own(member: &'a str) -> Self {
-        Self { member, cosigned: "", own: true, showing: &[], own_keys: &[], past_keys: &[] }
-    }
-}
-
 /// Reads the head `note` of a log, which a log key in force at `now` has signed; or one that has ended or was revoked, where the peer has shown the
 /// same head and enough [`witnesses`] vouch for it: a member that has lost its log may have lost its log key too. Of its own keys it believes those
 /// that have only ended.
@@ -94,7 +76,7 @@ fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<
     let member = shown.member;
     let origin = checkpoint::origin(trust.forum(), member);
     let refused = || format!("the head of the log of `{member}` is refused");
-    let refusal = match Checkpoint::verify(note, &origin, &keys_in_force(trust, member, now)) {
+    let refusal = match Checkpoint::verify(note, &origin, &log_keys_in_force(trust, member, now)) {
         Err(refusal @ CheckpointError::NotSigned(_)) => refusal,
         read => return read.or_unverified(refused),
     };
@@ -104,11 +86,6 @@ fn check_head(trust: &Trust, shown: &Shown<'_>, note: &str, now: i64) -> Result<
     let (found, needed) = witnesses(trust, shown, now);
     let by_own = || Checkpoint::verify(note, &origin, shown.own_keys).is_ok();
     if same && (found >= needed || by_own()) { Ok(head) } else { Err(refusal).or_unverified(refused) }
-}
-
-/// The keys by which the log of `member` may grow at `now`.
-pub(crate) fn keys_in_force(trust: &Trust, member: &str, now: i64) -> Vec<PublicKey> {
-    trust.in_force(member, Purpose::Log, now).iter().map(|d| d.delegation.key).collect()
 }
 
 /// How many other states vouch for the head shown, and how many must, for it to be believed without a log key in force: of this node's own log as

@@ -3,6 +3,7 @@
 use chancery_ledger::checkpoint::{self, Checkpoint, CheckpointError};
 use chancery_ledger::cosignature::{self, Cosignature};
 use chancery_ledger::log::{self, Hash, Tree};
+use chancery_ledger::proof::log_keys_in_force;
 use chancery_ledger::witness::{AddCheckpoint, Refusal, Witnessed};
 use chancery_ledger::{Purpose, Trust, time};
 use chancery_network::NetworkHandle;
@@ -15,7 +16,7 @@ use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
 use crate::seal::StoredHashes;
 use crate::tiles::{cosigned_note, is_complete};
-use crate::verify::{MAX_AHEAD_S, keys_in_force};
+use crate::verify::MAX_AHEAD_S;
 
 /// How far this node's clock may have gone back since its witness signed last, in seconds.
 const MAX_BACK_S: i64 = 30;
@@ -185,7 +186,7 @@ impl Node {
         let (store, mut head) = (self.store().clone(), head.clone());
         let trust = self.trust()?;
         let origin = checkpoint::origin(&head.forum, &head.member);
-        let keys = keys_in_force(&trust, &head.member, self.now());
+        let keys = log_keys_in_force(&trust, &head.member, self.now());
         // The same head once more, for it came back from the peers signed by a log key that nobody cosigns after any more.
         if let Err(CheckpointError::NotSigned(_)) = Checkpoint::verify(&head.checkpoint, &origin, &keys) {
             let key = self.keyring().key(Purpose::Log)?;

@@ -435,6 +435,11 @@ fn witnesses(trust: &Trust, issuer: &str, cosignatures: &[Cosignature], quorum: 
     }
 }
 
+/// The keys by which the log of `member` may grow at `at` (unix seconds).
+pub fn log_keys_in_force(trust: &Trust, member: &str, at: i64) -> Vec<PublicKey> {
+    trust.in_force(member, Purpose::Log, at).iter().map(|d| d.delegation.key).collect()
+}
+
 /// Every key that `member` delegated for its log and has not revoked.
 pub fn unrevoked_log_keys(trust: &Trust, member: &str) -> Vec<PublicKey> {
     log_keys_of(trust, member, |d| trust.revocation(member, &d.delegation.key, &d.authority).is_none())

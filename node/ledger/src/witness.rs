@@ -7,6 +7,7 @@ use crate::checkpoint::{self, Checkpoint, CheckpointError, MAX_BYTES};
 use crate::cosignature;
 use crate::keys::{PublicKey, Purpose};
 use crate::log::{self, Hash};
+use crate::proof::log_keys_in_force;
 use crate::trust::Trust;
 
 /// Most hashes in a request's proof, by the specification.
@@ -107,7 +108,7 @@ impl AddCheckpoint {
     /// the last, before it answers.
     pub fn check(&self, trust: &Trust, last: Option<Witnessed>, at: i64) -> Result<Checkpoint, Refusal> {
         let owner = self.owner(trust)?;
-        let keys: Vec<PublicKey> = trust.in_force(&owner, Purpose::Log, at).iter().map(|d| d.delegation.key).collect();
+        let keys = log_keys_in_force(trust, &owner, at);
         let head = Checkpoint::verify(&self.checkpoint, self.origin(), &keys).map_err(|e| match e {
             CheckpointError::NotSigned(origin) => Refusal::NotSigned(origin),
             other => Refusal::Malformed(other.to_string()),

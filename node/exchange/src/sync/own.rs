@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chancery_ledger::checkpoint::{self, Checkpoint};
 use chancery_ledger::delegation::Delegation;
-use chancery_ledger::proof::{log_keys, unrevoked_log_keys};
+use chancery_ledger::proof::{log_keys, log_keys_in_force, unrevoked_log_keys};
 use chancery_ledger::{Envelope, ForumBundle, PublicKey, Purpose, RecordKind, Trust};
 use chancery_network::NetworkHandle;
 use chancery_network::message::HeadInfo;
 
 use crate::error::{Doing as _, Error, Result};
 use crate::node::Node;
-use crate::verify::{Shown, keys_in_force, witnesses};
+use crate::verify::{Shown, witnesses};
 
 /// Most delegations by earlier authority keys that are kept.
 const MAX_DELEGATIONS: usize = 2_000;
@@ -105,7 +105,7 @@ impl Node {
             return (0, 0);
         }
         let showing = self.own_showing(trust.forum(), note);
-        let shown = Shown { cosigned: note, showing: &showing, ..Shown::own(self.member()) };
+        let shown = Shown { member: self.member(), own: true, cosigned: note, showing: &showing, ..Shown::default() };
         witnesses(trust, &shown, self.now())
     }
 
@@ -143,7 +143,7 @@ impl Node {
         if offered.size <= size {
             return self.compare_head(held.as_ref(), &offered, &info.checkpoint).await;
         }
-        match Checkpoint::verify(&info.checkpoint, &origin, &keys_in_force(&trust, &info.member, self.now())) {
+        match Checkpoint::verify(&info.checkpoint, &origin, &log_keys_in_force(&trust, &info.member, self.now())) {
             Ok(_) => {
                 tracing::error!(
                     peer,
